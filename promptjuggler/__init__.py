@@ -1,0 +1,81 @@
+"""The PromptJuggler API in Python, with nothing but the standard library.
+
+    from promptjuggler import PromptJuggler
+
+    pj = PromptJuggler("your-api-key")
+    run = pj.run_prompt("greeting", "production", {"name": "Ada"})
+    print(pj.wait_for_prompt_run(run.id).output)
+
+Every public name can be imported from here, and loads its module when it is first used: verifying a webhook does not
+load the client.
+"""
+
+__version__ = "0.1.0"
+
+# Type checkers take this for true; importing typing would cost 5 ms. A star import exports a module's `__all__` again.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import client as client
+    from . import errors as errors
+    from . import models as models
+    from . import testing as testing
+    from . import webhook as webhook
+    from ._stream import *
+    from .client import *
+    from .errors import *
+    from .models.events import *
+    from .models.knowledge import *
+    from .models.prompts import *
+    from .models.runs import *
+    from .models.streaming import *
+    from .models.webhooks import *
+    from .webhook import *
+else:
+    # Each module and its `__all__`.
+    _NAMES = {
+        "_stream": "RunStream ThreadStream",
+        "client": "PromptJuggler",
+        "errors": "ApiError DecodeError NetworkError PromptJugglerError RequestTimeout ValidationError WaitTimeout",
+        "models.events": """
+            ConnectedEvent DataEvent DisconnectedEvent DoneEvent FailureEvent GapEvent ResetEvent RunView StaleEvent
+            StreamEvent TokenEvent ToolEndEvent ToolStartEvent
+        """,
+        "models.knowledge": """
+            KnowledgeBaseResponse KnowledgeBaseStatus KnowledgeDocumentResponse KnowledgeDocumentStatus
+            KnowledgeDocumentSummary
+        """,
+        "models.prompts": """
+            ContentMessageResponse Emit HttpCall HttpHeader IdOrTag JsonObjectFormat JsonSchemaFormat
+            KnowledgeSearch Mcp Memory ModelParams PromptCall PromptRevision Provider ResponseFormat Role
+            ScriptCall TextFormat Tool UnknownResponseFormat UnknownTool VersionRef WebSearch WorkflowCall
+        """,
+        "models.runs": """
+            Citation CreatePromptRun CreatePromptRunResponse CreateWorkflowRun CreateWorkflowRunResponse
+            EmittedItem ErrorResponse MetadataValue ModelCost PromptRun RunCost RunStatus ServiceTier TokenUsage
+            ToolStatus TranscriptData TranscriptItem TranscriptText TranscriptTool UnknownTranscriptItem
+            WorkflowRun
+        """,
+        "models.streaming": "StreamTokenResponse",
+        "models.webhooks": "KnowledgeBaseFinished KnowledgeDocumentFinished PromptRunFinished WorkflowRunFinished",
+        "webhook": "verify_webhook_signature",
+    }
+    _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+    __all__ = sorted(_HOMES)
+    _SUBMODULES = ["client", "errors", "models", "testing", "webhook"]
+
+    def __getattr__(name):
+        """The public name or submodule `name`, loaded now, from then on an ordinary attribute: Python asks here only
+        for what is not there (PEP 562). Raises `AttributeError` for any other name."""
+        # This says `from .module import name`, whatever this package is called. importlib would take another 1 ms.
+        if name in _HOMES:
+            value = getattr(__import__(_HOMES[name], globals(), None, [name], 1), name)
+        elif name in _SUBMODULES:
+            value = __import__(name, globals(), None, ["__name__"], 1)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        """What is loaded and what can be."""
+        return sorted({*globals(), *__all__, *_SUBMODULES})

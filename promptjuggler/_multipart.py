@@ -1,0 +1,138 @@
+"""Files as one streamed multipart/form-data body (RFC 7578). Its length is known before anything is sent, and only one
+piece of one file is in memory at a time."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from contextlib import nullcontext
+from functools import partial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import IO, Any, TypeAlias
+
+    UploadFile: TypeAlias = str | os.PathLike[str] | tuple[str, bytes | bytearray | IO[bytes]]
+    # The file in words, the head of its part, how to open it, where its content starts, and how long that is.
+    _Part: TypeAlias = tuple[str, bytes, Callable[[], AbstractContextManager[Any]], int, int]
+
+PIECE = 64 * 1024
+
+
+class Multipart:
+    """The body of an upload: each iteration gives its bytes in pieces, from the beginning.
+
+    `files` are tuples `(filename, bytes)`, tuples `(filename, binary file)` or paths of regular files. A binary file
+    goes from its present position to its end, and stays open. A path is opened here, and again while it is sent.
+
+    Raises TypeError or ValueError where `files` is not that, and the OSError of a path that cannot be opened. Iterating
+    raises OSError where a file no longer has the length that it had here: a wrong length is never sent.
+    """
+
+    def __init__(self, files: Iterable[UploadFile], boundary: str | None = None) -> None:
+        # A str or a file can be iterated too. ("a.txt", "b.txt") may well be two paths; ("a.txt", b"...") is one file.
+        single = isinstance(files, (str, bytes, bytearray, dict)) or hasattr(files, "read")
+        if isinstance(files, tuple) and len(files) == 2:
+            single = not isinstance(files[1], (str, tuple, os.PathLike))
+        if single or not hasattr(files, "__iter__"):
+            raise TypeError(f"files must be a list of files, not a single {type(files).__name__}")
+        # The boundary must not be in the contents (RFC 2046, 5.1.1). Nobody can guess 128 random bits.
+        boundary = boundary or "promptjuggler-" + os.urandom(16).hex()
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._parts = [_part(f"files[{index}]", file, boundary) for index, file in enumerate(files)]
+        if not self._parts:
+            raise ValueError("files is empty: there are no files to upload")
+        self._end = f"--{boundary}--\r\n".encode()
+        # Each content is followed by a line break, which belongs to the boundary.
+        self.content_length: int = len(self._end) + sum(len(head) + size + 2 for _, head, _, _, size in self._parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for title, head, opened, start, left in self._parts:
+            yield head
+            try:
+                with opened() as file:
+                    file.seek(start)
+                    while left:
+                        data = file.read(min(left, PIECE))
+                        if not isinstance(data, bytes) or not 0 < len(data) <= min(left, PIECE):
+                            raise ValueError("became shorter, or is no binary file")
+                        left -= len(data)
+                        yield data
+            except OSError:
+                raise
+            except Exception as error:  # Closed in the meantime; no regular file any more; compressed, and damaged.
+                raise OSError(f"{title} can no longer be read: {error}") from error
+            yield b"\r\n"
+        yield self._end
+
+
+def _part(label: str, file: UploadFile, boundary: str) -> _Part:
+    opened: Callable[[], AbstractContextManager[Any]]
+    if isinstance(file, (str, os.PathLike)):
+        path = os.fspath(file)
+        if not isinstance(path, str) or not path:
+            raise TypeError(f"{label} must be a path that is a str and not empty")
+        name = os.path.basename(path)
+        opened = partial(_open_path, label, path)
+    elif not isinstance(file, tuple) or len(file) != 2:
+        given = f"a tuple of {len(file)}" if isinstance(file, tuple) else type(file).__name__
+        raise TypeError(f"{label} must be a tuple (filename, bytes or binary file) or a path, not {given}")
+    else:
+        name, content = file
+        if isinstance(content, (bytes, bytearray)):
+            opened = partial(io.BytesIO, content)  # Of bytes it makes no copy.
+        else:
+            opened = partial(nullcontext, content)
+    with opened() as source:
+        start, size = _measured(label, source)
+    return f"{label} ({name!r})", f"--{boundary}\r\n".encode() + _head(label, name), opened, start, size
+
+
+def _head(label: str, name: str) -> bytes:
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ValueError(f"{label} must have a filename that is a str, not empty, without a NUL")
+    # As browsers do (WHATWG HTML, "multipart/form-data encoding algorithm"): so a name can neither leave its quotes nor
+    # start a header.
+    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    import mimetypes  # Only an upload needs it.
+
+    # Only the extension goes in: guess_type() would read the type out of a name such as `data:text/html,`.
+    kind, encoding = mimetypes.guess_type("file" + os.path.splitext(name)[1])
+    if encoding or not kind:  # With an encoding, the type is that of what is compressed in the file.
+        kind = "application/octet-stream"
+    disposition = f'Content-Disposition: form-data; name="{label}"; filename="{quoted}"'
+    try:
+        return f"{disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()
+    except UnicodeEncodeError:  # Lone surrogates: so Python shows a name on the disk that is not UTF-8.
+        raise ValueError(f"{label} has a filename that is not UTF-8: give a tuple with another filename") from None
+
+
+def _measured(label: str, file: Any) -> tuple[int, int]:
+    """Where a file stands, and the number of bytes from there to its end."""
+    try:
+        start = file.tell()
+        # Only what it gives shows a text file: not every one is an io.TextIOBase.
+        if not isinstance(file.read(0), bytes):
+            raise TypeError("a text file")
+        # The end is not taken from what seek() gives: for a mmap that is None before Python 3.13.
+        file.seek(0, os.SEEK_END)
+        end = file.tell()
+        file.seek(start)
+    except Exception as error:  # Closed, a pipe, open for writing only, no file at all: each has errors of its own.
+        needs = "bytes, or a binary file that is open, readable and seekable"
+        raise ValueError(f"{label} must hold {needs}; this {type(file).__name__} is not") from error
+    return start, max(0, end - start)
+
+
+def _open_path(label: str, path: str) -> IO[bytes]:
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:
+        raise ValueError(f"{label} is a path with a character that no path can have") from None
+    # Opening a named pipe would wait for its other end. open() has an error for a directory.
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise ValueError(f"{label} must be a regular file: its size has to be known before it is sent")
+    return open(path, "rb", buffering=0)  # The pieces are large enough to go without a buffer.

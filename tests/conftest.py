@@ -1,0 +1,49 @@
+"""What holds for every test."""
+
+import gc
+import os
+import threading
+import time
+
+import pytest
+from package import FOLDER, NAME, is_of_machine
+
+
+def pytest_report_header():
+    return f"under test: {FOLDER / '__init__.py'} as {NAME}"
+
+
+@pytest.fixture(autouse=True)
+def no_machine(monkeypatch):
+    """Every test sees an environment without proxies, certificates or an account."""
+    for variable in list(os.environ):
+        if is_of_machine(variable):
+            monkeypatch.delenv(variable)
+
+
+def _descriptors():
+    """The open file descriptors; none are known where the system does not list them."""
+    try:
+        return set(os.listdir("/dev/fd"))
+    except OSError:
+        return set()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left_behind():
+    """After the tests of a module, and the fixtures of it, no thread runs and no file is open that was not before.
+
+    By module and not by test: a server, and the connections to it, may serve all tests of a module.
+    """
+    threads, descriptors = set(threading.enumerate()), _descriptors()
+    yield
+    deadline = time.monotonic() + 2
+    left = set(threading.enumerate()) - threads
+    while left and time.monotonic() < deadline:
+        # A thread that was told to end needs a moment.
+        time.sleep(0.01)
+        left = {thread for thread in left if thread.is_alive()}
+    assert not left, f"threads that still run: {left}"
+    if len(_descriptors()) > len(descriptors):
+        gc.collect()
+    assert len(_descriptors()) <= len(descriptors), f"files left open: {sorted(_descriptors() - descriptors)}"
