@@ -53,12 +53,13 @@ def _with_progress(args: Namespace, line: Callable[[float], str], call: Callable
         write(sys.stderr, f"\r{' ' * width}\r")
 
     thread = threading.Thread(target=draw, daemon=True)
-    thread.start()
     try:
+        thread.start()
         return call()
     finally:
         over.set()
-        thread.join()
+        if thread.is_alive():  # Ctrl-C can come before it is.
+            thread.join()
 
 
 def _standard_input() -> bytes:
@@ -143,6 +144,7 @@ def _client(args: Namespace, stack: ExitStack) -> PromptJuggler:
     options: Any = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.demo:
         server = stack.enter_context(_stand_in())
+        server.run_seconds = 0.0  # nobody wants to wait for a demonstration
         options |= {"api_key": server.api_key, "base_url": server.url, "proxy": False}
     elif args.api_key_file is not None:
         try:

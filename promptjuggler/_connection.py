@@ -103,6 +103,8 @@ class _AnsweredEarly(Exception):
 class _Raw(io.RawIOBase):
     """What a socket receives, each wait bounded by `limit`; without one it never waits, and gives None."""
 
+    _open: io.RawIOBase | None = None
+
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         # It keeps the descriptor open when http.client closes the socket before the answer is read.
@@ -150,7 +152,8 @@ class _Raw(io.RawIOBase):
         return self.ended or not undecided or len(self.early) > _PIECE
 
     def close(self) -> None:
-        self._open.close()
+        if self._open:
+            self._open.close()
         super().close()
 
 
@@ -216,6 +219,9 @@ class Connection:
     def __init__(self, pool: Pool, host: str, context: ssl.SSLContext | None) -> None:
         self.route: tuple[Any, ...] = (host, context is not None, None)
         self._context = context
+        self._limit = Limit(0)
+        self._raw: _Raw | None = None
+        self._reader: _Reader | None = None
         # None while idle in there: in a cycle the sockets would outlive the client.
         self.pool: Pool | None = pool
         if context:
@@ -224,9 +230,6 @@ class Connection:
             self._http = http.client.HTTPConnection(host)
         self._http._create_connection = self._connected_socket  # type: ignore[attr-defined]
         self._http.response_class = self._response  # type: ignore[assignment]
-        self._raw: _Raw | None = None
-        self._reader: _Reader | None = None
-        self._limit = Limit(0)
         self._whole = True
         self._pid = os.getpid()
         self.idle_since = 0.0
@@ -247,8 +250,8 @@ class Connection:
                 name = self._http._tunnel_host or self._http.host  # type: ignore[attr-defined]
                 limit.watch(None)  # What is ended while it is wrapped would never be closed.
                 limit.left()
-                sock = self._context.wrap_socket(self._http.sock, server_hostname=name, do_handshake_on_connect=False)
-                self._http.sock = sock
+                plain, wrap = self._http.sock, self._context.wrap_socket
+                self._http.sock = sock = wrap(plain, server_hostname=name, do_handshake_on_connect=False)
                 limit.watch(sock)
                 sock.settimeout(limit.left())
                 sock.do_handshake()
@@ -302,6 +305,11 @@ class Connection:
         self._http.close()
         if self._raw:
             self._raw.close()
+
+    def __del__(self) -> None:
+        # A signal handler can raise where nobody closes it, as when it has just been taken from the pool; or in __init__.
+        if hasattr(self, "_http"):
+            self.close()
 
     def is_usable(self, now: float) -> bool:
         """Whether it can be used again, at `now` (wall clock): this process made it, and the server has neither hung up
@@ -372,8 +380,8 @@ def connected_socket(addresses: list[Any], limit: Limit) -> socket.socket:
     failure: OSError = OSError("the name has no address")
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
-        limit.watch(sock)
         try:
+            limit.watch(sock)
             sock.settimeout(limit.left() / (len(addresses) - index))
             sock.connect(address)
             sock.settimeout(limit.left())

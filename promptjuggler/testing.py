@@ -352,7 +352,7 @@ def main() -> None:
     """Start a run, wait for it, print each step and the answer."""
     from . import PromptJuggler  # not above: this works without the client
 
-    with FakeServer(run_seconds=0.6) as server, PromptJuggler(server.api_key, base_url=server.url, proxy=False) as pj:
+    with FakeServer(run_seconds=0.3) as server, PromptJuggler(server.api_key, base_url=server.url, proxy=False) as pj:
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
         print(f"A FakeServer stands in for the API at {server.url}.")
         run_id = pj.run_prompt("greeting", "production", {"name": "Ada"}).id

@@ -11,6 +11,7 @@ import io
 import json
 import socket
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from servers import Conn, Request, ScriptedServer, client_context, make_reply
 
@@ -77,6 +78,23 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
     client._sleep = client.delays.append
     client._random = lambda: 0.0
     return client
+
+
+def at_once(check, cases, *, threads=4):
+    """Call `check` with each of the cases, some of them at the same time: for checks that mostly wait. What fails is
+    raised with its case, once all are done."""
+
+    def outcome(case):
+        try:
+            check(case)
+        except BaseException as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(threads) as pool:
+        for case, error in zip(cases, pool.map(outcome, cases)):
+            if error:
+                raise AssertionError(f"{case!r}: {error!r}") from error
 
 
 @contextlib.contextmanager

@@ -13,6 +13,11 @@ def pytest_report_header():
     return f"under test: {FOLDER / '__init__.py'} as {NAME}"
 
 
+def pytest_collection_finish():
+    # What is there now stays to the end: so the collections of the tests need not look at it.
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_machine(monkeypatch):
     """Every test sees an environment without proxies, certificates or an account."""

@@ -63,7 +63,7 @@ def quick(monkeypatch):
     """Such a server with which nobody waits: it says that a run was started only when that has ended."""
     with new_server() as server:
         point_to(server, monkeypatch)
-        server.delay_next(0.02, times=100)
+        server.delay_next(0.01, times=100)
         yield server
 
 

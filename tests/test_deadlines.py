@@ -8,7 +8,18 @@ import threading
 import time
 
 import pytest
-from calls import CALLS, ID, Zeros, answer, answer_all, client_of, get, port_without_answer, refusing_port
+from calls import (
+    CALLS,
+    ID,
+    Zeros,
+    answer,
+    answer_all,
+    at_once,
+    client_of,
+    get,
+    port_without_answer,
+    refusing_port,
+)
 from servers import ConnectProxy, ScriptedServer, make_reply, server_context
 
 from promptjuggler import NetworkError, PromptJuggler, RequestTimeout, ValidationError, WaitTimeout
@@ -58,61 +69,48 @@ def drip_for_ever(conn, head, piece):
 # --- the answer ---
 
 
-@pytest.mark.parametrize("kind", CALLS)
-def test_a_server_that_never_answers_is_cut_off(serve, kind):
+def test_a_server_that_never_answers_is_cut_off(serve):
     def handler(conn):
         conn.read_request()
         conn.hang()
 
-    server = serve(handler)
-    with client_in_haste(server) as client, cut_off(sent=True):
-        CALLS[kind](client)
-    assert len(server.requests) == 1
+    def check(kind):
+        server = serve(handler)
+        with client_in_haste(server) as client, cut_off(sent=True):
+            CALLS[kind](client)
+        assert len(server.requests) == 1
+
+    at_once(check, CALLS)
 
 
-@pytest.mark.parametrize(
-    ("head", "piece"),
-    [
-        (b"", b"H"),
-        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
-        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", b" "),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
-        (b"HTTP/1.0 200 OK\r\n\r\n", b" "),
-        (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b" "),
-        (b"HTTP/1.1 500 Oh\r\n\r\n", b" "),
-        (b"HTTP/1.1 100 Continue\r\n", b"X: y\r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
-        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
-    ],
-    ids=[
-        "status line",
-        "header",
-        "headers",
-        "body",
-        "chunks",
-        "chunk",
-        "chunk size",
-        "trailers",
-        "until close",
-        "1.0",
-        "error",
-        "error until close",
-        "interim headers",
-        "100",
-        "102",
-        "103",
-    ],
-)
-def test_a_server_that_drips_is_cut_off(serve, head, piece):
-    server = serve(lambda conn: drip_for_ever(conn, head, piece))
-    with client_in_haste(server) as client, cut_off(sent=True):
-        get(client)
+# What comes first, and what comes again and again then.
+DRIPS = {
+    "status line": (b"", b"H"),
+    "header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", b" "),
+    "chunk size": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    "until close": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    "1.0": (b"HTTP/1.0 200 OK\r\n\r\n", b" "),
+    "error": (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "error until close": (b"HTTP/1.1 500 Oh\r\n\r\n", b" "),
+    "interim headers": (b"HTTP/1.1 100 Continue\r\n", b"X: y\r\n"),
+    "100": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "102": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    "103": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+}
+
+
+def test_a_server_that_drips_is_cut_off(serve):
+    def check(way):
+        server = serve(lambda conn: drip_for_ever(conn, *DRIPS[way]))
+        with client_in_haste(server) as client, cut_off(sent=True):
+            get(client)
+
+    at_once(check, DRIPS)
 
 
 @pytest.mark.parametrize("status", [b"100", b"102"])
@@ -130,11 +128,11 @@ def test_a_server_that_says_continue_at_full_speed_is_cut_off(serve, status):
 def test_each_answer_has_the_whole_time(serve):
     def handler(conn):
         while request := conn.read_request():
-            conn.wait(0.1)
+            conn.wait(0.06)
             conn.send(answer(request))
 
     server = serve(handler)
-    with client_in_haste(server, timeout=0.25) as client:
+    with client_in_haste(server, timeout=0.2) as client:
         for _ in range(4):
             get(client)
         assert server.connections == 1
@@ -143,20 +141,22 @@ def test_each_answer_has_the_whole_time(serve):
 # --- connecting ---
 
 
-@pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
-def test_a_connection_that_is_never_accepted_is_cut_off(kind):
-    with port_without_answer() as port, client_in_haste(f"http://127.0.0.1:{port}") as client, cut_off(sent=False):
-        CALLS[kind](client)
+def test_a_connection_that_is_never_accepted_is_cut_off():
+    def check(kind):
+        with client_in_haste(f"http://127.0.0.1:{port}") as client, cut_off(sent=False):
+            CALLS[kind](client)
+
+    with port_without_answer() as port:
+        at_once(check, ["GET", "prompt", "upload"])
 
 
-@pytest.mark.parametrize("kind", ["GET", "prompt"])
-def test_a_tls_handshake_that_never_begins_is_cut_off(kind):
-    with (
-        ScriptedServer(lambda conn: conn.hang()) as server,
-        client_in_haste(f"https://127.0.0.1:{server.port}") as client,
-        cut_off(sent=False),
-    ):
-        CALLS[kind](client)
+def test_a_tls_handshake_that_never_begins_is_cut_off():
+    def check(kind):
+        with client_in_haste(f"https://127.0.0.1:{server.port}") as client, cut_off(sent=False):
+            CALLS[kind](client)
+
+    with ScriptedServer(lambda conn: conn.hang()) as server:
+        at_once(check, ["GET", "prompt"])
 
 
 def test_a_tls_handshake_that_drips_is_cut_off():
@@ -213,15 +213,17 @@ def address(port):
     return (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
 
 
-@pytest.mark.parametrize("dead_ends", [1, 2, 3])
-def test_the_addresses_of_a_name_share_the_time(dead_ends):
-    with ScriptedServer(answer_all) as server, port_without_answer() as port:
+def test_the_addresses_of_a_name_share_the_time():
+    def check(dead_ends):
         addresses = [address(port)] * dead_ends + [address(server.port)]
         begun = time.monotonic()
         with connected_socket(addresses, Limit(0.3)) as sock:
             assert sock.getpeername() == ("127.0.0.1", server.port)
             assert 0 < sock.gettimeout() < 0.3
         assert time.monotonic() - begun < 0.3
+
+    with ScriptedServer(answer_all) as server, port_without_answer() as port:
+        at_once(check, [1, 2, 3])
 
 
 def test_an_address_that_refuses_costs_no_time():
@@ -261,12 +263,13 @@ def test_a_server_that_does_not_read_is_cut_off(serve):
         conn.read_head()
         conn.server.closing.wait(10)
 
-    for call in (
-        lambda client: client.upload_documents("base", [("zeros", Zeros(200_000_000))]),
-        lambda client: client.run_prompt("greeting", 1, {"text": "x" * 15_000_000}),
-    ):
+    def check(call):
         with client_in_haste(serve(handler)) as client, cut_off(sent=True):
             call(client)
+
+    upload = lambda client: client.upload_documents("base", [("zeros", Zeros(200_000_000))])  # noqa: E731
+    start = lambda client: client.run_prompt("greeting", 1, {"text": "x" * 15_000_000})  # noqa: E731
+    at_once(check, [upload, start])
 
 
 def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve):
@@ -296,15 +299,17 @@ def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve):
 # --- waiting for a run ---
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
-def test_the_deadline_of_a_wait_is_shorter_than_the_patience_of_a_poll(serve, head):
-    server = serve(lambda conn: drip_for_ever(conn, head, b" "))
-    begun = time.monotonic()
-    with client_of(server, timeout=30.0) as client, pytest.raises(WaitTimeout) as caught:
-        client.wait_for_knowledge_document(ID, timeout=0.2)
-    assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
-    assert caught.value.last is None
-    assert isinstance(caught.value.__cause__, RequestTimeout)
+def test_the_deadline_of_a_wait_is_shorter_than_the_patience_of_a_poll(serve):
+    def check(head):
+        server = serve(lambda conn: drip_for_ever(conn, head, b" "))
+        begun = time.monotonic()
+        with client_of(server, timeout=30.0) as client, pytest.raises(WaitTimeout) as caught:
+            client.wait_for_knowledge_document(ID, timeout=0.2)
+        assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
+        assert caught.value.last is None
+        assert isinstance(caught.value.__cause__, RequestTimeout)
+
+    at_once(check, [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
 
 
 def test_a_wait_that_runs_out_of_time_gives_what_it_saw_last(serve):

@@ -1,6 +1,7 @@
 """The shape of the package: which modules there are, and which may import which."""
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def imports(module):
                 yield node.level, node.module or "", alias.name, where.get(id(node), "module")
 
 
+@functools.cache
 def foreign(module):
     """What a module imports from outside when it runs, as dotted names."""
     return {
@@ -80,6 +82,7 @@ def top_level(dotted_names):
     return {dotted.partition(".")[0] for dotted in dotted_names}
 
 
+@functools.cache
 def functions(module):
     """Every function of a module."""
     return [node for node in ast.walk(TREES[module]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
@@ -101,6 +104,7 @@ def ours(module):
                 yield None, name, where
 
 
+@functools.cache
 def calls(module):
     """Every call of a module: (dotted text of what is called, node)."""
     return [(ast.unparse(node.func), node) for node in ast.walk(TREES[module]) if isinstance(node, ast.Call)]

@@ -92,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     with PromptJuggler("k", base_url=f"http://127.0.0.1:{{server.server_port}}", max_retries=0) as pj:
         try:
             pj.get_prompt("p", 1)

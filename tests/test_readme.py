@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,22 +61,38 @@ pj.close()
 """
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """The environment of a user whose account has what the README uses; the account is a stand-in."""
+BODY = b'{"id": "1"}'
+
+
+def outcome(command, folder):
+    """What comes of a command for a user whose account, a stand-in, has what the README uses."""
     for name in ("manual.pdf", "faq.md"):
-        (tmp_path / name).write_bytes(b"A page.")
+        (folder / name).write_bytes(b"A page.")
+    (folder / "body.json").write_bytes(BODY)
     for source, name in (("ca.pem", "company-ca.pem"), ("client.pem", "client.pem")):
-        shutil.copy(ROOT / "tests/data/tls" / source, tmp_path / name)
-    with FakeServer() as server:
+        shutil.copy(ROOT / "tests/data/tls" / source, folder / name)
+    with FakeServer(run_seconds=0) as server:
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
         server.add_workflow("summary", lambda inputs: {"summary": inputs["text"]})
         server.add_knowledge_base("manuals")
-        yield {
+        env = {
             **ENV,
             "PROMPTJUGGLER_API_KEY": server.api_key,
             "PROMPTJUGGLER_BASE_URL": server.url,
             "PROMPTJUGGLER_WEBHOOK_SECRET": "whsec",
+            "SIGNATURE": sign_webhook(BODY, "whsec"),
+        }
+        return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """What comes of all blocks and commands, a few of them at the same time; `result()` gives it."""
+    with ThreadPoolExecutor(4) as pool:
+        yield {
+            text: pool.submit(command, text, tmp_path_factory.mktemp("readme"))
+            for cases, command in ((PYTHON, outcome_of_block), (COMMANDS, outcome_of_command))
+            for text in (case.values[0] for case in cases)
         }
 
 
@@ -104,33 +121,40 @@ def test_every_block_says_its_language():
     assert README.count("```") == 2 * len(BLOCKS)
 
 
-@pytest.mark.parametrize("block", PYTHON)
-def test_a_python_block_runs_and_prints_what_its_comments_say(block, environment, tmp_path):
-    printed = re.findall(r"  # prints (.*)$", block, re.MULTILINE)
+def is_test(block):
+    return bool(re.search(r"^def test_", block, re.MULTILINE))
+
+
+def outcome_of_block(block, folder):
     for name, call in (("handler", CALL_OF_HANDLER), ("lambda_handler", CALL_OF_LAMBDA_HANDLER)):
         if re.search(rf"^def {name}\(", block, re.MULTILINE):
             block += call
-    program = tmp_path / "test_block.py"
+    program = folder / "test_block.py"
     block = re.sub(r"^(\s*(?:from|import)) promptjuggler\b", rf"\1 {NAME}", block, flags=re.MULTILINE)
     program.write_text(block, "utf-8")
-    is_test = re.search(r"^def test_", block, re.MULTILINE)
-    runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test else []
-    command = [sys.executable, "-W", "error", *runner, str(program)]
-    result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test(block) else []
+    return outcome([sys.executable, "-W", "error", *runner, str(program)], folder)
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_a_python_block_runs_and_prints_what_its_comments_say(block, outcomes):
+    result = outcomes[block].result()
     assert (result.returncode, result.stderr) == (0, ""), result.stdout
-    if is_test:
+    printed = re.findall(r"  # prints (.*)$", block, re.MULTILINE)
+    if is_test(block):
         assert re.search(r"^\d+ passed", result.stdout, re.MULTILINE), result.stdout
     if printed:
         assert result.stdout.splitlines() == printed
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_runs_in_a_shell_and_prints(command, environment, tmp_path):
-    body = b'{"id": "1"}'
-    (tmp_path / "body.json").write_bytes(body)
-    signed = environment | {"SIGNATURE": sign_webhook(body, "whsec")}
+def outcome_of_command(command, folder):
     line = command.replace("python3 -m promptjuggler", f"{shlex.quote(sys.executable)} -W error -m {NAME}")
-    result = subprocess.run(["sh", "-c", line], env=signed, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    return outcome(["sh", "-c", line], folder)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_runs_in_a_shell_and_prints(command, outcomes):
+    result = outcomes[command].result()
     # That no model was called is said there.
     assert (result.returncode, result.stderr.count("\n")) == (0, int("--demo" in command)), result.stderr
     assert result.stdout.strip()

@@ -207,7 +207,7 @@ def test_without_retries_there_is_one_request_whatever_goes_wrong(kind, failure)
 
 @pytest.mark.parametrize("kind", CALLS)
 def test_after_a_timeout_only_what_may_be_repeated_is_sent_again(kind):
-    with ScriptedServer(_silence) as server, client_of(server, timeout=0.1) as client:
+    with ScriptedServer(_silence) as server, client_of(server, timeout=0.06) as client:
         with pytest.raises(RequestTimeout) as caught:
             CALLS[kind](client)
         assert caught.value.request_sent
@@ -222,7 +222,7 @@ def test_what_may_be_repeated_gives_its_result_when_it_gets_through(kind, failur
     def handler(conn):
         (failure if conn.index < 2 else answer_all)(conn)
 
-    with ScriptedServer(handler) as server, client_of(server, timeout=0.15) as client:
+    with ScriptedServer(handler) as server, client_of(server, timeout=0.1) as client:
         CALLS[kind](client)
         assert server.connections == 3
         assert client.delays == [0.5, 1.0]

@@ -601,7 +601,7 @@ def test_heartbeats_are_signs_of_life_however_slowly_they_come(tls, piece):
 
     def script(conn):
         conn.send(CHUNKED)
-        conn.drip(piece * 2, 0.03)
+        conn.drip(piece, 0.03)
         conn.send(chunk(wire(done())))
         conn.hang()
 
@@ -611,7 +611,7 @@ def test_heartbeats_are_signs_of_life_however_slowly_they_come(tls, piece):
     ):
         begun = time.monotonic()
         assert [type(event) for event in until(stream, DoneEvent)] == [ConnectedEvent, DoneEvent]
-        assert time.monotonic() - begun > 0.3
+        assert time.monotonic() - begun > 0.15
 
 
 def test_silence_is_a_loss_after_the_idle_timeout_and_not_before():
@@ -794,13 +794,13 @@ def test_close_ends_a_delay():
 
 
 def test_close_at_any_moment_ends_the_iteration_and_leaves_nothing_open():
-    """A hundred streams that connect again and again, each closed a little later than the one before."""
+    """Streams that connect again and again, each closed a little later than the one before."""
     script = says(reset(), token(1, "a"), ("reconnect", {}), then=lambda conn: None)
     with Hub(script, tls=server_context()) as server, client_of(server) as pj:
-        for number in range(100):
+        for number in range(60):
             stream = pj.stream(THREAD)
             consumer = Consumer(stream)
-            time.sleep(number * 0.0003)
+            time.sleep(number * 0.0005)
             stream.close()
             consumer.join(SLACK)
             assert not consumer.is_alive()
@@ -875,7 +875,7 @@ def test_a_signal_in_the_middle_leaves_nothing_open(way, tls, handler):
 
             before = signal.signal(signal.SIGALRM, handle)
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                signal.setitimer(signal.ITIMER_REAL, 0.03)
                 begun = time.monotonic()
                 with pytest.raises(Interruption) if handler == "raises" else contextlib.nullcontext():
                     list(stream)
@@ -896,7 +896,7 @@ def test_streams_leave_no_threads_and_no_sockets_behind():
     with FakeServer(api_key="pj-sekret-key", run_seconds=0) as server, client_of(server) as pj:
         server.add_prompt("p", lambda inputs: "one two")
         counts = []
-        for _ in range(8):
+        for _ in range(5):
             with pj.stream(THREAD) as stream:
                 run = pj.run_prompt("p", 1, {}, thread=THREAD)
                 assert until(stream, DoneEvent)[-1].run_id == run.id
@@ -904,7 +904,7 @@ def test_streams_leave_no_threads_and_no_sockets_behind():
             gc.collect()
             time.sleep(0.02)
             counts.append(count())
-        assert counts[-1] <= max(counts[:3])
+        assert counts[-1] <= max(counts[:2])
 
 
 # Where the token goes
