@@ -103,8 +103,6 @@ class _AnsweredEarly(Exception):
 class _Raw(io.RawIOBase):
     """What a socket receives, each wait bounded by `limit`; without one it never waits, and gives None."""
 
-    _open: io.RawIOBase | None = None
-
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         # It keeps the descriptor open when http.client closes the socket before the answer is read.
@@ -152,7 +150,7 @@ class _Raw(io.RawIOBase):
         return self.ended or not undecided or len(self.early) > _PIECE
 
     def close(self) -> None:
-        if self._open:
+        if hasattr(self, "_open"):  # A signal can come first.
             self._open.close()
         super().close()
 
@@ -230,7 +228,6 @@ class Connection:
             self._http = http.client.HTTPConnection(host)
         self._http._create_connection = self._connected_socket  # type: ignore[attr-defined]
         self._http.response_class = self._response  # type: ignore[assignment]
-        self._whole = True
         self._pid = os.getpid()
         self.idle_since = 0.0
 
@@ -307,7 +304,7 @@ class Connection:
             self._raw.close()
 
     def __del__(self) -> None:
-        # A signal handler can raise where nobody closes it, as when it has just been taken from the pool; or in __init__.
+        # A signal handler can raise where nobody closes it, as when it was just taken from the pool; or in __init__.
         if hasattr(self, "_http"):
             self.close()
 
@@ -334,7 +331,10 @@ class Connection:
 
     def _pieces(self, call: Any) -> Iterator[bytes | memoryview]:
         """A large body in pieces, each sent within the limit, until the server answers."""
-        pieces = _slices(memoryview(call.data)) if isinstance(call.data, bytes) else self._checked(call.data)
+        pieces = self._checked(call.data)
+        if isinstance(call.data, bytes):
+            view = memoryview(call.data)
+            pieces = (view[start : start + _PIECE] for start in range(0, len(view), _PIECE))
         for piece in pieces:
             if self._final_answer_began():
                 raise _AnsweredEarly
@@ -342,7 +342,7 @@ class Connection:
             self._http.sock.settimeout(self._limit.left())
             yield piece
 
-    def _checked(self, body: Iterable[bytes]) -> Iterator[bytes]:
+    def _checked(self, body: Iterable[bytes]) -> Iterator[bytes | memoryview]:
         # An OSError of a file must not be taken for one of the socket.
         try:
             yield from body
@@ -396,11 +396,6 @@ def connected_socket(addresses: list[Any], limit: Limit) -> socket.socket:
         raise failure
     finally:
         del failure  # It holds this frame, and the frame holds it.
-
-
-def _slices(body: memoryview) -> Iterator[memoryview]:
-    for start in range(0, len(body), _PIECE):
-        yield body[start : start + _PIECE]
 
 
 class Pool:

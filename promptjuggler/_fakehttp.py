@@ -104,7 +104,7 @@ class HttpServer:
         self._port = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self._port}"
         self._closing.clear()
-        self._spawn(self._http.serve_forever, 0.01)
+        self._spawn(self._http.serve_forever, 0.005)
         paused, self._paused = self._paused, []
         for work in paused:
             self._spawn(self._do, work)

@@ -92,7 +92,7 @@ def at_once(check, cases, *, threads=4):
         return None
 
     with ThreadPoolExecutor(threads) as pool:
-        for case, error in zip(cases, pool.map(outcome, cases)):
+        for case, error in zip(cases, pool.map(outcome, cases), strict=True):
             if error:
                 raise AssertionError(f"{case!r}: {error!r}") from error
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from package import FOLDER, NAME, is_of_machine
+from servers import descriptors
 
 
 def pytest_report_header():
@@ -26,21 +27,13 @@ def no_machine(monkeypatch):
             monkeypatch.delenv(variable)
 
 
-def _descriptors():
-    """The open file descriptors; none are known where the system does not list them."""
-    try:
-        return set(os.listdir("/dev/fd"))
-    except OSError:
-        return set()
-
-
 @pytest.fixture(autouse=True, scope="module")
 def nothing_left_behind():
     """After the tests of a module, and the fixtures of it, no thread runs and no file is open that was not before.
 
     By module and not by test: a server, and the connections to it, may serve all tests of a module.
     """
-    threads, descriptors = set(threading.enumerate()), _descriptors()
+    threads, files = set(threading.enumerate()), descriptors()
     yield
     deadline = time.monotonic() + 2
     left = set(threading.enumerate()) - threads
@@ -49,6 +42,6 @@ def nothing_left_behind():
         time.sleep(0.01)
         left = {thread for thread in left if thread.is_alive()}
     assert not left, f"threads that still run: {left}"
-    if len(_descriptors()) > len(descriptors):
+    if len(descriptors()) > len(files):
         gc.collect()
-    assert len(_descriptors()) <= len(descriptors), f"files left open: {sorted(_descriptors() - descriptors)}"
+    assert len(descriptors()) <= len(files), f"files left open: {sorted(descriptors() - files)}"

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from calls import at_once
 from package import ENV, FOLDER, NAME
 
 import promptjuggler
@@ -79,16 +80,16 @@ def assert_works(place, name, tmp_path):
     assert (result.stdout, result.stderr, result.returncode) == ("done\n", "", 0)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_copy_of_the_folder_works_under_any_name(name, tmp_path):
-    assert_works(copy_package(tmp_path / "place", name), name, tmp_path)
+def test_a_copy_of_the_folder_works_under_any_name(tmp_path):
+    at_once(lambda name: assert_works(copy_package(tmp_path / name, name), name, tmp_path), NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_copy_inside_a_zip_works_under_any_name(name, tmp_path):
-    copy_package(tmp_path / "place", name)
-    archive = shutil.make_archive(str(tmp_path / "handler"), "zip", tmp_path / "place")
-    assert_works(archive, name, tmp_path)
+def test_a_copy_inside_a_zip_works_under_any_name(tmp_path):
+    archives = {
+        name: shutil.make_archive(str(tmp_path / name), "zip", copy_package(tmp_path / f"place of {name}", name))
+        for name in NAMES
+    }
+    at_once(lambda name: assert_works(archives[name], name, tmp_path), NAMES)
 
 
 def test_a_copy_on_a_read_only_disk_works_without_compiled_files(tmp_path):

@@ -6,7 +6,18 @@ import email.utils
 import time
 
 import pytest
-from calls import CALLS, ID, REPEATABLE, answer, answer_all, client_of, get, port_without_answer, refusing_port
+from calls import (
+    CALLS,
+    ID,
+    REPEATABLE,
+    answer,
+    answer_all,
+    at_once,
+    client_of,
+    get,
+    port_without_answer,
+    refusing_port,
+)
 from servers import ConnectProxy, ScriptedServer, client_context, respond, server_context
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler, RequestTimeout, ValidationError
@@ -205,15 +216,17 @@ def test_without_retries_there_is_one_request_whatever_goes_wrong(kind, failure)
         assert caught.value.attempts == server.connections == 1
 
 
-@pytest.mark.parametrize("kind", CALLS)
-def test_after_a_timeout_only_what_may_be_repeated_is_sent_again(kind):
-    with ScriptedServer(_silence) as server, client_of(server, timeout=0.06) as client:
-        with pytest.raises(RequestTimeout) as caught:
-            CALLS[kind](client)
-        assert caught.value.request_sent
-        assert isinstance(caught.value.__cause__, TimeoutError)
-        assert caught.value.attempts == (3 if kind in REPEATABLE else 1)
-        assert len(client.delays) == caught.value.attempts - 1
+def test_after_a_timeout_only_what_may_be_repeated_is_sent_again():
+    def check(kind):
+        with ScriptedServer(_silence) as server, client_of(server, timeout=0.1) as client:
+            with pytest.raises(RequestTimeout) as caught:
+                CALLS[kind](client)
+            assert caught.value.request_sent
+            assert isinstance(caught.value.__cause__, TimeoutError)
+            assert caught.value.attempts == (3 if kind in REPEATABLE else 1)
+            assert len(client.delays) == caught.value.attempts - 1
+
+    at_once(check, CALLS)
 
 
 @pytest.mark.parametrize("kind", sorted(REPEATABLE))
@@ -276,10 +289,13 @@ def test_a_name_that_cannot_be_a_host_is_an_error_of_ours():
         _expect_not_sent(client, "prompt")
 
 
-@pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
-def test_a_connection_that_is_not_made_in_time_is_tried_again(kind):
-    with port_without_answer() as port, client_of(f"http://127.0.0.1:{port}", timeout=0.05) as client:
-        assert "no connection from 127.0.0.1" in str(_expect_not_sent(client, kind, timeout=True))
+def test_a_connection_that_is_not_made_in_time_is_tried_again():
+    def check(kind):
+        with client_of(f"http://127.0.0.1:{port}", timeout=0.05) as client:
+            assert "no connection from 127.0.0.1" in str(_expect_not_sent(client, kind, timeout=True))
+
+    with port_without_answer() as port:
+        at_once(check, ["GET", "prompt", "upload"])
 
 
 @pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
@@ -295,12 +311,14 @@ def test_a_tls_handshake_that_fails_is_tried_again(kind, first):
         assert server.connections == 3
 
 
-@pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
-def test_a_tls_handshake_that_is_not_made_in_time_is_tried_again(kind):
-    with ScriptedServer(lambda conn: conn.hang()) as server:
-        with client_of(server.url.replace("http:", "https:"), timeout=0.05) as client:
-            _expect_not_sent(client, kind, timeout=True)
-        assert server.connections == 3
+def test_a_tls_handshake_that_is_not_made_in_time_is_tried_again():
+    def check(kind):
+        with ScriptedServer(lambda conn: conn.hang()) as server:
+            with client_of(server.url.replace("http:", "https:"), timeout=0.05) as client:
+                _expect_not_sent(client, kind, timeout=True)
+            assert server.connections == 3
+
+    at_once(check, ["GET", "prompt", "upload"])
 
 
 @pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])

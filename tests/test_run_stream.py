@@ -78,7 +78,8 @@ def test_the_result_can_be_had_without_reading_the_events(fake):
 
 
 def test_the_view_is_what_is_held_so_far_in_the_types_of_a_run(fake):
-    fake.add_prompt("tools", lambda inputs: ["a", Tool("search"), "b", Reset(), "x", Tool("search"), Payload("emit", {"n": 1}), "y"])
+    parts = ["a", Tool("search"), "b", Reset(), "x", Tool("search"), Payload("emit", {"n": 1}), "y"]
+    fake.add_prompt("tools", lambda inputs: parts)
     with client_of(fake) as pj, pj.stream_prompt("tools", 1, {}) as stream:
         seen = []
         for event in stream:
@@ -89,7 +90,9 @@ def test_the_view_is_what_is_held_so_far_in_the_types_of_a_run(fake):
         assert [dict(payload) for payload in stream.view.data] == [{"n": 1}]
 
 
-@pytest.mark.parametrize("form", [str, lambda thread: thread, lambda thread: str(thread).upper(), lambda thread: thread.urn])
+@pytest.mark.parametrize(
+    "form", [str, lambda thread: thread, lambda thread: str(thread).upper(), lambda thread: thread.urn]
+)
 def test_the_thread_is_the_given_one(fake, form):
     thread = uuid.uuid4()
     with client_of(fake) as pj, pj.stream_prompt("greeting", 1, {"name": "Ada"}, thread=form(thread)) as stream:
@@ -108,8 +111,12 @@ def test_without_a_thread_each_run_has_a_new_one(fake, options):
 
 def test_the_options_are_those_of_run_prompt(fake):
     options = {
-        "priority": "low", "environment": "staging", "env_vars": {"A": "sekret"}, "metadata": {"k": ["v"]}, "channel": "side",
-    }  # fmt: skip
+        "priority": "low",
+        "environment": "staging",
+        "env_vars": {"A": "sekret"},
+        "metadata": {"k": ["v"]},
+        "channel": "side",
+    }
     with client_of(fake) as pj, pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options) as stream:
         body = fake.requests[-1].json()
         assert body == {
@@ -120,7 +127,8 @@ def test_the_options_are_those_of_run_prompt(fake):
 
 
 def test_a_workflow_is_run_and_followed_in_the_same_way(fake):
-    with client_of(fake) as pj, pj.stream_workflow("summary", "production", {"text": "short"}, priority="low") as stream:
+    summary = ("summary", "production", {"text": "short"})
+    with client_of(fake) as pj, pj.stream_workflow(*summary, priority="low") as stream:
         assert fake.requests[-1].path == "/api/v1/workflows/summary/production/runs"
         assert fake.requests[-1].json()["priority"] == "low"
         assert [type(event) for event in stream] == [DoneEvent]
@@ -161,7 +169,8 @@ class RunHub(Hub):
 
     def mint(self, conn):
         if self.requests[-1].target.endswith("/runs"):
-            conn.reply(*(self.start or (200, {"id": str(RUN), "thread": self.requests[-1].json()["thread"]})), keep=False)
+            started = {"id": str(RUN), "thread": self.requests[-1].json()["thread"]}
+            conn.reply(*(self.start or (200, started)), keep=False)
         else:
             super().mint(conn)
 
@@ -309,7 +318,8 @@ def test_the_idle_timeout_is_that_of_the_stream():
 
 
 def test_close_from_another_thread_ends_the_iteration():
-    with RunHub(says(reset(), token(1, "a"))) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+    hub = RunHub(says(reset(), token(1, "a")))
+    with hub as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
         assert isinstance(next(stream), ResetEvent)
         assert isinstance(next(stream), TokenEvent)
         consumer = Consumer(stream)

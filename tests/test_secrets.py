@@ -280,7 +280,7 @@ def test_no_secret_shows_when_a_signal_interrupts_a_call(call, moment):
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with ScriptedServer(wait) as server, client(server.url) as pj:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            signal.setitimer(signal.ITIMER_REAL, 0.03)
             # A wait that ends at just that moment has an error of its own.
             with pytest.raises((Interruption, PromptJugglerError)) as caught:
                 call(pj)
