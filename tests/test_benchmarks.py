@@ -4,7 +4,7 @@ import json
 import uuid
 
 import pytest
-from benchmarks import calls, decode, frozen, report, start, upload
+from benchmarks import calls, decode, frozen, report, start, stream, upload
 from benchmarks.__main__ import main
 from benchmarks.documents import RUN_ID
 from benchmarks.environment import Bench
@@ -118,6 +118,11 @@ def test_warm_calls_are_timed_for_all_who_are_there(bench, server):
 def test_decoding_reads_every_item(bench):
     row = decode.decoding(bench, bench.subjects(), "decoding", 30, 1)
     assert {name: len(values) for name, values in row.seconds.items()} == {OURS: 1, FLOOR: 1}
+
+
+def test_a_stream_is_read_to_its_last_token(bench, server):
+    assert set(stream.tokens(bench, server, server.url, 1000, 1)) == {OURS, FLOOR}
+    assert stream._streamed(server, bench.ours, server.url, 3, 5)["tokens"] == 15
 
 
 def test_of_the_two_processes_of_an_upload_one_sends_the_whole_file(bench, server):

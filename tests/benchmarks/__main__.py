@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import calls, decode, frozen, pythons, size, start, upload
+from . import calls, decode, frozen, pythons, size, start, stream, upload
 from .environment import PEER, Bench
 from .measure import Effort
 from .process import HERE
 from .report import Finding, text
 
-# The streaming rows join here, as one more module.
 GROUPS = {
     "start": start,
     "calls": calls,
     "decode": decode,
+    "stream": stream,
     "upload": upload,
     "lambda": frozen,
     "size": size,

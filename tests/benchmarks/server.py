@@ -2,7 +2,8 @@
 
 It answers over http and https, each connection in a thread. What it is told comes on the standard input, one JSON
 object in each line, and is answered by one line: first the answers and the certificate, which give the two ports; then
-`count`, `reset`, `pend` (these runs are pending for so many more polls) and `hang_up` (close every connection).
+`count`, `reset`, `pend` (these runs are pending for so many more polls), `hang_up` (close every connection) and
+`stream` (the stream of every thread is that of so many runs with so many tokens).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import ssl
 import sys
 import threading
+import uuid
 from typing import Any
 
 # What servers commonly send along: clients have to read it.
@@ -21,6 +23,9 @@ HEAD = (
     "Content-Length: {}\r\nConnection: keep-alive\r\nCache-Control: no-cache, private\r\n"
     "X-Request-Id: 8f14e45fceea167a\r\nStrict-Transport-Security: max-age=31536000\r\n\r\n"
 )
+
+
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Server:
@@ -38,6 +43,7 @@ class Server:
     def reset(self) -> None:
         self.connections = self.requests = self.posts = self.body_bytes = 0
         self.pending: dict[bytes, int] = {}
+        self.streamed = (1, 1)
 
     def listen(self, context: ssl.SSLContext | None) -> int:
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -57,14 +63,14 @@ class Server:
             if context:
                 connection = context.wrap_socket(connection, server_side=True)
             self.open.add(connection)
-            self.exchange(connection)
+            self.exchange(connection, self.ports[1 if context else 0])
         except OSError:
             pass  # The client went away, or was hung up on.
         finally:
             self.open.discard(connection)
             connection.close()
 
-    def exchange(self, connection: socket.socket) -> None:
+    def exchange(self, connection: socket.socket, port: int) -> None:
         buffer = bytearray(1 << 18)
         received = b""
         while True:
@@ -91,7 +97,35 @@ class Server:
                     self.body_bytes += length
             with self.lock:
                 self.requests += 1
-            connection.sendall(self.answer(head))
+            if head.startswith(b"GET /stream "):
+                self.stream(connection)
+                return
+            connection.sendall(self.token(port) if b"/stream-token " in head else self.answer(head))
+
+    def token(self, port: int) -> bytes:
+        scheme = "https" if port == self.ports[1] else "http"
+        url = f"{scheme}://localhost:{port}/stream"
+        text = json.dumps({"token": "token", "expiresAt": "2030-01-01T00:00:00+00:00", "url": url})
+        return (HEAD.format(len(text)) + text).encode()
+
+    def stream(self, connection: socket.socket) -> None:
+        """Send all frames, and wait until the client has gone."""
+        connection.sendall(STREAM_HEAD)
+        runs, tokens = self.streamed
+        number = 0
+        for run in range(runs):
+            about = f'"runId": "{uuid.UUID(int=run + 1)}", "channel": "default"'
+            frames = [f'event: reset\ndata: {{{about}, "segment": 0, "seq": 0}}\n\n']
+            for seq in range(1, tokens + 1):
+                number += 1
+                # As long as a token and a space are on average.
+                data = f'{{{about}, "segment": 0, "seq": {seq}, "text": "word{seq % 10} "}}'
+                frames.append(f"id: {number}\nevent: token\ndata: {data}\n\n")
+                if len(frames) == 400:
+                    send_chunk(connection, frames)
+            frames.append(f"event: done\ndata: {{{about}}}\n\n")
+            send_chunk(connection, frames)
+        connection.recv(1)
 
     def answer(self, head: bytes) -> bytes:
         target = head.split(b" ", 2)[1]
@@ -118,10 +152,19 @@ class Server:
             self.reset()
         elif order["do"] == "pend":
             self.pending = {run_id.encode(): order["polls"] for run_id in order["runs"]}
+        elif order["do"] == "stream":
+            self.streamed = (order["runs"], order["tokens"])
         elif order["do"] == "hang_up":
             self.hang_up()
         names = ("connections", "requests", "posts", "body_bytes")
         return {name: getattr(self, name) for name in names}
+
+
+def send_chunk(connection: socket.socket, frames: list[str]) -> None:
+    """Send some frames, and let go of them."""
+    data = "".join(frames).encode()
+    frames.clear()
+    connection.sendall(b"%x\r\n%b\r\n" % (len(data), data))
 
 
 def content_length(head: bytes) -> int:

@@ -40,6 +40,19 @@ class Floor:
         connection.request("GET", f"/api/v1/promptruns/{run_id}", headers=self.headers)
         return json.loads(connection.getresponse().read())
 
+    def stream(self, thread: str) -> Any:
+        """The names and data of the frames of a thread."""
+        connection = self.local.connection
+        connection.request("POST", f"/api/v1/threads/{thread}/stream-token", headers=self.headers)
+        path = json.loads(connection.getresponse().read())["url"].rpartition("/")[2]
+        connection.request("GET", f"/{path}", headers=self.headers)
+        name = b""
+        for line in connection.getresponse():
+            if line.startswith(b"event: "):
+                name = line[7:-1]
+            elif line.startswith(b"data: "):
+                yield name, json.loads(line[6:])
+
 
 class Worker:
     """One client, and what can be done with it."""
@@ -113,6 +126,31 @@ class Worker:
             run = decode(document)
         seconds = time.perf_counter() - begun
         return {"seconds": seconds / count, "items": len(part(run, "transcript"))}
+
+    def stream(self, thread: str, runs: int) -> dict[str, Any]:
+        """Read the stream of a thread until so many runs are done; the seconds are those after the first event."""
+        tokens, begun = 0, 0.0
+        if isinstance(self.client, Floor):
+            for name, _ in self.client.stream(thread):
+                begun = begun or time.perf_counter()
+                tokens += name == b"token"
+                runs -= name == b"done"
+                if not runs:
+                    break
+        else:
+            from promptjuggler import ConnectedEvent, DoneEvent, TokenEvent
+
+            with self.client.stream(thread) as stream:
+                for event in stream:
+                    if isinstance(event, TokenEvent):
+                        tokens += 1
+                    elif isinstance(event, DoneEvent):
+                        runs -= 1
+                        if not runs:
+                            break
+                    elif not isinstance(event, ConnectedEvent):
+                        begun = begun or time.perf_counter()
+        return {"seconds": time.perf_counter() - begun, "tokens": tokens, **memory()}
 
     def upload(self, run_id: str, file: str, whole: bool, really: bool) -> dict[str, Any]:
         """Everything up to an upload and, only if `really`, the upload: of a path or, `whole`, of the file's bytes."""
