@@ -1,8 +1,7 @@
-"""JSON to frozen dataclasses and back, driven by their annotations. Pure.
+"""JSON to frozen dataclasses and back, by their annotations. Pure.
 
-`Model` is the base of every result. The first time that one of them is read, its annotations are turned into decoders,
-one for each field; reading a document then runs them. A decoder that fails raises `_Mismatch`, and each level on its
-way out adds where it was, so that a good document pays nothing for knowing the path of a bad one.
+When a class is first read, its annotations become decoders, one for each field. One that fails raises `_Mismatch`, to
+which each level on the way out adds where it was: a good document pays nothing for the path of a bad one.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from ._enums import OpenEnum
@@ -25,48 +24,44 @@ __all__ = ["Model", "UnknownVariant", "read"]
 
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound="Model")
-_ABSENT = object()
+_Decoder = Callable[[Any], Any]
 
 
 class Model:
     """The base of the results: frozen dataclasses that know their JSON."""
 
-    # What a document said, by wire name, where to_dict() would by itself say it differently, such as null, or a time
-    # with Z: so it gives the document back. Mostly unset, and no part of equality.
+    # What a document said, by the API's names, where to_dict() by itself would say it differently, such as null, or a
+    # time with Z. No part of equality.
     __slots__ = ("_said",)
 
     @classmethod
     def from_dict(cls: type[_M], data: Mapping[str, Any]) -> _M:
-        """The result that a JSON object, as `json.loads` gives it, stands for.
+        """The result of a JSON object as `json.loads` gives it; what is free in form is not copied to its depths.
 
-        Unknown keys are ignored; what is free in form (a payload, an unknown variant) is not copied to its depths.
-        Raises `DecodeError` with the path of a value that is not as the API promises.
+        Unknown keys are ignored. Raises `DecodeError` with the path of what is not as the API promises.
         """
         result: _M | DecodeError = _decoded(cls, dict(data) if isinstance(data, Mapping) else data)
-        # Error trackers record the local variables of every frame of a traceback, and the document can hold a token.
+        # Error trackers record the variables of every frame of a traceback, and the document can hold a token.
         del data
         return _value_or_raise(result)
 
     @classmethod
     def from_json(cls: type[_M], text: str | bytes) -> _M:
-        """The result that a JSON text stands for; bytes are UTF-8. Raises `DecodeError`, as `from_dict` does."""
+        """The result of a JSON text; bytes are UTF-8. Raises `DecodeError`, as `from_dict` does."""
         result: _M | DecodeError = _read(cls, text)
         del text
         return _value_or_raise(result)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object with the API's own names, made of what `json.dumps` takes.
-
-        It is the document that the result was read from, but for keys that this version does not know. Optional
-        fields that were absent stay absent.
-        """
+        """The JSON object, with the API's own names: the document that was read, without keys that are unknown here.
+        Optional fields that were absent stay absent."""
         said: Mapping[str, Any] = getattr(self, "_said", {})
         document = {}
-        for name, wire, _, optional, default, _ in _schema(type(self)):  # type: ignore[arg-type]
+        for name, wire, _, default, _ in _schema(type(self)):  # type: ignore[arg-type]
             value = getattr(self, name)
             if wire in said:
                 document[wire] = said[wire]
-            elif not (optional and value == default):
+            elif value != default:
                 document[wire] = _plain(value)
         return document
 
@@ -75,7 +70,7 @@ class Model:
         return json.dumps(self.to_dict(), separators=(",", ":"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Not the methods that dataclass makes for slots: they would lose _said, and they differ between Pythons.
+        # What dataclass makes for slots would lose _said, and differs between Pythons.
         values = {name: getattr(self, name) for name, *_ in _schema(type(self))}  # type: ignore[arg-type]
         return _restored, (type(self), values, getattr(self, "_said", None))
 
@@ -103,25 +98,21 @@ class UnknownVariant(Model):
         return dict(self.data)
 
 
-def read(kind: type[_T], document: str | bytes, status_code: int | None = None) -> _T:
-    """Read a JSON text (bytes: UTF-8) as a `kind`: a `Model`, or a tuple of them.
-
-    Raises `DecodeError`, with `status_code` and the document's bytes in it.
-    """
+def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
+    """Read an answer as a `kind`: a `Model`, or a tuple of them. Raises `DecodeError`, which gets all that is known."""
     result: _T | DecodeError = _read(kind, document, status_code)
     del document
     return _value_or_raise(result)
 
 
 def _value_or_raise(result: _T | DecodeError) -> _T:
-    """The one place that raises `DecodeError`: a traceback has no frame that holds the document then."""
+    """The one place that raises `DecodeError`: no frame of the traceback holds the document then."""
     if isinstance(result, DecodeError):
         raise result
     return result
 
 
 def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
-    """A JSON text as a `kind`, or the `DecodeError` of it."""
     if not isinstance(document, (str, bytes, bytearray)):
         return DecodeError(f"the document: {_unexpected('text or bytes', document)}")
     cause: Exception | None = None
@@ -156,7 +147,6 @@ _json = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
 
 
 def _decoded(kind: Any, data: Any) -> Any:
-    """`data`, as `json.loads` gives it, as a `kind`, or the `DecodeError` of it."""
     try:
         return _decoder(kind)(data)
     except _Mismatch as error:
@@ -165,7 +155,7 @@ def _decoded(kind: Any, data: Any) -> Any:
 
 
 class _Mismatch(Exception):
-    """A value is not what its annotation says. Each level that it passes puts its part of the path in front."""
+    """A value is not what its annotation says."""
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(problem)
@@ -184,9 +174,7 @@ def _unexpected(expected: str, value: object) -> _Mismatch:
     return _Mismatch(f"expected {expected}, got {shown}")
 
 
-# --- one decoder for each kind of annotation: it gives what a JSON value stands for, or raises `_Mismatch` ---
-
-_Decoder = Callable[[Any], Any]
+# --- decoders: each gives what a JSON value stands for, or raises `_Mismatch` ---
 
 
 def _checked(expected: str, is_right: Callable[[Any], bool]) -> _Decoder:
@@ -215,13 +203,11 @@ def _uuid(value: Any) -> UUID:
     raise _unexpected("a UUID", value)
 
 
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-]\d\d:[0-5]\d))?", re.ASCII
-)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-]\d\d:[0-5]\d))?", re.ASCII)
 
 
 def _time(value: Any) -> datetime:
-    """RFC 3339, section 5.6; what is finer than a microsecond is cut off, and a time without an offset is UTC."""
+    """RFC 3339, 5.6; what is finer than a microsecond is cut off, and a time without an offset is UTC."""
     # `fromisoformat` alone takes no Z before Python 3.11, and far more than RFC 3339 after.
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match:
@@ -350,49 +336,37 @@ def _decoder(annotation: Any) -> _Decoder:
     return decode
 
 
-class _Field(NamedTuple):
-    """One field of a model."""
-
-    name: str
-    wire: str  # The API's name.
-    annotation: Any
-    optional: bool
-    default: Any
-    secret: bool  # Kept out of the repr, and so out of error texts.
-
-
 @cache
-def _schema(model: Any) -> tuple[_Field, ...]:
+def _schema(model: Any) -> list[tuple[str, str, Any, Any, bool]]:
+    """Of each field: its name here and the API's, its annotation, its default or MISSING, and whether it is secret."""
     hints, schema = get_type_hints(model), []
     for item in fields(model):
-        annotation = hints[item.name]
         wire = re.sub("_(.)", lambda match: match[1].upper(), item.name)
         # A constant has a default for whoever builds the object, but a document must have it.
-        optional = item.default is not MISSING and get_origin(annotation) is not Literal
-        schema.append(_Field(item.name, wire, annotation, optional, item.default, not item.repr))
-    return tuple(schema)
+        default = MISSING if get_origin(hints[item.name]) is Literal else item.default
+        schema.append((item.name, wire, hints[item.name], default, not item.repr))
+    return schema
 
 
 def _model(model: Any, constant: str = "") -> _Decoder:
     """The decoder of a model; `constant` is its `type` where that has been looked at already."""
-    schema = [item for item in _schema(model) if not (constant and item.name == "type")]
-    new, required, optional = object.__new__, [], []
-    for name, wire, annotation, is_optional, default, _ in schema:
+    new, required, optional, free, secrets = object.__new__, [], [], [], []
+    for name, wire, annotation, default, secret in _schema(model):
         # Setting the slots, and not calling the class, makes decoding a long transcript a third faster.
         put = getattr(model, name).__set__
-        if is_optional:
-            optional.append((wire, put, _decoder(annotation), default))
-        else:
+        several_ways = bool({UUID, datetime, float} & {annotation, *get_args(annotation)})
+        if constant and name == "type":
+            put_type = put
+        elif default is MISSING:
             # What is exactly of one of these classes is right as it is.
             exact = annotation if annotation in (str, int, bool) else None
             required.append((wire, put, _decoder(annotation), exact))
-    put_type = model.type.__set__ if constant else None
-    secrets = [item.wire for item in schema if item.secret]
-    free = []
-    for name, wire, annotation, is_optional, default, _ in schema:
-        several_ways = bool({UUID, datetime, float} & {annotation, *get_args(annotation)})
-        if is_optional or several_ways:
-            free.append((wire, name, several_ways, default if is_optional else MISSING))
+        else:
+            optional.append((wire, put, _decoder(annotation), default))
+        if default is not MISSING or several_ways:
+            free.append((wire, name, several_ways, default))
+        if secret:
+            secrets.append(wire)
 
     def decode(value: Any) -> Any:
         if not isinstance(value, dict):
@@ -413,7 +387,7 @@ def _model(model: Any, constant: str = "") -> _Decoder:
             if wire in secrets:
                 error.args = (str(error).partition(", got ")[0],)
             raise
-        if put_type:
+        if constant:
             put_type(result, constant)
         if free:
             _keep_what_was_said(result, value, free)
@@ -423,14 +397,13 @@ def _model(model: Any, constant: str = "") -> _Decoder:
 
 
 def _keep_what_was_said(result: Model, document: dict[str, Any], free: list[tuple[str, str, bool, Any]]) -> None:
-    """Set `_said` where `to_dict` would by itself say a field of `free` differently."""
+    """Set `_said` where `to_dict` would by itself say a field differently. No float is."""
     said = {}
     for wire, name, several_ways, default in free:
-        text = document.get(wire, _ABSENT)
-        if text is _ABSENT or type(text) is float:  # No float is said differently.
-            continue
-        if text is None or (_plain(getattr(result, name)) != text if several_ways else text == default):
-            said[wire] = text
+        if wire in document and type(document[wire]) is not float:
+            value = getattr(result, name)
+            if value == default or (several_ways and _plain(value) != document[wire]):
+                said[wire] = document[wire]
     if said:
         object.__setattr__(result, "_said", said)
 
