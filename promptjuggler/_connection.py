@@ -1,7 +1,7 @@
 """Connections of `http.client` that are kept alive, and the time limits on them.
 
-A response that was read to its end gives its connection back to the `Pool` when it is closed. In every other case the
-connection is closed: no half-read one can give its bytes to the next request.
+An answer that was read to its end gives its connection back to the `Pool`; every other one closes it, so that no bytes
+are left for the next request.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ _MOST_IDLE = 8
 _LONGEST_IDLE = 30.0
 _PIECE = 64 * 1024
 
-# A whole interim answer: HTTP/1.1 100 Continue and its headers (RFC 9110, section 15.2). 101 was not asked for.
+# A whole interim answer (RFC 9110, 15.2). 101 was not asked for.
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n")
 
 
 class Limit:
-    """The time that a step may take: `timeout` seconds from `start()`, and nothing after `deadline`, of
-    `time.monotonic`."""
+    """The time for a step: `timeout` seconds from `start()`, and none after `deadline`, of `time.monotonic`."""
 
     def __init__(self, timeout: float, deadline: float = float("inf")) -> None:
         self.timeout = timeout
@@ -46,14 +45,14 @@ class Limit:
         self._end = min(monotonic() + self.timeout, self.deadline)
 
     def left(self) -> float:
-        """The seconds left, for `settimeout`. Raises TimeoutError where there are none."""
+        """The seconds left; TimeoutError where there are none."""
         left = self._end - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         return min(left, 1e6)  # settimeout() refuses more than about 25 days.
 
     def watch(self, sock: socket.socket | None) -> None:
-        """The socket that is waited for from now on, if any."""
+        """The socket that is waited for from now on."""
 
 
 class EndableLimit(Limit):
@@ -64,8 +63,7 @@ class EndableLimit(Limit):
 
         super().__init__(timeout)
         self.ended = threading.Event()
-        self.each = False
-        """Whether `timeout` is for each wait, not for all those of a step together."""
+        self.each = False  # Whether `timeout` is for each wait, not for all those of a step together.
         self._sock: socket.socket | None = None
         # No socket is closed, or given back, while another thread ends it. A handler may interrupt its own thread here.
         self._lock = threading.RLock()
@@ -97,7 +95,7 @@ class UnreadableBody(Exception):
 
 
 class _AnsweredEarly(Exception):
-    """The server answered, or hung up, before the request was sent whole."""
+    """The server answered before the request was sent whole."""
 
 
 class _Raw(io.RawIOBase):
@@ -135,7 +133,7 @@ class _Raw(io.RawIOBase):
         return count
 
     def final_answer_began(self) -> bool:
-        """Whether the server has begun its answer, or hung up. Interim answers are none."""
+        """Whether the server has hung up, or begun an answer that is not interim."""
         limit, self.limit = self.limit, None
         try:
             piece = bytearray(4096)
@@ -171,23 +169,22 @@ class Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # http.client skips 100 alone; 102 and 103 are interim too (RFC 9110, 15.2). 101 was not asked for.
+        # http.client skips 100 alone.
         while 100 <= self.status < 200 and self.status != 101:
-            self.headers = None  # type: ignore[assignment]  # Otherwise begin() takes it that there is nothing to do.
+            self.headers = None  # type: ignore[assignment]  # Else begin() does nothing.
             super().begin()
         if self.fp.raw.ended:  # type: ignore[attr-defined]
             # http.client takes the end of what comes for the end of the head.
             raise http.client.IncompleteRead(b"")
         lengths = set(self.headers.get_all("Content-Length", ()))
         if len(lengths) > 1:
-            # Where the answer ends cannot be told (RFC 9112, section 6.3).
+            # Where the answer ends cannot be told (RFC 9112, 6.3).
             raise http.client.HTTPException("the answer has two different lengths")
         # What follows a change of protocol, or two kinds of length, is not for the next request.
         self.will_close = self.will_close or self.status == 101 or (self.chunked and bool(lengths))
 
     def _read_next_chunk_size(self) -> int:
-        # http.client takes a negative size to mean all that ever comes, and after a bad one it lets go of its file as
-        # it does when the answer has been read.
+        # http.client reads on for ever after a negative size, and takes the answer for read after a bad one.
         try:
             size: int = super()._read_next_chunk_size()  # type: ignore[misc]
             if size < 0 or self.fp.raw.ended:  # type: ignore[attr-defined]
@@ -237,13 +234,13 @@ class Connection:
         self._http.set_tunnel(host, headers=headers)
 
     def connect(self, limit: Limit) -> None:
-        """Connect, with the handshakes of proxy and TLS."""
+        """With the handshakes of proxy and TLS."""
         self._limit = limit
         limit.start()
         try:
             http.client.HTTPConnection.connect(self._http)
             if self._context:
-                # Not by HTTPSConnection.connect, which shows no one the socket before the handshake is over.
+                # HTTPSConnection.connect shows no one the socket before the handshake is over.
                 name = self._http._tunnel_host or self._http.host  # type: ignore[attr-defined]
                 limit.watch(None)  # What is ended while it is wrapped would never be closed.
                 limit.left()
@@ -257,11 +254,10 @@ class Connection:
             raise
 
     def exchange(self, request: Callable[[http.client.HTTPConnection, Any], None], call: Any) -> Response:
-        """Send a request, and give the answer's beginning.
+        """Send a request, and give the answer's beginning, also where it comes before all of the body is sent.
 
-        `request` is called with the connection and None, or with the pieces to send in place of a large body.
-        `call.data`: None, bytes, or an iterable of bytes, and in no variable here, since there can be secrets in it.
-        `call.limit` bounds each step. An answer that comes before all of the body is sent is the answer.
+        `request` is called with the connection, and None or the pieces of a large body. `call.data`: None, bytes, or an
+        iterable of bytes, and in no variable here: there can be secrets in it. `call.limit` bounds each step.
         """
         self._limit = limit = call.limit
         self._whole = True
@@ -275,7 +271,7 @@ class Connection:
                 large = call.data is not None and (not isinstance(call.data, bytes) or len(call.data) > _PIECE)
                 request(self._http, self._pieces(call) if large else None)
             except (_AnsweredEarly, OSError) as error:
-                # A server that refuses a large body often answers and hangs up while it is still being sent.
+                # A server that refuses a body often answers and hangs up while it is being sent.
                 self._whole = False
                 if not isinstance(error, _AnsweredEarly) and not self._final_answer_began():
                     raise
@@ -304,13 +300,12 @@ class Connection:
             self._raw.close()
 
     def __del__(self) -> None:
-        # A signal handler can raise where nobody closes it, as when it was just taken from the pool; or in __init__.
+        # A signal handler can raise where nobody closes it, such as right after `Pool.take`; or in __init__.
         if hasattr(self, "_http"):
             self.close()
 
     def is_usable(self, now: float) -> bool:
-        """Whether it can be used again, at `now` (wall clock): this process made it, and the server has neither hung up
-        nor said anything unasked."""
+        """Whether this process made it, and the server neither hung up nor said anything unasked. `now`: wall clock."""
         idle = now - self.idle_since
         if self._pid != os.getpid() or not 0 <= idle <= _LONGEST_IDLE or self._raw is None or self._reader is None:
             return False
@@ -350,8 +345,11 @@ class Connection:
             raise UnreadableBody(str(error)) from error
 
     def _connected_socket(self, address: tuple[str, int], timeout: object, source: object) -> socket.socket:
-        # The look-up of the name cannot be bounded: it takes as long as the system's resolver lets it.
-        return connected_socket(socket.getaddrinfo(*address, 0, socket.SOCK_STREAM), self._limit)
+        # The look-up of the name takes as long as the system lets it. For a str, Python would load its tables for
+        # international names.
+        host, port = address
+        name = host.encode() if host.isascii() else host
+        return connected_socket(socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM), self._limit)
 
     def makefile(self, mode: str) -> _Reader:
         """What `HTTPResponse` asks its socket for."""
@@ -373,9 +371,9 @@ class Connection:
 
 
 def connected_socket(addresses: list[Any], limit: Limit) -> socket.socket:
-    """A socket that is connected to the first of the addresses, as of `getaddrinfo`, that answers.
+    """A socket that is connected to the first address (of `getaddrinfo`) that answers.
 
-    They share the time; `socket.create_connection` gives each of them all of it.
+    They share the time; `socket.create_connection` gives all of it to each.
     """
     failure: OSError = OSError("the name has no address")
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -399,15 +397,14 @@ def connected_socket(addresses: list[Any], limit: Limit) -> socket.socket:
 
 
 class Pool:
-    """The idle connections of a client, the latest used last. There is no lock, which a fork could copy while it is
-    held: the methods of a deque are atomic."""
+    """The idle connections, the latest used last. A fork could copy a lock while it is held: a deque needs none."""
 
     def __init__(self) -> None:
         self._idle: deque[Connection] = deque()
         self.clock: Callable[[], float] = time.time  # A frozen process must notice how long it slept: the wall clock.
 
     def take(self, route: tuple[Any, ...], longest_idle: float) -> Connection | None:
-        """An idle connection for `route` that can be used again, idle for under `longest_idle` seconds."""
+        """A usable connection for `route`, idle for under `longest_idle` seconds."""
         others = []
         found = None
         while not found:
@@ -431,7 +428,7 @@ class Pool:
         return found
 
     def put(self, connection: Connection) -> None:
-        """Keep a connection; the one idle the longest makes room for it."""
+        """Keep a connection, in place of the one idle the longest."""
         connection.idle_since = self.clock()
         connection.pool = None
         self._idle.append(connection)

@@ -1,6 +1,7 @@
-"""Requests out, answers in: requests of `urllib.request`, over connections that are kept alive (`_connection`), or
-through an opener from outside. Errors of the standard library become a `NetworkError` in one place, `_errors_mapped`,
-and an error status an `ApiError` in one place, `_api_error`."""
+"""Requests out, answers in: by `urllib.request`, over connections that are kept alive or through an opener from outside.
+
+`_errors_mapped` alone makes a `NetworkError` of the standard library's errors, `_api_error` an `ApiError` of a status.
+"""
 
 from __future__ import annotations
 
@@ -37,26 +38,25 @@ _USER_AGENT = f"promptjuggler-stdlib/{__version__} python/{'.'.join(map(str, sys
 _PIECE = 64 * 1024
 _LARGEST_ANSWER = 100 * 1024 * 1024
 _LARGEST_ERROR = 1024 * 1024
-# A server may close an idle connection just when a request is on its way. One that must not be sent twice is then lost,
-# so it uses only a connection on which that is unlikely.
+# A server may close an idle connection just when a request is on its way. What must not be sent twice is lost then.
 _LONGEST_IDLE_FOR_ONCE = 5.0
 
 
 class Request(namedtuple("Request", ("method", "path", "body", "content_type", "repeatable"))):
-    """A request to the API: a quoted `path`, and a `body` that is None, or the `Secret` of bytes or of a `Multipart`.
+    """To the API: a quoted `path`, and a `body` that is None, or the `Secret` of bytes or of a `Multipart`.
     `repeatable`: sending it twice does no more than sending it once."""
 
     __slots__ = ()
 
 
 class Reply(namedtuple("Reply", ("status", "body"))):
-    """A whole answer with a success status. `body` is the `Secret` of its bytes: a token can be in it."""
+    """A whole answer. `body` is the `Secret` of its bytes: a token can be in it."""
 
     __slots__ = ()
 
 
 class _Call(urllib.request.Request):
-    """A request as urllib wants it, with what `_exchange` needs to know."""
+    """A request as urllib wants it, with what `_exchange` needs."""
 
     def __init__(
         self, transport: Transport, method: str, url: str, key: Secret, headers: dict[str, str], limit: Limit
@@ -70,11 +70,11 @@ class _Call(urllib.request.Request):
         self.transport = transport
         self.limit = limit
         self.longest_idle = float("inf")
-        # An opener from outside has its own ways: what was sent is to be told from the error, or not at all.
+        # With an opener from outside, only the error tells.
         self.request_sent = None if transport.opener else False
         self.times_sent = 0
         self.proxy_credentials: Secret | None = None
-        # Such an opener may follow redirects; urllib stops where it has seen ten of them already.
+        # Such an opener may follow redirects: urllib stops after ten.
         self.redirect_dict = dict.fromkeys(range(urllib.request.HTTPRedirectHandler.max_redirections), 0)
 
 
@@ -89,7 +89,7 @@ class Transport:
         proxy: Secret | None = None,
         opener: urllib.request.OpenerDirector | None = None,
     ) -> None:
-        """`proxy`: of a URL, or of False for none; None follows the environment. Raises `ValidationError`."""
+        """`proxy`: of a URL, or of False for none; None follows the environment."""
         if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
             raise ValidationError(f"ssl_context must be an ssl.SSLContext, not {type(ssl_context).__name__}")
         if opener is not None and not isinstance(opener, urllib.request.OpenerDirector):
@@ -119,8 +119,10 @@ class Transport:
 
     def send(self, request: Request, limit: Limit) -> Reply:
         """Send a request with the key, and give the whole answer. `limit` bounds connect, each send, and the answer.
+
         Raises `ApiError` for every status but 2xx, `NetworkError` where there is no whole answer, `DecodeError` for one
-        that is too large, and `ValidationError` for a proxy that cannot be used."""
+        that is too large, `ValidationError` for a proxy of the environment that cannot be used.
+        """
         url = self.base_url + request.path
         call = _Call(self, request.method, url, self.api_key, {"Accept": "application/json"}, limit)
         if not request.repeatable:
@@ -141,8 +143,8 @@ class Transport:
             return Reply(response.status, body)
 
     def open_stream(self, url: str, token: Secret, headers: dict[str, str], limit: Limit) -> Incoming:
-        """GET a URL with a token instead of the key, and give the answer while it is still coming. `limit` bounds the
-        connect and the headers. Raises what `send` raises, `ApiError` for all but a 200."""
+        """GET a URL with a token instead of the key, and give the answer while it is coming. `limit` bounds the connect
+        and the headers. Raises what `send` raises, `ApiError` for all but a 200."""
         call = _Call(self, "GET", url, token, headers, limit)
         with _errors_mapped(call):
             return Incoming(call, self._open(call, range(200, 201)))
@@ -174,8 +176,7 @@ class Transport:
         return response  # type: ignore[no-any-return]
 
     def _set_proxy(self, call: _Call) -> None:
-        """Send a call through its proxy, if any. urllib's ProxyHandler puts the password into the texts of errors, and
-        lets NO_PROXY overrule a proxy that the caller has asked for."""
+        """urllib's ProxyHandler puts the password into error texts, and NO_PROXY above a proxy that was asked for."""
         origin = (call.type, call.host)
         if origin not in self._proxies:
             name, url = "proxy", self.proxy
@@ -192,8 +193,8 @@ class Transport:
                 call.add_unredirected_header("Proxy-authorization", call.proxy_credentials.value)
 
     def context(self) -> ssl.SSLContext:
-        """The TLS context of this client: the given one, or one that is made when first needed, since that takes some
-        30 ms. It honours SSL_CERT_FILE and SSL_CERT_DIR."""
+        """The given one, or one that is made when first needed, which takes 30 ms. It honours SSL_CERT_FILE and
+        SSL_CERT_DIR."""
         if self._context is None:
             import threading
 
@@ -207,8 +208,7 @@ class Transport:
 
 @contextmanager
 def _errors_mapped(call: _Call) -> Iterator[None]:
-    """Around connecting, sending, headers and body. `http.client` and urllib raise three families: URLError, OSError
-    and HTTPException."""
+    """Around connecting, sending, headers and body: there are three families, URLError, OSError and HTTPException."""
     try:
         yield
     except (OSError, HTTPException, UnicodeError, UnreadableBody) as error:
@@ -225,13 +225,13 @@ class Incoming:
     def __init__(self, call: _Call, response: HTTPResponse) -> None:
         self._call = call
         self._response = response
-        # Of http.client's own answer, from an opener from outside. Ours see to the limit themselves.
+        # Of an opener from outside. Our own answers see to the limit themselves.
         self._sock = getattr(getattr(getattr(response, "fp", None), "raw", None), "_sock", None)
         if self._sock:
             call.limit.watch(self._sock)
 
     def read(self) -> bytes:
-        """The bytes that come next, within the limit; none at the end. Raises `NetworkError`."""
+        """What comes next, within the limit; nothing at the end. Raises `NetworkError`."""
         self._call.limit.start()
         with _errors_mapped(self._call):
             if self._sock:
@@ -246,8 +246,7 @@ class Incoming:
 
 
 class _KeepAliveHandler(urllib.request.BaseHandler):
-    """urllib's handler for http and https, over connections that are kept. It knows the transport from the call alone:
-    in a cycle the sockets would outlive the client."""
+    """It knows the transport from the call alone: in a cycle the sockets would outlive the client."""
 
     def http_open(self, call: _Call) -> Response:
         return _exchange(call)
@@ -272,7 +271,7 @@ def _exchange(call: _Call) -> Response:
         try:
             return connection.exchange(send, call)
         except (OSError, HTTPException) as error:
-            # The server may have closed it just now. A time-out is no sign of that.
+            # The server may have closed it just now.
             if call.get_method() == "POST" or isinstance(error, TimeoutError) or connection.answered:
                 raise
     connection = Connection(pool, call.host, context)
@@ -284,15 +283,15 @@ def _exchange(call: _Call) -> Response:
 
 
 def _headers(call: urllib.request.Request) -> dict[str, str]:
-    # A function of its own, so that no variable of a frame that waits holds the key.
+    # Apart, so that no frame that waits holds the key.
     return {name.title(): value for name, value in call.header_items()}
 
 
 def _body(response: HTTPResponse, largest: int) -> bytes:
-    """The body of an answer; of one larger than `largest`, that much and a byte more."""
+    """The body; of one larger than `largest`, a byte more than that."""
     length = getattr(response, "length", None)
     if length is not None and length <= largest:
-        # Only read() without a size, and the chunked encoding, notice an answer that is cut off.
+        # Where there are no chunks, only read() without a size notices that it is cut off.
         return response.read()
     pieces, left = [], largest + 1
     while left and (piece := response.read(min(_PIECE, left))):
@@ -320,7 +319,7 @@ def _network_error(call: _Call, cause: BaseException) -> NetworkError:
 
 
 def log(method: str, path: str, outcome: object, begun: float, attempt: int) -> None:
-    """A DEBUG line of the `promptjuggler` logger. A program that has not imported logging wants none."""
+    """A DEBUG line, where the program has imported logging."""
     logging = sys.modules.get("logging")
     if logging:
         milliseconds = (time.monotonic() - begun) * 1000
@@ -329,7 +328,7 @@ def log(method: str, path: str, outcome: object, begun: float, attempt: int) -> 
 
 
 def is_certificate_failure(error: BaseException | None) -> bool:
-    """Whether one side did not trust the certificate of the other: no use in trying again."""
+    """Whether one side did not trust the other."""
     # Of OpenSSL, such as `[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca`.
     reason = str(error) if isinstance(error, ssl.SSLError) else ""
     return isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE" in reason or "UNKNOWN_CA" in reason
@@ -344,7 +343,7 @@ def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
     status = response.status
     if not message or not isinstance(message, str):
         location = response.headers.get("Location") if 300 <= status < 400 else None
-        # The reason of a redirect that an opener from outside wanted to follow is a long text of urllib's.
+        # That of a redirect which an opener wanted to follow is a long text of urllib's.
         reason = (None if location else response.reason) or responses.get(status, "")
         message = f"HTTP {status} {reason}".rstrip()
         if location:
@@ -357,7 +356,7 @@ def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """The seconds that a Retry-After header stands for: seconds or a date (RFC 9110, 10.2.3)."""
+    """The seconds of a Retry-After header: a number or a date (RFC 9110, 10.2.3)."""
     value = (value or "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:10])
