@@ -1,4 +1,4 @@
-"""Requests out, answers in: by `urllib.request`, over connections that are kept alive or through an opener from outside.
+"""Requests out, answers in: by `urllib.request`, over connections that are kept alive, or through a given opener.
 
 `_errors_mapped` alone makes a `NetworkError` of the standard library's errors, `_api_error` an `ApiError` of a status.
 """
