@@ -704,7 +704,7 @@ def _nonsense(chance):
     return bytes(mutated)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_a_server_sends_only_our_errors_leave(seed):
     chance = random.Random(seed)
     nonsense = b""

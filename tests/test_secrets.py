@@ -172,14 +172,15 @@ def test_no_secret_shows_when_a_connection_over_tls_breaks(call):
 def test_no_secret_shows_when_the_proxy_fails(call, scheme, behaviour, monkeypatch):
     user, way = ("else", "forward") if behaviour == "407" else (None, behaviour.replace("gone", "forward"))
     proxy = ConnectProxy(user=user, behaviour=way)
+    options = {"timeout": 0.05, "max_retries": 0, "ssl_context": client_context()}
     url = f"http://{PROXY_USER}@127.0.0.1:{proxy.port}"
     with proxy:
         if behaviour == "gone":
             proxy.close()
-        with client(f"{scheme}://api.invalid", proxy=url, timeout=0.05, max_retries=0) as pj:
+        with client(f"{scheme}://api.invalid", proxy=url, **options) as pj:
             assert_silent(failure_of(lambda: call(pj)))
         monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
-        with client(f"{scheme}://api.invalid", timeout=0.05, max_retries=0) as pj:
+        with client(f"{scheme}://api.invalid", **options) as pj:
             assert_silent(failure_of(lambda: call(pj)))
 
 
