@@ -103,7 +103,7 @@ class Assembler:
         view = run.view(gapped)
         if kind == "done":
             return DoneEvent(run.id, channel, gapped, view)
-        code, message = _of(str, fields.get("code")), _of(str, fields.get("message"))
+        code, message = _of(str, fields.get("code")) or "unknown", _of(str, fields.get("message"))
         return FailureEvent(run.id, channel, code, message, gapped, view)
 
 
@@ -142,8 +142,8 @@ class _Run:
         self.segments: dict[int, _Segment] = {}  # Never empty again once a frame in sequence came.
         # Whether the first of those was above segment 0: what came before ran unseen, and no reset brings it back.
         self.headless = False
-        # The ends of tools that overtook their starts, by ref.
-        self.waiting: dict[str, list[ToolEndEvent]] = {}
+        # The ends of tools that overtook their starts, by ref: the latest of each.
+        self.waiting: dict[str, ToolEndEvent] = {}
 
     def _in_order(self) -> list[_Segment]:
         # Of a copy, since another thread may be asking for the view: a copy is made in one step.
@@ -155,13 +155,11 @@ class _Run:
         return self.headless or any(segment.gapped for segment in self._in_order())
 
     def receive(self, kind: str, channel: str, fields: Mapping[str, Any]) -> list[StreamEvent]:
-        """A frame in sequence: its event, and then the gaps that it reveals. The first frame of a run can reveal two:
-        one of the run, and one of its segment."""
+        """A frame in sequence: its event, and then the gap that it reveals, if any."""
         number, seq = _integer(fields.get("segment")), _integer(fields.get("seq"))
-        gaps = 0
+        gap = False
         if not self.segments:
-            self.headless = number > 0
-            gaps += self.headless
+            self.headless = gap = number > 0
         event: StreamEvent
         if kind == "reset":
             event = ResetEvent(self.id, channel, number)
@@ -179,14 +177,16 @@ class _Run:
                 ref = _of(str, fields.get("ref"))
                 item = TranscriptTool(_of(str, fields.get("tool")), ToolStatus.PENDING, (), ())
                 event = ToolStartEvent(self.id, channel, ref, item.name)
-            gaps += self._place(number, seq, item, ref)
-        return [event, *[GapEvent(self.id, channel, number)] * gaps] if gaps else [event]
+            gap |= self._place(number, seq, item, ref)
+        return [event, GapEvent(self.id, channel, number)] if gap else [event]
 
     def _place(self, number: int, seq: int, item: str | TranscriptItem, ref: str | None) -> bool:
         """Add an item, if it is the next one. Whether this reveals that one is lost: then the segment is frozen."""
         segment = self.segments.get(number)
         if segment is None:
             segment = self.segments[number] = _Segment()
+        # The end is that of this call, also where the call cannot be shown.
+        end = None if ref is None else self.waiting.pop(ref, None)
         if segment.gapped:
             return False
         segment.gapped = seq != segment.last + 1
@@ -195,8 +195,8 @@ class _Run:
             segment.items.append(item)
             if ref is not None:
                 segment.pending.setdefault(ref, []).append(len(segment.items) - 1)
-                if self.waiting.get(ref):
-                    segment.end_tool(self.waiting[ref].pop(0))
+                if end:
+                    segment.end_tool(end)
         return segment.gapped
 
     def _reset(self, number: int) -> None:
@@ -212,7 +212,7 @@ class _Run:
     def end_tool(self, end: ToolEndEvent) -> None:
         """The end of a tool: of the first one pending with that ref, or else of one whose start is still to come."""
         if not any(segment.end_tool(end) for segment in self._in_order()):
-            self.waiting.setdefault(end.ref, []).append(end)
+            self.waiting[end.ref] = end
 
     def view(self, gapped: bool) -> RunView:
         """What is held, up to the first gap: of a gapped segment too, but of none above it."""
@@ -235,7 +235,11 @@ class _Run:
 
 def _flush(pieces: list[str], transcript: list[TranscriptItem]) -> None:
     if pieces:
-        transcript.append(TranscriptText("".join(pieces), ()))
+        text = "".join(pieces)
+        if not text.isascii():
+            # A token can end in the middle of a character above U+FFFF: its halves are joined here.
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        transcript.append(TranscriptText(text, ()))
         pieces.clear()
 
 
@@ -250,7 +254,7 @@ def _tool_end(run_id: UUID, channel: str, fields: Mapping[str, Any]) -> ToolEndE
         url = _of(str, source.get("url"))
         if url:
             citations.setdefault(url, Citation(_of(str, source.get("title")), url))
-    ref, status = _of(str, fields.get("ref")), ToolStatus(_of(str, fields.get("status")))
+    ref, status = _of(str, fields.get("ref")), ToolStatus(_of(str, fields.get("status")) or "ok")
     return ToolEndEvent(run_id, channel, ref, status, queries, tuple(citations.values()))
 
 
@@ -258,15 +262,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _finite_float(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is out of range")
-    return number
-
-
-# NaN and Infinity are Python's extension of JSON; 1e999 would become an infinity, which cannot be written again.
-_json = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
+_json = json.JSONDecoder(parse_constant=_refuse_constant)  # NaN and Infinity are Python's extension of JSON.
 
 
 def _parsed(data: str) -> Any:

@@ -108,7 +108,6 @@ def test_a_frame_keeps_its_channel() -> None:
         '{"runId": "11111111-1111-4111-8111-111111111111",}',
         '{"runId": "11111111-1111-4111-8111-111111111111", "seq": NaN}',
         '{"runId": "11111111-1111-4111-8111-111111111111", "payload": {"x": -Infinity}}',
-        '{"runId": "11111111-1111-4111-8111-111111111111", "payload": {"x": 1e999}}',
         '{"runId": "11111111-1111-4111-8111-111111111111", "seq": ' + "1" * 5000 + "}",
         '{"runId": "11111111-1111-4111-8111-111111111111", "payload": ' + "[" * 200_000,
         '{"payload": ' + "[" * 200_000 + "]" * 200_000 + ', "runId": "11111111-1111-4111-8111-111111111111"}',
@@ -153,7 +152,7 @@ def test_white_space_around_the_json_is_no_harm() -> None:
 
 
 def test_missing_fields_count_as_empty() -> None:
-    """segment and seq as 0, text as "", the channel as default, the rest likewise."""
+    """segment and seq as 0, text as "", the channel as default, a status as ok, a code as unknown."""
     bare = {"runId": str(RUN)}
     kinds = ["reset", "token", "data", "tool_start", "tool_end", "failure"]
     events = [Assembler().receive(kind, json.dumps(bare))[0] for kind in kinds]
@@ -162,8 +161,8 @@ def test_missing_fields_count_as_empty() -> None:
         TokenEvent(RUN, "default", 0, 0, ""),
         DataEvent(RUN, "default", "", {}),
         ToolStartEvent(RUN, "default", "", ""),
-        ToolEndEvent(RUN, "default", "", ToolStatus(""), (), ()),
-        FailureEvent(RUN, "default", "", "", True, LOST),
+        ToolEndEvent(RUN, "default", "", ToolStatus.OK, (), ()),
+        FailureEvent(RUN, "default", "unknown", "", True, LOST),
     ]
 
 
@@ -181,8 +180,8 @@ def test_fields_of_a_wrong_type_count_as_missing(wrong: object) -> None:
         TokenEvent(RUN, channel, 0, 0, word),
         DataEvent(RUN, channel, word, mapping),
         ToolStartEvent(RUN, channel, word, word),
-        ToolEndEvent(RUN, channel, word, ToolStatus(word), (), ()),
-        FailureEvent(RUN, channel, word, word, True, LOST),
+        ToolEndEvent(RUN, channel, word, ToolStatus(word or "ok"), (), ()),
+        FailureEvent(RUN, channel, word or "unknown", word, True, LOST),
     ]
 
 
@@ -341,10 +340,10 @@ def test_3_a_run_first_seen_above_segment_0_is_gapped_for_good(frame: Frame) -> 
     assert receive(assembler, done()) == [DoneEvent(RUN, "default", True, LOST)]
 
 
-def test_3_the_run_and_its_segment_are_two_gaps() -> None:
-    """A run first seen above segment 0, in the middle of that segment, has lost two things; each is announced."""
+def test_3_one_frame_reveals_one_gap() -> None:
+    """Also one that is the first of its run, above segment 0, and in the middle of that segment."""
     _, events = assemble(token(4, "x", segment=1), token(5, "y", segment=1), token(2, "z", segment=2))
-    assert gaps(events) == [1, 1, 2]
+    assert gaps(events) == [1, 2]
 
 
 def test_3_a_tool_end_is_no_sight_of_a_run() -> None:
@@ -505,18 +504,30 @@ def test_7_the_first_pending_call_in_the_order_of_segments_is_resolved() -> None
     assert names == ["first", "second", "third"]
 
 
-def test_7_ends_that_wait_are_taken_in_the_order_they_came() -> None:
-    """Each resolves one call."""
-    view = view_of(tool_end("r", "error"), tool_end("r"), tool_start(1, "r"), tool_start(2, "r"), tool_start(3, "r"))
-    assert view.transcript == (ended(ToolStatus.ERROR), ended(), pending())
+def test_7_of_ends_that_wait_with_one_ref_the_latest_counts() -> None:
+    """It resolves one call."""
+    view = view_of(tool_end("r"), tool_end("r", "error"), tool_start(1, "r"), tool_start(2, "r"))
+    assert view.transcript == (ended(ToolStatus.ERROR), pending())
 
 
-def test_7_a_call_that_a_gap_keeps_out_takes_no_end() -> None:
-    """It is dropped; the end goes on waiting."""
-    view = view_of(token(1, "a"), token(1, "b", segment=1), tool_end("r"), tool_start(9, "r"), reset(1))
-    assert view == RunView("a", (text("a"),), (), gapped=True)
-    view = view_of(token(1, "a"), tool_end("r"), tool_start(9, "r"), tool_start(1, "r", segment=1))
-    assert view.transcript == (text("a"),)
+def test_7_a_call_that_a_gap_keeps_out_takes_its_end_with_it() -> None:
+    """It reveals the gap, or comes after it: neither is shown, nor is the end that of a later call."""
+    frames = [reset(0), token(1, "a"), tool_end("r"), tool_start(9, "r")]
+    assert view_of(*frames, tool_start(1, "r", segment=1)).transcript == (text("a"),)
+    assert view_of(*frames, reset(1), reset(0), tool_start(1, "r")).transcript == (pending(),)
+    frames = [reset(0), tool_start(9, "x"), token(1, "b", segment=1), tool_end("r"), tool_start(2, "r")]
+    assembler, _ = assemble(*frames)
+    receive(assembler, reset(2))
+    receive(assembler, tool_start(1, "r", segment=2))
+    assert assembler._runs[str(RUN)].segments[2].items == [pending()]
+
+
+def test_6_a_character_that_is_cut_in_two_is_whole_again() -> None:
+    """A server may cut its text between the two halves that stand for it in JSON; alone they are no characters."""
+    assembler, events = assemble(reset(0), token(1, "a\ud83d"), token(2, "\ude00b"))
+    assert [event.text for event in events if isinstance(event, TokenEvent)] == ["a\ud83d", "\ude00b"]
+    assert assembler.view(RUN).text == "a\U0001f600b"
+    assert view_of(token(1, "\ufeffé"), token(2, "\ud83d")).text == "\ufeffé\ud83d"
 
 
 def test_7_citations_are_held_once_for_each_address() -> None:

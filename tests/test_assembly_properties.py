@@ -109,7 +109,7 @@ class Model:
         self.broken: dict[UUID, set[int]] = defaultdict(set)
         self.opened: dict[UUID, set[int]] = defaultdict(set)
         self.first: dict[UUID, int] = {}
-        self.ends: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+        self.ends: dict[UUID, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.verdicts: dict[UUID, bool] = {}
 
     def receive(self, kind: str, fields: dict[str, Any]) -> list[tuple[str, int]]:
@@ -134,6 +134,7 @@ class Model:
         if run not in self.first:
             self.first[run] = segment
             result += [("gap", segment)] if segment > 0 else []
+        end = self.ends[run].pop(fields["ref"], None) if kind == "tool_start" else None
         if kind == "reset":
             if any(number >= segment for number in self.opened[run]):
                 self.ends[run].clear()
@@ -146,13 +147,10 @@ class Model:
             return result
         if seq != 1 + sum(entry[0] == segment for entry in self.accepted[run]):
             self.broken[run].add(segment)
-            return [*result, ("gap", segment)]
+            return [result[0], ("gap", segment)]
         content: Any = fields.get("text", fields.get("payload"))
         if kind == "tool_start":
-            waiting = [end for end in self.ends[run] if end["ref"] == fields["ref"]]
-            content = {"ref": fields["ref"], "status": waiting[0]["status"] if waiting else "pending"}
-            if waiting:
-                self.ends[run].remove(waiting[0])
+            content = {"ref": fields["ref"], "status": end["status"] if end else "pending"}
         self.accepted[run].append((segment, seq, kind, content))
         return result
 
@@ -161,7 +159,7 @@ class Model:
             if kind == "tool_start" and content == {"ref": fields["ref"], "status": "pending"}:
                 content["status"] = fields["status"]
                 return
-        self.ends[run].append(fields)
+        self.ends[run][fields["ref"]] = fields
 
     def gapped(self, run: UUID) -> bool:
         return self.first.get(run, 0) > 0 or bool(self.broken[run])
