@@ -286,15 +286,14 @@ class Connection:
     def finish(self, reusable: bool) -> None:
         """The answer has been read, or given up: `reusable` says which."""
         if reusable and self._whole and self._http.sock and self._raw and not self._raw.ended and self.pool:
-            self._limit.watch(None)
-            self._limit = Limit(0)
+            self._let_go_of_limit()
             self.pool.put(self)
         else:
             self.close()
 
     def close(self) -> None:
         """Close it for good."""
-        self._limit.watch(None)
+        self._let_go_of_limit()
         self._http.close()
         if self._raw:
             self._raw.close()
@@ -302,7 +301,12 @@ class Connection:
     def __del__(self) -> None:
         # A signal handler can raise where nobody closes it, such as right after `Pool.take`; or in __init__.
         if hasattr(self, "_http"):
+            self._limit = Limit(0)  # By now, another connection may have it.
             self.close()
+
+    def _let_go_of_limit(self) -> None:
+        self._limit.watch(None)
+        self._limit = Limit(0)
 
     def is_usable(self, now: float) -> bool:
         """Whether this process made it, and the server neither hung up nor said anything unasked. `now`: wall clock."""

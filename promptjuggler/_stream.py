@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
@@ -80,9 +81,11 @@ class ThreadStream:
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self._timeout = timeout
-        self._attempts: int | None = attempts
+        self._attempts: int | None = attempts  # None once there was a connection.
+        self._failures = 0
         self._reconnect = reconnect
-        self._delay = 0.0
+        # Seconds to wait before the next attempt; `_retry_after` is what the server asked for.
+        self._delay = self._retry_after = 0.0
         self._assembler = Assembler()
         self._decoder = Decoder()
         self._frames: Iterator[Frame] = iter(())
@@ -90,8 +93,12 @@ class ThreadStream:
         self._wait: Callable[[float], object] = self._limit.ended.wait
 
     def __enter__(self) -> ThreadStream:
-        if self._incoming is None:
-            self._connect()
+        try:
+            while self._incoming is None and not self.closed:
+                self._connect()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -150,7 +157,7 @@ class ThreadStream:
                 self._frames = self._decoder.feed(self._read())
                 return
             events = self._assembler.receive(frame.event, frame.data)
-            self.last_event_id = frame.id
+            self.last_event_id = frame.id or None
             self._events.extend(events)
             if frame.event == "reconnect":
                 self._delay = 0.0
@@ -172,37 +179,37 @@ class ThreadStream:
         return data
 
     def _connect(self) -> None:
-        """Connect, and try again where that fails: until there is no use in it, or the stream is closed."""
-        delay, retry_after, attempt = self._delay, 0.0, 0
-        while not self.closed:
-            if attempt or delay:
-                self._wait(min(max(delay, retry_after), self._limit.deadline - time.monotonic()))
-                self._check_deadline()
-                delay = min(delay * 2, _LONGEST_DELAY)
-            delay = delay or _FIRST_DELAY
-            attempt += 1
-            try:
-                incoming = self._opened(attempt)
-            except (ApiError, NetworkError, DecodeError) as error:
-                if self.closed:
-                    return
-                self._check_deadline(error)
-                retry_after = getattr(error, "retry_after", None) or 0.0
-                if not isinstance(error, DecodeError):
-                    error.attempts = attempt
-                hopeless = self._attempts and (attempt >= self._attempts or retry_after > _LONGEST_RETRY_AFTER)
-                if hopeless or _is_final(error):
-                    raise
-                retry_after = min(retry_after, _LONGEST_RETRY_AFTER)
-            else:
-                self._limit.timeout, self._limit.each = self._idle_timeout, True
-                self._attempts, self._delay = None, _FIRST_DELAY
-                self._decoder, self._frames = Decoder(self.last_event_id or ""), iter(())
-                self._events.append(ConnectedEvent())
-                self._incoming = incoming
-                if self.closed:
-                    self.close()  # Who closed it did not see this connection.
+        """Try to connect, after the delay that is due. Raises where there is no use in trying again."""
+        if self._delay:
+            self._wait(min(max(self._delay, self._retry_after), self._limit.deadline - time.monotonic()))
+            self._check_deadline()
+            if self.closed:
                 return
+        self._failures += 1
+        try:
+            incoming = self._opened(self._failures)
+        except (ApiError, NetworkError, DecodeError) as error:
+            if self.closed:
+                return
+            self._check_deadline(error)
+            retry_after = getattr(error, "retry_after", None) or 0.0
+            if not isinstance(error, DecodeError):
+                error.attempts = self._failures
+            hopeless = self._attempts and (self._failures >= self._attempts or retry_after > _LONGEST_RETRY_AFTER)
+            if hopeless or _is_final(error):
+                raise
+            if not self._attempts:
+                self._events.append(DisconnectedEvent(str(error)))
+            self._delay = min(self._delay * 2, _LONGEST_DELAY) or _FIRST_DELAY
+            self._retry_after = min(retry_after, _LONGEST_RETRY_AFTER)
+        else:
+            self._limit.timeout, self._limit.each = self._idle_timeout, True
+            self._attempts, self._failures, self._delay, self._retry_after = None, 0, _FIRST_DELAY, 0.0
+            self._decoder, self._frames = Decoder(self.last_event_id or ""), iter(())
+            self._events.append(ConnectedEvent())
+            self._incoming = incoming
+            if self.closed:
+                self.close()  # Who closed it did not see this connection.
 
     def _opened(self, attempt: int) -> Incoming:
         """One attempt: a new token, and the stream with it."""
@@ -283,11 +290,18 @@ class RunStream(Generic[_R]):
         later._call = lambda *call: partial(client._call, *call)  # It gives what makes the call, checked by then.
         self._start = getattr(later, f"run_{kind}")(*arguments, thread=self.thread, **options.value)
         self._fetch: Callable[[UUID], _R] = getattr(client, f"wait_for_{kind}_run")
+        self._look: Callable[[UUID], Any] = getattr(client, f"get_{kind}_run")
+        self._channel = options.value.get("channel") or "default"
+        self._lost = False
         self._run_id: UUID | None = None
         self._last_view: RunView | None = None
 
     def __enter__(self) -> RunStream[_R]:
-        self._stream.__enter__()
+        try:
+            self._stream.__enter__()
+        except NetworkError as error:
+            error.request_sent = False  # The request that counts, that for the run.
+            raise
         try:
             if self._stream.closed:
                 raise NetworkError("the stream was closed before the run was started", request_sent=False)
@@ -329,9 +343,24 @@ class RunStream(Generic[_R]):
             event = next(self._stream)
             if isinstance(event, StaleEvent):
                 return event
+            if isinstance(event, DisconnectedEvent):
+                self._lost = True
+            elif isinstance(event, ConnectedEvent) and self._lost and self._stream.last_event_id is None:
+                event = self._missed_end() or event
             if getattr(event, "run_id", None) == run_id:
                 if isinstance(event, (DoneEvent, FailureEvent)):
                     self._last_view = event.view
                     self._stream.close()
                 return event
         raise StopIteration
+
+    def _missed_end(self) -> DoneEvent | FailureEvent | None:
+        """The end of the run, if it came while there was no connection. With no id to go on after, it comes no more."""
+        run = self._look(self.run_id)
+        view = replace(self._stream.view(self.run_id), gapped=True)
+        if run.status == "completed":
+            return DoneEvent(self.run_id, self._channel, True, view)
+        if run.status == "pending":
+            return None
+        message = run.error if hasattr(run, "error") else "; ".join(run.errors)
+        return FailureEvent(self.run_id, self._channel, "unknown", message or "", True, view)

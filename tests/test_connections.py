@@ -20,7 +20,7 @@ from servers import CA_FILE, ConnectProxy, ScriptedServer, client_context, make_
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler
 from promptjuggler._arguments import Secret
-from promptjuggler._connection import Limit
+from promptjuggler._connection import Connection, EndableLimit, Limit, Pool
 
 
 @pytest.fixture(params=["http", "https"])
@@ -628,6 +628,22 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
                 sys.settrace(before)
             gc.collect()
     assert lines > 100
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, closed):
+    """A stream gives its limit to one connection after the other, and ends it to end the wait of the latest."""
+    limit, pool = EndableLimit(5.0), Pool()
+    old, new = (Connection(pool, f"127.0.0.1:{server.port}", None) for _ in range(2))
+    old.connect(limit)
+    if closed:
+        old.close()
+    new.connect(limit)
+    del old
+    gc.collect()
+    assert limit._sock is new._http.sock
+    new.close()
+    assert limit._sock is None
 
 
 _INTERRUPTED = """

@@ -61,6 +61,54 @@ def test_the_events_are_those_of_the_run_up_to_its_end(fake):
         assert list(stream) == []
 
 
+@pytest.mark.parametrize("kind", ["prompt", "workflow"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
+    """The connection is lost before any event: a new one begins with what comes next, which can be nothing at all."""
+
+    dropped = threading.Event()
+
+    def work(inputs):
+        assert dropped.wait(SLACK)
+        assert not fails, "no luck"
+        return {"a": "b"} if kind == "workflow" else "a b"
+
+    getattr(fake, f"add_{kind}")("slow", work)
+    with client_of(fake) as pj, getattr(pj, f"stream_{kind}")("slow", 1, {}) as stream:
+        pj._sleep = lambda seconds: time.sleep(0.01)
+        stream._stream._wait = lambda seconds: (dropped.set(), stream.result())
+        fake.drop_streams()
+        (event,) = stream
+    assert (event.run_id, event.channel, event.gapped, event.view.gapped) == (stream.run_id, "default", True, True)
+    assert isinstance(event, FailureEvent if fails else DoneEvent)
+    assert not fails or "no luck" in event.message
+
+
+def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
+    def work(inputs):
+        deadline = time.monotonic() + SLACK
+        while "/promptruns/" not in fake.requests[-1].path:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return "a b"
+
+    fake.add_prompt("slow", work)
+    with client_of(fake) as pj, pj.stream_prompt("slow", 1, {}) as stream:
+        stream._stream._wait = lambda seconds: None
+        fake.drop_streams()
+        events = list(stream)
+    assert [type(event) for event in events] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+    assert not events[-1].gapped
+
+
+def test_a_token_that_cannot_be_had_means_that_no_run_was_started(fake):
+    fake.drop_next(times=9)
+    with client_of(fake) as pj, pytest.raises(NetworkError) as caught, pj.stream_prompt("greeting", 1, {}):
+        pass
+    assert caught.value.request_sent is False
+    assert {name for _, name in methods_of(fake)} == {"stream-token"}
+
+
 def test_the_result_is_the_run_as_it_is_fetched(fake):
     with client_of(fake) as pj:
         with pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:

@@ -409,7 +409,9 @@ def test_the_delays_double_to_ten_seconds_and_start_over_after_a_success(failure
         events = until(stream, DoneEvent)
     assert waits == [*DELAYS, 0.5, 1.0]
     kinds = [type(event) for event in events if not isinstance(event, (TokenEvent, GapEvent))]
-    assert kinds == [*[ConnectedEvent, DisconnectedEvent] * 2, ConnectedEvent, DoneEvent]
+    # Each attempt that fails is told at once, as the loss is.
+    assert kinds == [ConnectedEvent, *[DisconnectedEvent] * 7, ConnectedEvent, *[DisconnectedEvent] * 2, ConnectedEvent,
+                     DoneEvent]  # fmt: skip
 
 
 @pytest.mark.parametrize("frame", [b"event: reconnect\n\n", b"event: reconnect\ndata: {}\n\n", b"event:reconnect\r\r"])
