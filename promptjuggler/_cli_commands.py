@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import ExitStack
 
@@ -231,8 +232,8 @@ def _stream(args: Namespace, client: PromptJuggler) -> None:
         if args.demo:
             client.run_prompt("greeting", "production", {"name": "Ada"}, thread=args.words[0])
         for event in stream:
-            name = type(event).__name__.removesuffix("Event")
-            _print_json({"event": name[0].lower() + name[1:]} | asdict(event), None)
+            words = re.findall("[A-Z][a-z]+", type(event).__name__.removesuffix("Event"))
+            _print_json({"event": "_".join(words).lower()} | asdict(event), None)
 
 
 def _upload(args: Namespace, client: PromptJuggler) -> None:

@@ -15,12 +15,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from email.message import Message
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from uuid import UUID
 
-# What a stream ends with: the last chunk, or one that is cut off.
-_END, _CUT = b"0\r\n\r\n", b"ff\r\nid: "
+# What a stream ends with: the last chunk, or one that is cut off. A heartbeat shows, too, whether the client has gone.
+_END, _CUT, _HEARTBEAT = b"0\r\n\r\n", b"ff\r\nid: ", b"3\r\n:\n\n\r\n"
+_HEARTBEAT_SECONDS = 1.0
 
 
 class RecordedRequest(NamedTuple):
@@ -178,7 +179,8 @@ class HttpServer:
     def _spawn(self, function: Callable[..., object], *arguments: object) -> None:
         thread = threading.Thread(target=function, args=arguments, daemon=True)
         thread.start()
-        self._threads.append(thread)
+        with self._lock:
+            self._threads[:] = [*filter(threading.Thread.is_alive, self._threads), thread]
 
     def _sleep(self, seconds: float) -> bool:
         """Wait. True if the server was closed meanwhile."""
@@ -255,7 +257,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._head(200, about)
             chunk = b""
             while chunk not in (_END, _CUT):
-                chunk = stream.chunks.get()
+                try:
+                    chunk = stream.chunks.get(timeout=_HEARTBEAT_SECONDS)
+                except Empty:
+                    chunk = _HEARTBEAT
                 self.wfile.write(chunk)
         finally:
             with fake._lock:

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from email.message import Message
 from http.client import HTTPException
-from itertools import count, groupby
+from itertools import chain, count, groupby
 from operator import length_hint
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -319,16 +319,22 @@ def _run_body(content: bytes) -> dict[str, Any]:
     """What starts a run, checked as the API does, and with a thread."""
     body = json.loads(content)
     _check(isinstance(body, dict), "the body must be a JSON object")
-    body = {"priority": "normal", "channel": "default", "envVars": {}, "metadata": {}} | body
+    given = {name: value for name, value in body.items() if value is not None}
+    body = {"priority": "normal", "channel": "default", "envVars": {}, "metadata": {}, "thread": uuid4()} | given
     _check(_holds(body.get("inputs")), "inputs must be an object of strings")
     _check(body["priority"] in ("onsite", "normal", "low"), "priority must be one of onsite, normal, low")
+    texts = {name: body.get(name, "") for name in ("channel", "environment")}
+    _check(_holds(texts), "channel and environment must be strings")
     _check(_holds(body["metadata"], (str, list)), "metadata must be an object of strings and lists")
+    lists = [value for value in body["metadata"].values() if isinstance(value, list)]
+    _check(all(isinstance(text, str) for text in chain(*lists)), "the lists of metadata must be of strings")
     variables = body["envVars"]
     _check(_holds(variables), "envVars must be an object of strings")
     kept = len(variables) <= 50 and all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in variables)
     size = len("".join(map("".join, variables.items())).encode("utf-8", "replace"))
     _check(kept and size <= 65_536, "envVars must be at most 50, with UPPER_CASE names, and 64 KB in all")
-    return {**body, "thread": str(UUID(str(body.get("thread") or uuid4())))}
+    _check(re.fullmatch("[0-9a-fA-F-]{36}", str(body["thread"])), "thread must be a UUID")
+    return {**body, "thread": str(UUID(str(body["thread"])))}
 
 
 def _files(headers: Message, body: bytes) -> list[tuple[bytes, dict[str, Any]]]:

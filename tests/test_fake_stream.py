@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from promptjuggler import DoneEvent, FailureEvent, GapEvent, PromptRun, ResetEvent, StreamEvent, TokenEvent
+from promptjuggler import DoneEvent, FailureEvent, GapEvent, PromptRun, ResetEvent, StreamEvent, TokenEvent, _fakehttp
 from promptjuggler._assembly import Assembler
 from promptjuggler._sse import Decoder, Frame
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
@@ -552,3 +552,22 @@ def test_a_client_that_went_away_is_forgotten_quietly(server: FakeServer, capfd:
         server.publish(THREAD, "live", {})
         time.sleep(0.005)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_client_that_went_away_is_noticed_also_where_nothing_is_sent(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heartbeats find it, and the thread that served it ends."""
+    monkeypatch.setattr(_fakehttp, "_HEARTBEAT_SECONDS", 0.005)
+    staying = Reader(server)
+    for _ in range(5):
+        Reader(server).close()
+    deadline = time.monotonic() + 10
+    while len(server._streams) > 1 or len(server._threads) > 6:
+        assert time.monotonic() < deadline
+        ask(server, "GET", "/api/v1/prompts/greeting/1")
+        time.sleep(0.005)
+    server.publish(THREAD, "done", {})
+    assert [frame.event for frame in staying.read(ended)] == ["done"]
+    assert b":\n\n" in staying.raw
+    staying.close()
