@@ -24,10 +24,19 @@ __all__ = ["COMMANDS", "Stop", "main", "say", "write"]
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if 0 < value < float("inf"):
         return value
-    raise ValueError
+    raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+
+
+def _priority(text: str) -> str:
+    if text in ("onsite", "normal", "low"):
+        return text
+    raise argparse.ArgumentTypeError("must be onsite, normal or low")
 
 
 _PROGRAM = f"python3 -m {__package__}"
@@ -46,7 +55,7 @@ _COMMON: _Options = (
 _RUN: _Options = (
     ("--no-wait", bool, "print the ids of run and thread at once"),
     ("--inputs-json", str, "file with more inputs, as a JSON object; - is standard input"),
-    ("--priority", str, "onsite, normal or low"),
+    ("--priority", _priority, "onsite, normal or low"),
     ("--thread", str, "id of the conversation to go on with"),
     ("--environment", str, "which webhooks fire, and which variables the run sees"),
     ("--env-var", list, "variable for this run; others do not see that of NAME=@FILE"),
@@ -62,7 +71,7 @@ _OPTIONS = {
     "stream": (("--channel", str, "the only channel to print"),),
     "verify-webhook": (("--signature", str, "the header PromptJuggler-Signature"),),
 }
-_METAVARS = {str: "VALUE", list: "NAME=VALUE", int: "NUMBER", _seconds: "SECONDS"}
+_METAVARS = {str: "VALUE", list: "NAME=VALUE", int: "NUMBER", _seconds: "SECONDS", _priority: "VALUE"}
 _ID = "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e"
 # The words of each command (those in brackets can be missing), what it does, and an example.
 COMMANDS = {
@@ -80,7 +89,7 @@ COMMANDS = {
     "verify-webhook": ("", "verify the body on standard input", '--signature "$SIGNATURE" < body.json'),
     "fake-server": ("", "serve a stand-in for the API, and print its address and key", ""),
 }
-_INPUTS = "; NAME=@FILE takes a text file, NAME=@- standard input"
+_INPUTS = ";\nNAME=@FILE takes a text file, NAME=@- standard input, NAME=@@TEXT begins with @"
 _EXIT_CODES = """\
 exit codes: 0 done, 1 the API or the network failed or a webhook is invalid,
 2 wrong usage, 3 the run failed, 4 waiting timed out, 130 interrupted"""
@@ -108,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, text = stop.args
     except (Exception, KeyboardInterrupt) as error:
         code, text = _explained(error, args)
-    if args.run and text:
+    if args.run and text and not args.demo:
         text += f"; run {args.run} was started: {_PROGRAM} {args.command.replace('run', 'get', 1)}-run {args.run}"
     elif args.sending and text:
         text += "; it may have been carried out all the same"
@@ -133,8 +142,8 @@ def _explained(error: BaseException, args: Namespace) -> tuple[int, str]:
         text = text if text.startswith("HTTP ") else f"HTTP {error.status_code}: {text}"
     elif isinstance(error, NetworkError):
         args.sending &= error.request_sent
-    elif isinstance(error, OSError) and error.filename:  # nothing but what the user named is opened
-        code, text = 2, f"{error.filename} cannot be read: {error.strerror}"
+    elif isinstance(error, OSError) and error.filename is not None:  # nothing but what the user named is opened
+        code, text = 2, f"{error.filename or 'a file without a name'} cannot be read: {error.strerror}"
     elif not isinstance(error, (PromptJugglerError, OSError)):
         text = f"{type(error).__name__}: {text}"
     return code, text
@@ -210,16 +219,17 @@ def _parse(arguments: list[str], args: Namespace) -> None:
             parents=[common] * (name in arguments),
         )
         command.add_options(_OPTIONS.get(name, ()), args)
-        for word in words.partition("[")[0].split():
-            command.add_argument("words", metavar=word, action="append")
-    args.words = []
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    # argparse is not told of the words in brackets: it takes no list of them with options in between.
-    more = parser.parse_known_args(arguments[:end], args)[1]
-    for word in more:
+    # argparse is not told of the words: it takes no list of them with options in between.
+    args.words = parser.parse_known_args(arguments[:end], args)[1]
+    for word in args.words:
         if word.startswith("-") and word != "-":
             parser.error(f"there is no option {word.partition('=')[0]}")
-    more += arguments[end + 1 :]
-    if more and "[" not in COMMANDS[args.command][0]:
+    args.words += arguments[end + 1 :]
+    required, more, _ = COMMANDS[args.command][0].partition("[")
+    if missing := required.split()[len(args.words) :]:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
+    if len(args.words) > len(required.split()) and not more:
         parser.error("there are too many arguments")
-    args.words += more
+    if "=" in more and not all("=" in word[1:] for word in args.words[2:]):
+        parser.error("input must have the form NAME=VALUE")

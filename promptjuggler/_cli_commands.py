@@ -36,7 +36,8 @@ def _print_json(value: object, indent: int | None = 2) -> None:
 def _with_progress(args: Namespace, line: Callable[[float], str], call: Callable[[], _T]) -> _T:
     """Call a function that takes its time; meanwhile, in a terminal, a thread draws a line, made from the seconds that
     have passed. In the end it is erased."""
-    if args.quiet or args.verbose or sys.stderr is None or not sys.stderr.isatty():
+    # Closed: when the program started, or because nobody reads it any more.
+    if args.quiet or args.verbose or sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
         return call()
     import threading
     import time
@@ -74,7 +75,7 @@ def _text(path: str) -> str:
     """The text of a file, of standard input for `-`. Raises `Stop` and `OSError`."""
     try:
         if path == "-":
-            return _standard_input().decode()
+            return _standard_input().decode("utf-8-sig")
         with open(path, encoding="utf-8-sig", newline="") as file:
             return file.read()
     except UnicodeDecodeError:
@@ -99,7 +100,8 @@ def _pairs(what: str, words: Iterable[str] | None) -> dict[str, Any]:
 def _run_arguments(args: Namespace) -> dict[str, Any]:
     """The arguments of run_prompt and run_workflow; None is not sent."""
     try:
-        inputs = (json.loads(_text(args.inputs_json)) if args.inputs_json else {}) | _pairs("input", args.words[2:])
+        inputs = {} if args.inputs_json is None else json.loads(_text(args.inputs_json))
+        inputs |= _pairs("input", args.words[2:])
     except (ValueError, TypeError, RecursionError):
         raise Stop(2, f"{args.inputs_json} must hold a JSON object with strings as values") from None
     names = ("priority", "thread", "environment") + ("channel",) * (args.command == "run-prompt")
@@ -125,7 +127,8 @@ def execute(args: Namespace) -> None:
         if args.verbose:
             import logging
 
-            logger, handler = logging.getLogger("promptjuggler"), logging.StreamHandler()
+            logger, handler = logging.getLogger("promptjuggler"), logging.Handler()
+            handler.emit = lambda record: write(sys.stderr, f"{record.getMessage()}\n")  # type: ignore[method-assign]
             logger.setLevel(logging.DEBUG)
             logger.addHandler(handler)
             stack.callback(logger.removeHandler, handler)
@@ -153,6 +156,8 @@ def _client(args: Namespace, stack: ExitStack) -> PromptJuggler:
         except (OSError, Stop):
             # The name is not shown: by mistake, it can be the key itself.
             raise Stop(2, "the file of --api-key-file cannot be read") from None
+    elif not os.environ.get("PROMPTJUGGLER_API_KEY", "").strip():
+        raise Stop(2, "there is no API key: set PROMPTJUGGLER_API_KEY, or use --api-key-file")
     return stack.enter_context(PromptJuggler(**options))
 
 
@@ -168,6 +173,8 @@ def _stand_in() -> FakeServer:
 
 def _run(args: Namespace, client: PromptJuggler) -> None:
     kind, arguments, shown = args.command[4:], _run_arguments(args), ""
+    if args.output == "":
+        raise Stop(2, "--output must be the name of an output")
     args.sending = True
     run: Any
     if args.stream and not args.json and not args.no_wait:
@@ -178,7 +185,7 @@ def _run(args: Namespace, client: PromptJuggler) -> None:
         if args.no_wait:
             _print_json(created.to_dict()) if args.json else _print(f"{created.id}\n{created.thread}")
             return
-        line, wait = f"run {created.id} has been pending for {{:.0f}} s", getattr(client, f"wait_for_{kind}_run")
+        line, wait = f"pending for {{:.0f}} s: run {created.id}", getattr(client, f"wait_for_{kind}_run")
         run = _with_progress(args, line.format, lambda: wait(created.id, timeout=args.wait_timeout or 300.0))
     if args.json:
         _print_json(run.to_dict())
@@ -227,7 +234,7 @@ def _streamed(args: Namespace, client: PromptJuggler, arguments: dict[str, Any])
 def _stream(args: Namespace, client: PromptJuggler) -> None:
     from dataclasses import asdict
 
-    channels = [args.channel] if args.channel else []
+    channels = [] if args.channel is None else [args.channel]
     with client.stream(args.words[0], channels=channels, timeout=args.wait_timeout) as stream:
         if args.demo:
             client.run_prompt("greeting", "production", {"name": "Ada"}, thread=args.words[0])
@@ -279,10 +286,18 @@ def _call(args: Namespace, client: PromptJuggler) -> None:
 def _verify_webhook(args: Namespace) -> None:
     from . import verify_webhook_signature
 
-    secret = os.environ.get("PROMPTJUGGLER_WEBHOOK_SECRET")
-    if not secret or not args.signature:
+    secret, signature = os.environ.get("PROMPTJUGGLER_WEBHOOK_SECRET"), args.signature
+    if args.demo and not signature:
+        from .testing import sign_webhook
+
+        say("without --signature, a body that the stand-in has signed is verified")
+        payload, secret = b"{}", "demo"
+        signature = sign_webhook(payload, secret)
+    elif not secret or not signature:
         raise Stop(2, "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed")
-    valid = verify_webhook_signature(_standard_input(), args.signature, secret)
+    else:
+        payload = _standard_input()
+    valid = verify_webhook_signature(payload, signature, secret)
     _print("valid" if valid else "invalid")
     if not valid:
         raise Stop(1, "")

@@ -239,7 +239,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._head(status, {**about, **fault.headers})
             self.wfile.write(content)
 
-    do_GET = do_POST = do_DELETE = _handle
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _handle
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)

@@ -339,14 +339,16 @@ def _run_body(content: bytes) -> dict[str, Any]:
 
 def _files(headers: Message, body: bytes) -> list[tuple[bytes, dict[str, Any]]]:
     """The contents and documents of an upload (RFC 7578)."""
-    boundary = headers.get_boundary()
-    *parts, end = (b"\r\n" + body).split(f"\r\n--{boundary}".encode())
-    kept: object = headers.get_content_type() == "multipart/form-data" and parts[1:] and end.startswith(b"--")
+    boundary = re.escape(headers.get_boundary("").encode())
+    # What is before the first boundary and after the last one, which ends with --, does not count (RFC 2046, 5.1.1).
+    _, *parts = re.split(rb"\r\n--%b(--)?[ \t]*(?=\r\n|\Z)" % boundary, b"\r\n" + body)
+    kept: object = headers.get_content_type() == "multipart/form-data" and parts[2:] and parts[-2]
     found: list[tuple[bytes, dict[str, Any]]] = []
-    for part in parts[1:]:
+    for part in parts[1:-1:2]:
         head, _, content = part.partition(b"\r\n\r\n")
         about = email.message_from_string(head.decode("utf-8", "replace").strip())
-        name, file_name = (about.get_param(key, header="Content-Disposition") for key in ("name", "filename"))
+        name = about.get_param("name", header="Content-Disposition")
+        file_name = about.get_filename()
         kept = kept and name == f"files[{len(found)}]" and file_name and "Content-Type" in about
         document = {"id": str(uuid4()), "status": "pending", "fileName": file_name, "bytes": len(content)}
         found.append((content, document | {"mimeType": about.get_content_type(), "chunkCount": 0}))

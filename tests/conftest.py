@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import threading
 import time
 
@@ -12,6 +13,11 @@ from servers import descriptors
 
 def pytest_report_header():
     return f"under test: {FOLDER / '__init__.py'} as {NAME}"
+
+
+def pytest_sessionstart():
+    # In the background of a shell it is ignored, which the processes that tests start would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():

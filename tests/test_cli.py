@@ -131,8 +131,8 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(cli, command):
         (["run-workflow", "a", "b", "--channel", "x"], "no option --channel"),
         (["run-prompt", "a", "b", "--jso"], "no option --jso"),
         (["run-prompt", "a", "b", "-x=1"], "no option -x"),
-        (["--timeout", "0", "get-prompt", "a", "b"], "--timeout: invalid"),
-        (["--wait-timeout", "nan", "get-prompt", "a", "b"], "--wait-timeout: invalid"),
+        (["--timeout", "0", "get-prompt", "a", "b"], "--timeout: must be a number of seconds"),
+        (["--wait-timeout", "nan", "get-prompt", "a", "b"], "--wait-timeout: must be a number of seconds"),
         (["get-prompt", "a", "b", "--timeout"], "--timeout: expected one argument"),
         (["--max-retries", "many", "get-prompt", "a", "b"], "--max-retries: invalid int"),
         (["--max-retries", "-1", "get-prompt", "a", "b"], "max_retries must be at least 0"),
@@ -141,7 +141,15 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(cli, command):
         (["get-prompt-run", "12"], "run_id must be a UUID"),
         (["create-stream-token", "12"], "thread must be a UUID"),
         (["run-prompt", "a", "1", "--thread", "12"], "thread must be a UUID"),
-        (["run-prompt", "a", "1", "--priority", "high"], "priority must be 'onsite', 'normal' or 'low'"),
+        (["run-prompt", "a", "1", "--priority", "high"], "--priority: must be onsite, normal or low"),
+        (["run-prompt", "a", "1", "name"], "form NAME=VALUE"),
+        (["run-prompt", "a", "1", "=x"], "form NAME=VALUE"),
+        (["run-prompt", "a", "1", "--", "--x"], "form NAME=VALUE"),
+        (["run-prompt", "a", "1", "--inputs-json", ""], "a file without a name cannot be read"),
+        (["run-prompt", "a", "1", "x=@"], "a file without a name cannot be read"),
+        (["run-workflow", "a", "1", "--output", ""], "--output must be the name"),
+        (["upload-documents", "manuals", ""], "a file without a name cannot be read"),
+        (["stream", "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e", "--channel", ""], "channels must be"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2_and_nothing_is_sent(cli, server, arguments, problem):
@@ -634,3 +642,34 @@ def test_a_stream_can_be_of_one_channel(cli, server):
     code, out, _ = cli("stream", SOME_ID, "--channel", "side", "--wait-timeout", "0.1")
     assert (code, out) == (4, '{"event": "connected"}\n')
     assert server.requests[-1].path.endswith("?channel=side")
+
+
+def test_words_that_begin_with_a_dash_come_after_two_dashes(cli, server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-odd.txt").write_bytes(b"x")
+    for arguments in (["manuals", "--", "-odd.txt"], ["--", "manuals", "-odd.txt"]):
+        code, out, _ = cli("upload-documents", *arguments)
+        assert (code, json.loads(out)[0]["fileName"]) == (0, "-odd.txt")
+
+
+def test_a_byte_order_mark_is_no_part_of_what_is_read(cli, quick, stdin):
+    stdin(b'\xef\xbb\xbf{"name": "Ada"}')
+    assert cli("run-prompt", "greeting", "1", "--inputs-json", "-")[:2] == (0, "Hello, Ada!\n")
+    stdin(b"\xef\xbb\xbfAda")
+    assert cli("run-prompt", "greeting", "1", "name=@-")[:2] == (0, "Hello, Ada!\n")
+
+
+def test_without_a_key_the_line_says_where_it_can_come_from(cli, monkeypatch):
+    monkeypatch.setenv("PROMPTJUGGLER_API_KEY", " ")
+    code, _, err = cli("get-prompt", "a", "1")
+    assert (code, "PROMPTJUGGLER_API_KEY" in err, "--api-key-file" in err) == (2, True, True)
+
+
+def test_demo_verifies_a_webhook_that_is_signed_for_it(cli):
+    code, out, err = cli("--demo", "verify-webhook")
+    assert (code, out, err.count("\n")) == (0, "valid\n", 2)
+
+
+def test_a_run_of_the_stand_in_is_not_to_be_fetched_later(cli):
+    code, _, err = cli("--demo", "run-workflow", "summary", "1", "text=x", "--output", "none")
+    assert (code, "get-workflow-run" in err) == (2, False)

@@ -391,6 +391,8 @@ def test_the_key_can_be_chosen() -> None:
     ("method", "path"),
     [
         ("GET", "/"),
+        ("PUT", "/api/v1/prompts/greeting/1"),
+        ("PATCH", "/api/v1/knowledge-bases/docs"),
         ("GET", "/api/v1"),
         ("GET", "/api/v2/prompts/greeting/1"),
         ("GET", "/api/v1/prompts/greeting/1/"),
@@ -433,6 +435,7 @@ CONTENTS = [
     b"\n",
     b"\r",
     b"--cut-her",
+    b"\r\n--cut-hereafter\r\n--cut-here--after",
     b"x--cut-here--\r\n",
     b"a\r\n--cut-her\r\n--",
     b"a\n--cut-here\nb",
@@ -460,6 +463,12 @@ def test_a_boundary_may_be_quoted_followed_by_spaces_and_have_text_around_it(ser
     body = body.replace(b"?=\r\nContent-D", b"?= \t\r\ncontent-d")
     (document,) = api.upload("docs", body, f'"{boundary}"').document
     assert server.document_content(document["id"]) == b"one\r\n"
+
+
+def test_a_file_name_may_be_encoded(server: FakeServer, api: Api) -> None:
+    """RFC 2231; RFC 7578 does without, but some clients send it."""
+    body = multipart(("x", b"one")).replace(b'filename="x"', b"filename*=UTF-8''%C3%A9.txt")
+    assert api.upload("docs", body).document[0]["fileName"] == "é.txt"
 
 
 @pytest.mark.parametrize(
