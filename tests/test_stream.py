@@ -689,13 +689,13 @@ def test_the_timeout_holds_also_where_the_consumer_is_slow():
 
 
 def test_the_timeout_begins_with_the_iteration():
-    with Hub(says(*HELLO)) as server, streaming(server, timeout=0.3) as stream, stream:
-        time.sleep(0.2)
+    with Hub(says(*HELLO)) as server, streaming(server, timeout=0.2) as stream, stream:
+        time.sleep(0.1)
         begun = time.monotonic()
         until(stream, DoneEvent)
         with pytest.raises(WaitTimeout):
             next(stream)
-        assert time.monotonic() - begun >= 0.3
+        assert time.monotonic() - begun >= 0.2
 
 
 # Closing
