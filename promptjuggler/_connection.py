@@ -169,7 +169,6 @@ class Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        # http.client skips 100 alone.
         while 100 <= self.status < 200 and self.status != 101:
             self.headers = None  # type: ignore[assignment]  # Else begin() does nothing.
             super().begin()
@@ -180,8 +179,9 @@ class Response(http.client.HTTPResponse):
         if len(lengths) > 1:
             # Where the answer ends cannot be told (RFC 9112, 6.3).
             raise http.client.HTTPException("the answer has two different lengths")
-        # What follows a change of protocol, or two kinds of length, is not for the next request.
-        self.will_close = self.will_close or self.status == 101 or (self.chunked and bool(lengths))
+        # What follows a change of protocol, two kinds of length, or a 204 in chunks is not for the next request.
+        self.will_close = self.will_close or self.status == 101 or (self.chunked and bool(lengths or self.length == 0))
+        self.chunked = self.chunked and self.length is None
 
     def _read_next_chunk_size(self) -> int:
         # http.client reads on for ever after a negative size, and takes the answer for read after a bad one.
@@ -231,7 +231,9 @@ class Connection:
     def tunnel(self, host: str, headers: dict[str, str]) -> None:
         """Reach `host` through the proxy at the other end."""
         self.route = (*self.route[:2], host)
-        self._http.set_tunnel(host, headers=headers)
+        self._http.set_tunnel(host, headers={"Host": host, **headers})
+        if host.startswith("["):  # Before Python 3.13 it is sent without brackets.
+            self._http._tunnel_host = f"[{self._http._tunnel_host.strip('[]')}]"  # type: ignore[attr-defined]
 
     def connect(self, limit: Limit) -> None:
         """With the handshakes of proxy and TLS."""
@@ -241,7 +243,7 @@ class Connection:
             http.client.HTTPConnection.connect(self._http)
             if self._context:
                 # HTTPSConnection.connect shows no one the socket before the handshake is over.
-                name = self._http._tunnel_host or self._http.host  # type: ignore[attr-defined]
+                name = (self._http._tunnel_host or self._http.host).strip("[]")  # type: ignore[attr-defined]
                 limit.watch(None)  # What is ended while it is wrapped would never be closed.
                 limit.left()
                 plain, wrap = self._http.sock, self._context.wrap_socket
@@ -286,14 +288,16 @@ class Connection:
     def finish(self, reusable: bool) -> None:
         """The answer has been read, or given up: `reusable` says which."""
         if reusable and self._whole and self._http.sock and self._raw and not self._raw.ended and self.pool:
-            self._let_go_of_limit()
+            self._limit.watch(None)
+            self._limit = Limit(0)
             self.pool.put(self)
         else:
             self.close()
 
     def close(self) -> None:
         """Close it for good."""
-        self._let_go_of_limit()
+        self._limit.watch(None)
+        self._limit = Limit(0)
         self._http.close()
         if self._raw:
             self._raw.close()
@@ -303,10 +307,6 @@ class Connection:
         if hasattr(self, "_http"):
             self._limit = Limit(0)  # By now, another connection may have it.
             self.close()
-
-    def _let_go_of_limit(self) -> None:
-        self._limit.watch(None)
-        self._limit = Limit(0)
 
     def is_usable(self, now: float) -> bool:
         """Whether this process made it, and the server neither hung up nor said anything unasked. `now`: wall clock."""

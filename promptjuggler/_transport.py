@@ -17,7 +17,7 @@ from collections import namedtuple
 from contextlib import closing, contextmanager, suppress
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPResponse, responses
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, responses
 from io import BytesIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin
@@ -55,6 +55,13 @@ class Reply(namedtuple("Reply", ("status", "body"))):
     __slots__ = ()
 
 
+class _Visited(dict):  # type: ignore[type-arg]
+    """What urllib's redirect handler, if such an opener has one, takes for too many visits of any URL: it gives up."""
+
+    def get(self, *_: object) -> int:
+        return sys.maxsize
+
+
 class _Call(urllib.request.Request):
     """A request as urllib wants it, with what `_exchange` needs."""
 
@@ -74,8 +81,7 @@ class _Call(urllib.request.Request):
         self.request_sent = None if transport.opener else False
         self.times_sent = 0
         self.proxy_credentials: Secret | None = None
-        # Such an opener may follow redirects: urllib stops after ten.
-        self.redirect_dict = dict.fromkeys(range(urllib.request.HTTPRedirectHandler.max_redirections), 0)
+        self.redirect_dict = _Visited()
 
 
 class Transport:
@@ -135,7 +141,7 @@ class Transport:
             call.add_unredirected_header("Content-length", str(length))
         with _errors_mapped(call), closing(self._open(call, range(200, 300))) as response:
             declared = getattr(response, "length", None) or 0
-            body = Secret(_body(response, _LARGEST_ANSWER) if declared <= _LARGEST_ANSWER else b"")
+            body = Secret(_body(call, response) if declared <= _LARGEST_ANSWER else b"")
             if max(declared, len(body.value)) > _LARGEST_ANSWER:
                 del body
                 problem = f"the document is larger than {_LARGEST_ANSWER // 2**20} MiB"
@@ -160,7 +166,7 @@ class Transport:
                 response = self.opener.open(call, timeout=call.limit.left())
             except HTTPError as error:
                 response = error
-                if not error.fp or not error.headers:  # A handler has made it up.
+                if not error.fp or error.headers is None:  # A handler has made it up.
                     headers, body = error.hdrs or Message(), error.fp or BytesIO()
                     response = HTTPError(call.full_url, error.code, error.msg, headers, body)
             except ValueError as error:  # A redirect that leads to no URL.
@@ -211,8 +217,10 @@ def _errors_mapped(call: _Call) -> Iterator[None]:
     """Around connecting, sending, headers and body: there are three families, URLError, OSError and HTTPException."""
     try:
         yield
-    except (OSError, HTTPException, UnicodeError, UnreadableBody) as error:
-        cause: BaseException = error
+    except (OSError, HTTPException, ValueError, UnreadableBody) as error:
+        if isinstance(error, ValidationError):
+            raise
+        cause: BaseException = error.with_traceback(None)
         if isinstance(error, URLError) and isinstance(error.reason, BaseException):
             cause = error.reason
         # Without its traceback: the variables of http.client's frames hold the key.
@@ -225,8 +233,7 @@ class Incoming:
     def __init__(self, call: _Call, response: HTTPResponse) -> None:
         self._call = call
         self._response = response
-        # Of an opener from outside. Our own answers see to the limit themselves.
-        self._sock = getattr(getattr(getattr(response, "fp", None), "raw", None), "_sock", None)
+        self._sock = _socket_of_opener(response)
         if self._sock:
             call.limit.watch(self._sock)
 
@@ -287,17 +294,34 @@ def _headers(call: urllib.request.Request) -> dict[str, str]:
     return {name.title(): value for name, value in call.header_items()}
 
 
-def _body(response: HTTPResponse, largest: int) -> bytes:
+def _socket_of_opener(response: HTTPResponse) -> socket.socket | None:
+    """The socket of an answer from an opener from outside, to bound each wait. Our own answers do that themselves."""
+    file = getattr(response, "fp", None)
+    file = getattr(file, "fp", None) or file  # An HTTPError has its answer as such a file.
+    return getattr(getattr(file, "raw", None), "_sock", None)
+
+
+def _pieces(call: _Call, response: HTTPResponse, largest: int) -> Iterator[bytes]:
     """The body; of one larger than `largest`, a byte more than that."""
-    length = getattr(response, "length", None)
-    if length is not None and length <= largest:
+    sock, left = _socket_of_opener(response), largest + 1
+    read = response.read1 if sock else response.read
+    if sock:
+        call.limit.start()
+    while left and (piece := read(min(_PIECE, left))):
+        yield piece
+        left -= len(piece)
+        if sock and sock.fileno() >= 0:  # At the end it is closed.
+            sock.settimeout(call.limit.left())
+
+
+def _body(call: _Call, response: HTTPResponse) -> bytes:
+    if getattr(response, "length", None) is not None and not _socket_of_opener(response):
         # Where there are no chunks, only read() without a size notices that it is cut off.
         return response.read()
-    pieces, left = [], largest + 1
-    while left and (piece := response.read(min(_PIECE, left))):
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+    body = b"".join(_pieces(call, response, _LARGEST_ANSWER))
+    if getattr(response, "length", None) and len(body) <= _LARGEST_ANSWER:
+        raise IncompleteRead(b"")
+    return body
 
 
 def _network_error(call: _Call, cause: BaseException) -> NetworkError:
@@ -335,7 +359,15 @@ def is_certificate_failure(error: BaseException | None) -> bool:
 
 
 def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
-    text = _body(response, _LARGEST_ERROR)[:_LARGEST_ERROR].decode("utf-8", "replace")
+    body = bytearray()
+    try:
+        for piece in _pieces(call, response, _LARGEST_ERROR):
+            body += piece
+    except TimeoutError:
+        raise
+    except (OSError, HTTPException, ValueError):
+        pass  # Such as from a server that hangs up on a body that it does not want: the status says it all.
+    text = body[:_LARGEST_ERROR].decode("utf-8", "replace")
     try:
         message = json.loads(text)["error"]
     except (ValueError, TypeError, LookupError, RecursionError):

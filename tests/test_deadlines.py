@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+import urllib.request
 
 import pytest
 from calls import (
@@ -20,7 +21,7 @@ from calls import (
     port_without_answer,
     refusing_port,
 )
-from servers import ConnectProxy, ScriptedServer, make_reply, server_context
+from servers import ConnectProxy, ScriptedServer, client_context, make_reply, server_context
 
 from promptjuggler import NetworkError, PromptJuggler, RequestTimeout, ValidationError, WaitTimeout
 from promptjuggler._arguments import Secret
@@ -111,6 +112,21 @@ def test_a_server_that_drips_is_cut_off(serve):
             get(client)
 
     at_once(check, DRIPS)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Oh"])
+def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve, status):
+    """The head is the opener's own business."""
+    heads = [f"HTTP/1.1 {status}\r\n{length}\r\n" for length in ("", "Content-Length: 100000\r\n")]
+    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=client_context())]
+
+    def check(head):
+        options = {"opener": urllib.request.build_opener(*handlers), "proxy": None, "ssl_context": None}
+        server = serve(lambda conn: drip_for_ever(conn, head.encode(), b" "))
+        with client_in_haste(server, **options) as client, cut_off(sent=True):
+            get(client)
+
+    at_once(check, heads)
 
 
 @pytest.mark.parametrize("status", [b"100", b"102"])

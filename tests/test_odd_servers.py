@@ -7,12 +7,13 @@ import contextlib
 import random
 import socket
 import tracemalloc
+import urllib.request
 
 import pytest
 from calls import CALLS, ID, Zeros, answer, answer_all, client_of, document_as_text, get
 from servers import ScriptedServer, make_reply, respond, server_context
 
-from promptjuggler import ApiError, DecodeError, NetworkError, PromptJugglerError
+from promptjuggler import ApiError, DecodeError, NetworkError, PromptJuggler, PromptJugglerError
 from promptjuggler._connection import _Raw
 
 DOCUMENT = document_as_text(ID)
@@ -516,11 +517,67 @@ def test_an_error_answer_whose_head_is_cut_off_anywhere_is_a_network_error():
             assert len(server.requests) == cut + 1
 
 
-@pytest.mark.parametrize("status", ["200 OK", "500 Oh"])
-@pytest.mark.parametrize("head", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
-def test_an_answer_that_ends_before_its_body_began_is_a_network_error(status, head):
+LENGTHS = pytest.mark.parametrize("head", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
+
+
+@LENGTHS
+def test_an_answer_that_ends_before_its_body_began_is_a_network_error(head):
     with pytest.raises(NetworkError):
-        asked(f"HTTP/1.1 {status}\r\n{head}\r\n".encode())
+        asked(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode())
+
+
+@LENGTHS
+@pytest.mark.parametrize("body", ["", "9\r\n{", "-5\r\n{", "zz\r\n{"])
+def test_an_error_whose_body_is_cut_off_is_that_error(head, body):
+    """Its status says what to do: a run that was turned away is sent again, and a wait for what is forbidden ends."""
+    with pytest.raises(ApiError) as caught:
+        asked(f"HTTP/1.1 403 No\r\n{head}\r\n{body}".encode())
+    assert (caught.value.status_code, str(caught.value)) == (403, "HTTP 403 No")
+    turned_away = f"HTTP/1.1 429 Wait\r\n{head}\r\n{body}".encode()
+
+    def handler(conn):
+        request = conn.read_request()
+        conn.send(answer(request) if conn.index else turned_away)
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        CALLS["prompt"](client)
+        assert server.connections == 2
+
+
+def test_a_refusal_of_an_upload_is_told_also_where_the_connection_breaks_then():
+    def handler(conn):
+        conn.read_head()
+        conn.send(b'HTTP/1.1 413 Big\r\nConnection: close\r\n\r\n{"error": "too large"}')
+        conn.wait(0.05)
+        conn.reset()
+
+    with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
+        with pytest.raises(ApiError) as caught:
+            client.upload_documents("base", [("zeros", Zeros(20_000_000))])
+        assert caught.value.status_code == 413
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_that_has_no_body_is_not_waited_for_whatever_its_head_says(status):
+    """RFC 9112, 6.3."""
+    raw = f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with contextlib.nullcontext() if status == 204 else pytest.raises(ApiError, match="HTTP 304"):
+        asked(raw, end="hang", call=CALLS["DELETE"])
+
+
+def test_a_bad_chunk_is_a_network_error_with_an_opener_from_outside_too():
+    def handler(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc")
+
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with ScriptedServer(handler) as server:
+        for kind in ("GET", "prompt"):
+            with (
+                PromptJuggler("key", base_url=server.url, opener=opener, max_retries=0) as client,
+                pytest.raises(NetworkError),
+            ):
+                CALLS[kind](client)
 
 
 # --- size ---

@@ -238,3 +238,11 @@ def test_an_empty_variable_is_no_proxy(monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", "")
         call(server.url)
         assert len(server.requests) == 1
+
+
+def test_a_host_that_is_an_ipv6_address_keeps_its_brackets_in_a_tunnel():
+    with ScriptedServer(respond((200, RUN)), tls=server_context(), host="::1") as server, ConnectProxy() as proxy:
+        call(server.url, proxy=url_of(proxy))
+        (request,) = proxy.requests
+        assert (request.method, request.target) == ("CONNECT", f"[::1]:{server.port}")
+        assert request.headers["host"] == f"[::1]:{server.port}"

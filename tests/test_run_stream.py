@@ -103,8 +103,8 @@ def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
 
 def test_a_token_that_cannot_be_had_means_that_no_run_was_started(fake):
     fake.drop_next()
-    with client_of(fake, max_retries=0) as pj, pytest.raises(NetworkError) as caught, pj.stream_prompt("greeting", 1, {}):
-        pass
+    with client_of(fake, max_retries=0) as pj, pytest.raises(NetworkError) as caught:
+        pj.stream_prompt("greeting", 1, {}).__enter__()
     assert caught.value.request_sent is False
     assert {name for _, name in methods_of(fake)} == {"stream-token"}
 
