@@ -105,7 +105,7 @@ class HttpServer:
         self._port = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self._port}"
         self._closing.clear()
-        self._spawn(self._http.serve_forever, 0.005)
+        self._spawn(self._serve, self._http)
         paused, self._paused = self._paused, []
         for work in paused:
             self._spawn(self._do, work)
@@ -115,7 +115,8 @@ class HttpServer:
         if self._closing.is_set():
             return
         self._closing.set()
-        self._http.shutdown()
+        with suppress(OSError):  # wakes who waits for the next connection
+            socket.create_connection(("127.0.0.1", self._port)).close()
         for sock in list(self._sockets):
             with suppress(OSError):  # it may be closed already
                 sock.shutdown(socket.SHUT_RDWR)
@@ -181,6 +182,10 @@ class HttpServer:
         thread.start()
         with self._lock:
             self._threads[:] = [*filter(threading.Thread.is_alive, self._threads), thread]
+
+    def _serve(self, http: _Server) -> None:
+        while not self._closing.is_set():
+            http.handle_request()
 
     def _sleep(self, seconds: float) -> bool:
         """Wait. True if the server was closed meanwhile."""

@@ -244,15 +244,18 @@ def test_ctrl_c_while_standard_input_is_read_says_nothing_of_a_run(server):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_broken_pipe_is_silent(quick, unbuffered):
+    def answer_is_lost(arguments):
+        code, _, err = run(*arguments, env=env, stdout=writing)
+        assert (code, err) == (1, b"")
+
+    def lines_for_people_are_lost(options):
+        assert run(*GREET, *options, env=env, stderr=writing)[:2] == (0, b"Hello, Ada!\n")
+
     reading, writing = os.pipe()
     os.close(reading)
     env = account(quick, PYTHONUNBUFFERED=unbuffered)
-    code, _, err = run(*GREET, env=env, stdout=writing)
-    assert (code, err) == (1, b"")
-    assert run("--help", stdout=writing)[0] == 1
-    # The lines for people can be lost; the answer cannot.
-    for options in ([], ["--demo"], ["--verbose"]):
-        assert run(*GREET, *options, env=env, stderr=writing)[:2] == (0, b"Hello, Ada!\n")
+    at_once(answer_is_lost, [GREET, ["--help"]])
+    at_once(lines_for_people_are_lost, [[], ["--demo"], ["--verbose"]])
     os.close(writing)
 
 

@@ -597,7 +597,7 @@ class Interruption(BaseException):
     """What the handler of a signal raises."""
 
 
-@pytest.mark.parametrize(("tls", "step"), [(False, 1), (True, 3)], ids=["http", "https"])
+@pytest.mark.parametrize(("tls", "step"), [(False, 1), (True, 5)], ids=["http", "https"])
 def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
     """Before the lines of ours that a call over a kept connection comes to, one after the other."""
 

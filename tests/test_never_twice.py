@@ -105,7 +105,7 @@ def _work(client, numbers, outcomes):
                 pass
 
 
-@pytest.mark.parametrize(("tls", "count"), [(False, 1200), (True, 240)], ids=["http", "https"])
+@pytest.mark.parametrize(("tls", "count"), [(False, 1200), (True, 160)], ids=["http", "https"])
 def test_of_thousands_of_runs_on_an_unreliable_server_none_is_started_twice(tls, count):
     outcomes = {}
     with Unreliable(7, server_context() if tls else None) as server, client_of(server) as client:

@@ -804,7 +804,7 @@ def test_close_at_any_moment_ends_the_iteration_and_leaves_nothing_open():
     """Streams that connect again and again, each closed a little later than the one before."""
     script = says(reset(), token(1, "a"), ("reconnect", {}), then=lambda conn: None)
     with Hub(script, tls=server_context()) as server, client_of(server) as pj:
-        for number in range(40):
+        for number in range(30):
             stream = pj.stream(THREAD)
             consumer = Consumer(stream)
             time.sleep(number * 0.0007)
