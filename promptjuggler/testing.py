@@ -38,6 +38,9 @@ from ._fakehttp import HttpServer, RecordedRequest, Stream
 __all__ = ["FakeServer", "Payload", "RecordedRequest", "Reset", "Tool", "sign_webhook"]
 
 
+_WEBHOOK_SECONDS = 1.0  # for a receiver to answer
+
+
 def sign_webhook(payload: str | bytes, secret: str, timestamp: int | None = None) -> str:
     """The `PromptJuggler-Signature` header for a payload; `timestamp` is in Unix seconds, by default now."""
     body = payload.encode() if isinstance(payload, str) else payload
@@ -242,7 +245,7 @@ class FakeServer(HttpServer):
         for url, secret in list(self._webhooks):
             headers = {"Content-Type": "application/json", "PromptJuggler-Signature": sign_webhook(body, secret)}
             try:
-                self._opener.open(urllib.request.Request(url, body, headers), timeout=1.0).close()
+                self._opener.open(urllib.request.Request(url, body, headers), timeout=_WEBHOOK_SECONDS).close()
             except (OSError, HTTPException) as error:
                 self.webhook_errors.append(f"{url}: {error or type(error).__name__}")
 

@@ -630,7 +630,7 @@ def test_a_stream_gives_the_answer_in_a_pipe_as_without_and_fails_the_same(cli, 
 
 
 def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(cli):
-    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "0.5")
+    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "0.25")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 4
     assert [event["event"] for event in events] == ["connected", "reset", "token", "token", "done"]

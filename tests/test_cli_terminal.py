@@ -282,15 +282,22 @@ def test_streams_can_be_closed(quick):
 def test_what_an_encoding_lacks_is_escaped_and_json_is_ascii_then(quick):
     quick.add_workflow("echo", dict)
     snow = "name=\u2603 \u00e9"
-    ascii_only = account(quick, PYTHONIOENCODING="ascii")
-    assert run("run-prompt", "greeting", "1", snow, env=ascii_only)[:2] == (0, b"Hello, \\u2603 \\xe9!\n")
-    code, out, _ = run("run-workflow", "echo", "1", snow, env=ascii_only)
-    assert (code, json.loads(out)) == (0, {"name": "\u2603 \u00e9"})
-    assert out.isascii()
-    latin = account(quick, PYTHONIOENCODING="latin-1")
-    assert run("run-prompt", "greeting", "1", snow, env=latin)[1] == b"Hello, \\u2603 \xe9!\n"
-    c_locale = account(quick, LC_ALL="C", LANG="C")
-    assert run("run-prompt", "greeting", "1", snow, env=c_locale)[1] == "Hello, \u2603 \u00e9!\n".encode()
+    shown = {
+        "ascii": b"Hello, \\u2603 \\xe9!\n",
+        "latin-1": b"Hello, \\u2603 \xe9!\n",
+        "C": "Hello, \u2603 \u00e9!\n".encode(),
+    }
+
+    def check(encoding):
+        own = {"LC_ALL": "C", "LANG": "C"} if encoding == "C" else {"PYTHONIOENCODING": encoding}
+        env = account(quick, **own)
+        assert run("run-prompt", "greeting", "1", snow, env=env)[:2] == (0, shown[encoding])
+        if encoding == "ascii":
+            code, out, _ = run("run-workflow", "echo", "1", snow, env=env)
+            assert (code, json.loads(out)) == (0, {"name": "\u2603 \u00e9"})
+            assert out.isascii()
+
+    at_once(check, shown)
 
 
 def test_arguments_and_file_names_that_are_not_utf_8(quick, tmp_path):

@@ -25,7 +25,7 @@ from package import ENV, NAME
 from servers import ScriptedServer, respond
 
 import promptjuggler
-from promptjuggler import PromptJuggler, verify_webhook_signature
+from promptjuggler import PromptJuggler, testing, verify_webhook_signature
 from promptjuggler.testing import FakeServer, RecordedRequest, sign_webhook
 
 THREAD = "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11"
@@ -842,7 +842,11 @@ def test_close_hangs_up_kept_connections_and_ends_every_thread_at_once(
     api.connection.close()
 
 
-def test_close_does_not_wait_long_for_a_webhook_receiver_that_says_nothing(server: FakeServer, api: Api) -> None:
+def test_close_does_not_wait_long_for_a_webhook_receiver_that_says_nothing(
+    server: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert testing._WEBHOOK_SECONDS == 1.0
+    monkeypatch.setattr(testing, "_WEBHOOK_SECONDS", 0.2)
     with ScriptedServer(lambda conn: conn.hang()) as silent:
         server.add_webhook(silent.url, "whsec")
         api.finished(api.run("prompt", "greeting", {"name": "Ada"}))
