@@ -865,7 +865,6 @@ class Interruption(Exception):
     pass
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers here")
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("way", WAYS_TO_BE_BUSY.values(), ids=WAYS_TO_BE_BUSY)
 @pytest.mark.parametrize("handler", ["raises", "closes"])
