@@ -6,13 +6,12 @@
     run = pj.run_prompt("greeting", "production", {"name": "Ada"})
     print(pj.wait_for_prompt_run(run.id).output)
 
-Every public name can be imported from here, and loads its module when it is first used: verifying a webhook does not
-load the client.
+Every public name can be imported from here, and loads its module when it is first used.
 """
 
 __version__ = "0.1.0"
 
-# Type checkers take this for true; importing typing would cost 5 ms. A star import exports a module's `__all__` again.
+# Type checkers take this for true; importing typing would cost 5 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import client as client
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from .models.webhooks import *
     from .webhook import *
 else:
-    # Each module and its `__all__`.
+    # The public names of each module.
     _NAMES = {
         "_stream": "RunStream ThreadStream",
         "client": "PromptJuggler",
@@ -64,9 +63,8 @@ else:
     _SUBMODULES = ["client", "errors", "models", "testing", "webhook"]
 
     def __getattr__(name):
-        """The public name or submodule `name`, loaded now, from then on an ordinary attribute: Python asks here only
-        for what is not there (PEP 562). Raises `AttributeError` for any other name."""
-        # This says `from .module import name`, whatever this package is called. importlib would take another 1 ms.
+        """The public name or submodule `name`: Python asks here for what is not there yet (PEP 562)."""
+        # This says `from .module import name`, whatever this package is called.
         if name in _HOMES:
             value = getattr(__import__(_HOMES[name], globals(), None, [name], 1), name)
         elif name in _SUBMODULES:

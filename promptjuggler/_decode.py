@@ -1,7 +1,7 @@
 """JSON to frozen dataclasses and back, by their annotations. Pure.
 
-When a class is first read, its annotations become decoders, one for each field. One that fails raises `_Mismatch`, to
-which each level on the way out adds where it was: a good document pays nothing for the path of a bad one.
+When a class is first read, its annotations become decoders. One that fails raises `_Mismatch`, to which each level on
+the way out adds where it was: a good document pays nothing for the path of a bad one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from uuid import UUID
 from ._enums import OpenEnum
 from .errors import DecodeError
 
-__all__ = ["Model", "UnknownVariant", "read"]
-
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound="Model")
 _Decoder = Callable[[Any], Any]
@@ -30,39 +28,36 @@ _Decoder = Callable[[Any], Any]
 class Model:
     """The base of the results: frozen dataclasses that know their JSON."""
 
-    # What a document said, by the API's names, where to_dict() by itself would say it differently, such as null, or a
-    # time with Z. No part of equality.
+    # What the document said, where to_dict() would say it differently, such as null, or a time with Z. No part of
+    # equality.
     __slots__ = ("_said",)
 
     @classmethod
     def from_dict(cls: type[_M], data: Mapping[str, Any]) -> _M:
-        """The result of a JSON object as `json.loads` gives it; what is free in form is not copied to its depths.
+        """The result of a JSON object as `json.loads` gives it; unknown keys are ignored.
 
-        Unknown keys are ignored. Raises `DecodeError` with the path of what is not as the API promises.
+        Raises `DecodeError` with the path of what is not as the API promises.
         """
         result: _M | DecodeError = _decoded(cls, dict(data) if isinstance(data, Mapping) else data)
-        # Error trackers record the variables of every frame of a traceback, and the document can hold a token.
+        # Error trackers record the variables of a traceback's frames, and the document can hold a token.
         del data
         return _value_or_raise(result)
 
     @classmethod
     def from_json(cls: type[_M], text: str | bytes) -> _M:
-        """The result of a JSON text; bytes are UTF-8. Raises `DecodeError`, as `from_dict` does."""
+        """The result of a JSON text; bytes are UTF-8. Raises `DecodeError`."""
         result: _M | DecodeError = _read(cls, text)
         del text
         return _value_or_raise(result)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, with the API's own names: the document that was read, without keys that are unknown here.
-        Optional fields that were absent stay absent."""
+        """The JSON object, with the API's own names: the document that was read, but for unknown keys."""
         said: Mapping[str, Any] = getattr(self, "_said", {})
         document = {}
         for name, wire, _, default, _ in _schema(type(self)):  # type: ignore[arg-type]
             value = getattr(self, name)
-            if wire in said:
-                document[wire] = said[wire]
-            elif value != default:
-                document[wire] = _plain(value)
+            if wire in said or value != default:
+                document[wire] = said[wire] if wire in said else _plain(value)
         return document
 
     def to_json(self) -> str:
@@ -72,10 +67,10 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         # What dataclass makes for slots would lose _said, and differs between Pythons.
         values = {name: getattr(self, name) for name, *_ in _schema(type(self))}  # type: ignore[arg-type]
-        return _restored, (type(self), values, getattr(self, "_said", None))
+        return _restored, (type(self), values, getattr(self, "_said", {}))
 
 
-def _restored(kind: type[_M], values: dict[str, Any], said: dict[str, Any] | None) -> _M:
+def _restored(kind: type[_M], values: dict[str, Any], said: dict[str, Any]) -> _M:
     result = kind(**values)
     if said:
         object.__setattr__(result, "_said", said)
@@ -99,14 +94,14 @@ class UnknownVariant(Model):
 
 
 def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
-    """Read an answer as a `kind`: a `Model`, or a tuple of them. Raises `DecodeError`, which gets all that is known."""
+    """Read an answer as a `kind`: a `Model`, or a tuple of them. Raises `DecodeError`."""
     result: _T | DecodeError = _read(kind, document, status_code)
     del document
     return _value_or_raise(result)
 
 
 def _value_or_raise(result: _T | DecodeError) -> _T:
-    """The one place that raises `DecodeError`: no frame of the traceback holds the document then."""
+    """The one place that raises `DecodeError`: with no frame that holds the document."""
     if isinstance(result, DecodeError):
         raise result
     return result
@@ -121,11 +116,10 @@ def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
     except RecursionError as error:
         problem, cause = "is nested too deep", error
     except UnicodeDecodeError as error:
-        # Python's error has the whole document in its repr.
+        # The whole document is in its repr.
         problem, piece = f"is not UTF-8 at byte {error.start}", error.object[error.start : error.end]
         cause = UnicodeDecodeError(error.encoding, piece, 0, len(piece), error.reason)
-    except ValueError as error:
-        # JSON's own errors; and, from int(), the refusal of numbers with thousands of digits.
+    except ValueError as error:  # Of JSON; or of int(), which refuses thousands of digits.
         problem, cause = f"is not JSON: {error}" if document else "is empty", error
     result = DecodeError(f"the document {problem}") if cause else _decoded(kind, data)
     if isinstance(result, DecodeError):
@@ -142,7 +136,7 @@ def _finite(text: str) -> float:
     raise ValueError(f"{text[:20]} is out of range")
 
 
-# NaN and Infinity are no JSON; 1e999 would become an infinity, which cannot be written again.
+# NaN and Infinity are no JSON, and 1e999 would become one.
 _json = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
 
 
@@ -208,7 +202,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]
 
 def _time(value: Any) -> datetime:
     """RFC 3339, 5.6; what is finer than a microsecond is cut off, and a time without an offset is UTC."""
-    # `fromisoformat` alone takes no Z before Python 3.11, and far more than RFC 3339 after.
+    # fromisoformat() alone takes no Z before Python 3.11, and more than RFC 3339 after.
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match:
         moment, fraction, offset = match.groups()
@@ -278,12 +272,12 @@ def _union(members: tuple[Any, ...]) -> _Decoder:
     # What is left is told apart by the type in JSON, such as `int | str`.
     decoders = {list if get_origin(member) is tuple else member: _decoder(member) for member in members}
     names = {int: "an integer", str: "a string", list: "an array of strings"}
-    expected = _checked(" or ".join(names[kind] for kind in decoders), lambda value: False)
-    return lambda value: decoders.get(type(value), expected)(value)
+    neither = _checked(" or ".join(names[kind] for kind in decoders), lambda value: False)
+    return lambda value: decoders.get(type(value), neither)(value)
 
 
 def _variants(members: tuple[Any, ...]) -> _Decoder:
-    """A union of models told apart by the constant of their `type`; the `UnknownVariant` among them takes the rest."""
+    """Models told apart by the constant of their `type`; the `UnknownVariant` among them takes the rest."""
     decoders = {}
     decode_unknown: _Decoder
     for member in members:
@@ -296,8 +290,7 @@ def _variants(members: tuple[Any, ...]) -> _Decoder:
     def decode(value: Any) -> Any:
         try:
             decode_variant = decoders[value["type"]]
-        except (KeyError, TypeError):
-            # Newer than this version; or no object, or one without a type, which the decoder of the unknown finds.
+        except (KeyError, TypeError):  # Unknown; or no object or no type, as its decoder will find.
             decode_variant = decode_unknown
         return decode_variant(value)
 
@@ -338,27 +331,27 @@ def _decoder(annotation: Any) -> _Decoder:
 
 @cache
 def _schema(model: Any) -> list[tuple[str, str, Any, Any, bool]]:
-    """Of each field: its name here and the API's, its annotation, its default or MISSING, and whether it is secret."""
+    """Of each field: its name, that in JSON, its annotation, its default or MISSING, and whether it is secret."""
     hints, schema = get_type_hints(model), []
     for item in fields(model):
         wire = re.sub("_(.)", lambda match: match[1].upper(), item.name)
-        # A constant has a default for whoever builds the object, but a document must have it.
+        # A constant has a default, but only for who builds the object.
         default = MISSING if get_origin(hints[item.name]) is Literal else item.default
         schema.append((item.name, wire, hints[item.name], default, not item.repr))
     return schema
 
 
 def _model(model: Any, constant: str = "") -> _Decoder:
-    """The decoder of a model; `constant` is its `type` where that has been looked at already."""
+    """`constant` is its `type` where that has been looked at already."""
     new, required, optional, free, secrets = object.__new__, [], [], [], []
     for name, wire, annotation, default, secret in _schema(model):
-        # Setting the slots, and not calling the class, makes decoding a long transcript a third faster.
+        # To set the slots, and not call the class, makes decoding a third faster.
         put = getattr(model, name).__set__
         several_ways = bool({UUID, datetime, float} & {annotation, *get_args(annotation)})
         if constant and name == "type":
             put_type = put
         elif default is MISSING:
-            # What is exactly of one of these classes is right as it is.
+            # What is of exactly one of these classes is right as it is.
             exact = annotation if annotation in (str, int, bool) else None
             required.append((wire, put, _decoder(annotation), exact))
         else:
@@ -397,7 +390,7 @@ def _model(model: Any, constant: str = "") -> _Decoder:
 
 
 def _keep_what_was_said(result: Model, document: dict[str, Any], free: list[tuple[str, str, bool, Any]]) -> None:
-    """Set `_said` where `to_dict` would by itself say a field differently. No float is."""
+    """Set `_said` where `to_dict` would say a field differently. No float is."""
     said = {}
     for wire, name, several_ways, default in free:
         if wire in document and type(document[wire]) is not float:
@@ -409,7 +402,7 @@ def _keep_what_was_said(result: Model, document: dict[str, Any], free: list[tupl
 
 
 def _plain(value: Any) -> Any:
-    """The value of a field as JSON has it. What is in a map is JSON already, but for the tuples of `metadata`."""
+    """As JSON. What is in a map is JSON already, but for the tuples of `metadata`."""
     if isinstance(value, Model):
         return value.to_dict()
     if isinstance(value, (OpenEnum, UUID)):

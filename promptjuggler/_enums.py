@@ -6,10 +6,8 @@ from enum import Enum
 
 
 class OpenEnum(str, Enum):
-    """A string enum in which an unknown value becomes a member, not an error.
-
-    The class does not list it: a server that sends ever new values must not make it grow.
-    """
+    """A string enum in which an unknown value becomes a member, not an error. The class does not list it: a server
+    that sends ever new values must not make it grow."""
 
     @classmethod
     def _missing_(cls, value: object) -> OpenEnum | None:
@@ -19,7 +17,7 @@ class OpenEnum(str, Enum):
         member._name_ = member._value_ = str(value)
         return member
 
-    # Enum's own print `RunStatus.PENDING` on some versions of Python.
+    # Enum's own give `RunStatus.PENDING` on some Pythons.
     def __str__(self) -> str:
         return str.__str__(self)
 

@@ -1,5 +1,4 @@
-"""Files as one streamed multipart/form-data body (RFC 7578). Its length is known before anything is sent, and only one
-piece of one file is in memory at a time."""
+"""Files as one streamed multipart/form-data body (RFC 7578), whose length is known before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,27 +25,25 @@ class Multipart:
     """The body of an upload: each iteration gives its bytes in pieces, from the beginning.
 
     `files` are tuples `(filename, bytes)`, tuples `(filename, binary file)` or paths of regular files. A binary file
-    goes from its present position to its end, and stays open. A path is opened here, and again while it is sent.
-
-    Raises TypeError or ValueError where `files` is not that, and the OSError of a path that cannot be opened. Iterating
-    raises OSError where a file no longer has the length that it had here: a wrong length is never sent.
+    goes from where it stands to its end, and stays open. Raises TypeError or ValueError where `files` is not that, and
+    the OSError of a path that cannot be opened; iterating raises OSError where a file no longer has its length.
     """
 
     def __init__(self, files: Iterable[UploadFile], boundary: str | None = None) -> None:
-        # A str or a file can be iterated too. ("a.txt", "b.txt") may well be two paths; ("a.txt", b"...") is one file.
+        # ("a.txt", "b.txt") may well be two paths; ("a.txt", b"...") is one file.
         single = isinstance(files, (str, bytes, bytearray, dict)) or hasattr(files, "read")
         if isinstance(files, tuple) and len(files) == 2:
             single = not isinstance(files[1], (str, tuple, os.PathLike))
         if single or not hasattr(files, "__iter__"):
             raise TypeError(f"files must be a list of files, not a single {type(files).__name__}")
-        # The boundary must not be in the contents (RFC 2046, 5.1.1). Nobody can guess 128 random bits.
+        # It must not be in the contents (RFC 2046, 5.1.1): nobody can guess 128 random bits.
         boundary = boundary or "promptjuggler-" + os.urandom(16).hex()
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._parts = [_part(f"files[{index}]", file, boundary) for index, file in enumerate(files)]
         if not self._parts:
             raise ValueError("files is empty: there are no files to upload")
         self._end = f"--{boundary}--\r\n".encode()
-        # Each content is followed by a line break, which belongs to the boundary.
+        # The 2: each content is followed by a line break, which belongs to the boundary.
         self.content_length: int = len(self._end) + sum(len(head) + size + 2 for _, head, _, _, size in self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -63,7 +60,7 @@ class Multipart:
                         yield data
             except OSError:
                 raise
-            except Exception as error:  # Closed in the meantime; no regular file any more; compressed, and damaged.
+            except Exception as error:  # Such as closed in the meantime; or compressed, and damaged.
                 raise OSError(f"{title} can no longer be read: {error}") from error
             yield b"\r\n"
         yield self._end
@@ -94,34 +91,31 @@ def _part(label: str, file: UploadFile, boundary: str) -> _Part:
 def _head(label: str, name: str) -> bytes:
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{label} must have a filename that is a str, not empty, without a NUL")
-    # As browsers do (WHATWG HTML, "multipart/form-data encoding algorithm"): so a name can neither leave its quotes nor
-    # start a header.
+    # As browsers do (WHATWG HTML, "multipart/form-data encoding algorithm"): so no name can start a header.
     quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     import mimetypes  # Only an upload needs it.
 
-    # Only the extension goes in: guess_type() would read the type out of a name such as `data:text/html,`.
+    # Not the name: guess_type() would read the type out of `data:text/html,`.
     kind, encoding = mimetypes.guess_type("file" + os.path.splitext(name)[1])
     if encoding or not kind:  # With an encoding, the type is that of what is compressed in the file.
         kind = "application/octet-stream"
     disposition = f'Content-Disposition: form-data; name="{label}"; filename="{quoted}"'
     try:
         return f"{disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()
-    except UnicodeEncodeError:  # Lone surrogates: so Python shows a name on the disk that is not UTF-8.
+    except UnicodeEncodeError:  # So Python shows a name on the disk that is not UTF-8.
         raise ValueError(f"{label} has a filename that is not UTF-8: give a tuple with another filename") from None
 
 
 def _measured(label: str, file: Any) -> tuple[int, int]:
-    """Where a file stands, and the number of bytes from there to its end."""
+    """Where a file stands, and the bytes from there to its end."""
     try:
         start = file.tell()
-        # Only what it gives shows a text file: not every one is an io.TextIOBase.
         if not isinstance(file.read(0), bytes):
             raise TypeError("a text file")
-        # The end is not taken from what seek() gives: for a mmap that is None before Python 3.13.
-        file.seek(0, os.SEEK_END)
+        file.seek(0, os.SEEK_END)  # It gives the end, but for a mmap only since Python 3.13.
         end = file.tell()
         file.seek(start)
-    except Exception as error:  # Closed, a pipe, open for writing only, no file at all: each has errors of its own.
+    except Exception as error:  # Closed, a pipe, no file at all: each has errors of its own.
         needs = "bytes, or a binary file that is open, readable and seekable"
         raise ValueError(f"{label} must hold {needs}; this {type(file).__name__} is not") from error
     return start, max(0, end - start)
@@ -132,7 +126,7 @@ def _open_path(label: str, path: str) -> IO[bytes]:
         mode = os.stat(path).st_mode
     except ValueError:
         raise ValueError(f"{label} is a path with a character that no path can have") from None
-    # Opening a named pipe would wait for its other end. open() has an error for a directory.
+    # To open a named pipe would wait for its other end. open() has an error for a directory.
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ValueError(f"{label} must be a regular file: its size has to be known before it is sent")
-    return open(path, "rb", buffering=0)  # The pieces are large enough to go without a buffer.
+    return open(path, "rb", buffering=0)

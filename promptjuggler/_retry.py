@@ -6,7 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Request Timeout, Too Many Requests, and failures of a server or a gateway that can pass.
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 _FIRST_DELAY = 0.5
@@ -15,10 +14,10 @@ _LONGEST_RETRY_AFTER = 60.0
 
 
 def may_send_again(*, repeatable: bool, status_code: int | None, request_sent: bool) -> bool:
-    """Whether a request that failed may be sent again.
+    """Whether a request that failed may be sent again. `status_code`: None where there was no answer.
 
     `repeatable`: sending it twice does no more than sending it once. Any other (a run costs money) is sent again only
-    where it certainly did not arrive, or was turned away (429). `status_code`: None where there was no answer.
+    where it certainly did not arrive, or was turned away (429).
     """
     if status_code is None:
         return repeatable or not request_sent
@@ -26,10 +25,9 @@ def may_send_again(*, repeatable: bool, status_code: int | None, request_sent: b
 
 
 def seconds_to_wait(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float | None:
-    """The seconds to wait after attempt number `attempt`, from 1: half a second, doubling up to eight, less up to a
-    quarter by chance, so that many clients do not come back at once; never less than the server asked for
-    (`retry_after`). None where that is over a minute: better to know at once.
-    """
+    """The seconds to wait after attempt number `attempt`, from 1; never less than the server asked for
+    (`retry_after`), and None where that is too long. Up to a quarter is taken off by chance, so that many clients do
+    not come back at once."""
     if retry_after is not None and retry_after > _LONGEST_RETRY_AFTER:
         return None
     delay: float = min(_FIRST_DELAY * 2 ** min(attempt - 1, 10), _LONGEST_DELAY)

@@ -1,78 +1,51 @@
 """Server-Sent Events: bytes in, frames out. Pure.
 
-By the HTML standard (9.2.6, "Interpreting an event stream"), but for three points:
-
-- `retry` is ignored: the thread stream has delays of its own.
-- A frame without data is delivered too, if it has a name or an id: `reconnect` and `stale` say it all by their names.
-- What one line, and one frame, can make us hold is limited.
+As the HTML standard (9.2.6) says, but `retry` is ignored, a name or an id is a frame even without data (`reconnect`
+and `stale` have none), and sizes are limited.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["LONGEST_FRAME", "LONGEST_LINE", "Decoder", "Frame", "FrameTooLong"]
-
-LONGEST_LINE = 8 * 1024 * 1024
-"""The most bytes of a line, its end not counted."""
-LONGEST_FRAME = 8 * LONGEST_LINE
-"""The most bytes of all data lines of a frame."""
+LONGEST_LINE = 8 * 1024 * 1024  # Bytes, without the end.
+LONGEST_FRAME = 8 * LONGEST_LINE  # Bytes of all data lines.
 
 
 class FrameTooLong(ValueError):
-    """A line, or the data of a frame, is longer than is ever held. The stream cannot be read on."""
+    """A line, or the data of a frame, is too long. The stream cannot be read on."""
 
 
 class Frame(NamedTuple):
-    """One event of a stream."""
+    """A name, or `message`; the data lines, joined by LF; and the last id so far, or ""."""
 
     event: str
-    """Its name; `message` where it has none."""
     data: str
-    """Its data lines, joined by LF."""
     id: str
-    """Its id, or else the last one before it; empty where there is none."""
 
 
 class Decoder:
-    """Reads the bytes of one connection, in pieces as they come. Where they are cut makes no difference.
-
-    `last_event_id` holds until the stream gives another. A frame that is not whole at the end is not delivered.
-    """
-
-    __slots__ = ("_after_cr", "_at_start", "_data", "_event", "_id", "_line", "_size")
+    """Reads one connection. `last_event_id` holds until the stream gives another."""
 
     def __init__(self, last_event_id: str = "") -> None:
-        self._line = bytearray()  # One that has begun. It grows in place, whatever the size of the pieces.
-        self._at_start = True
+        self._line = bytearray()  # One that has begun: it grows in place.
+        self._bom = b"\xef\xbb\xbf"
         self._after_cr = False
         self._id = last_event_id
-        self._begin()
-
-    def _begin(self) -> None:
         self._event = ""
         self._data: list[str] = []
-        self._size = 0  # Of the frame that has begun: above 0 once it has any field that counts.
+        self._size = 0  # Above 0 once the frame has a field that counts.
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that `data` completes: take them all before feeding more.
-
-        Raises `FrameTooLong` after the last frame that is whole.
-        """
+        """The frames that `data` completes: take them all before feeding more. Raises `FrameTooLong` after them."""
         for line in self._take_lines(data):
             if not line:
                 if self._size:
-                    frame = Frame(self._event or "message", "\n".join(self._data), self._id)
-                    self._begin()
-                    yield frame
+                    yield Frame(self._event or "message", "\n".join(self._data), self._id)
+                    self._event, self._data, self._size = "", [], 0
                 continue
             _check("a line", len(line), LONGEST_LINE)
-            # Of whole lines no character is cut in two. What is no UTF-8 becomes U+FFFD, as the standard says.
             name, _, value = line.partition(b":")
-            text = value.decode("utf-8", "replace")
-            if text.startswith(" "):
-                text = text[1:]
+            text = value.decode("utf-8", "replace").removeprefix(" ")
             if name == b"data":
                 self._data.append(text)
                 self._size += len(line)
@@ -86,21 +59,18 @@ class Decoder:
         _check("a line", len(self._line), LONGEST_LINE)
 
     def _take_lines(self, data: bytes) -> list[bytes]:
-        """The lines that `data` completes; the rest of it is kept for the next."""
         if not data:
             return []
         # A CR at the end of a piece has ended its line at once; an LF that follows belongs to it.
-        skip = 1 if self._after_cr and data.startswith(b"\n") else 0
+        lines = data[self._after_cr and data.startswith(b"\n") :].splitlines()  # Of bytes: at CR, LF, CRLF.
         self._after_cr = data.endswith(b"\r")
-        lines = data[skip:].splitlines()  # That of bytes splits at CR, LF and CRLF and nowhere else.
         rest = b"" if data.endswith((b"\r", b"\n")) else lines.pop()
         if lines:
             if self._line:
                 lines[0] = bytes(self._line) + lines[0]
                 self._line.clear()
-            if self._at_start:
-                lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-                self._at_start = False
+            lines[0] = lines[0].removeprefix(self._bom)
+            self._bom = b""
         self._line += rest
         return lines
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
-from ._arguments import (
-    Secret,
-    checked_api_key,
-    checked_base_url,
-    checked_count,
-    checked_run_options,
-    checked_seconds,
-    checked_segment,
-    checked_text,
-    checked_uuid,
-    checked_version,
-)
 from ._retry import may_send_again, seconds_to_wait
-from ._transport import Limit, Reply, Request, Transport, is_certificate_failure, log
+from ._transport import (
+    Limit,
+    Reply,
+    Request,
+    Secret,
+    Transport,
+    checked_base_url,
+    is_certificate_failure,
+    is_header_text,
+    log,
+    type_problem,
+    wrong_type,
+)
 from .errors import ApiError, DecodeError, NetworkError, ValidationError, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
     from typing import Any, Literal, TypeVar
     from urllib.request import OpenerDirector
     from uuid import UUID
@@ -40,25 +43,20 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
     _Metadata = Mapping[str, str | Sequence[str]]
 
-__all__ = ["PromptJuggler"]
-
 _LAST_POLL = 0.05  # With less time left, there is no use in one more poll.
-_RUN_UNDER_WAY = frozenset({"pending"})
-_KNOWLEDGE_UNDER_WAY = frozenset({"pending", "sealed"})
 
 
 class PromptJuggler:
     """A client of the PromptJuggler API, for any number of threads, also after a fork.
 
     `api_key`, `base_url`: else PROMPTJUGGLER_API_KEY and PROMPTJUGGLER_BASE_URL of the environment. `timeout`: seconds,
-    for the connect, each send, and the whole answer. `max_retries`: how many times a request is sent again; one that
-    starts a run or uploads, only where it certainly did not arrive, or was turned away (429). `ssl_context`: for a
-    private certificate authority or a client certificate. `proxy`: the URL of an HTTP proxy; None follows the
-    environment, False uses none. `opener`: a `urllib.request.OpenerDirector` to send through instead.
+    for the connect, each send, and the whole answer. `max_retries`: how often a request is sent again; one that starts
+    a run or uploads, only where it certainly did not arrive, or was turned away (429). `ssl_context`: for a private
+    certificate authority or a client certificate. `proxy`: the URL of an HTTP proxy; None follows the environment,
+    False uses none. `opener`: a `urllib.request.OpenerDirector` to send through instead.
 
     Every method raises `ApiError` for an error status, `NetworkError` where there is no complete answer, `DecodeError`
-    for one that is not what the API promises, and `ValidationError` for an argument that must not be sent, as does the
-    constructor.
+    for one that is not what the API promises, and `ValidationError` for a wrong argument, as the constructor does.
     """
 
     def __init__(
@@ -72,7 +70,7 @@ class PromptJuggler:
         proxy: str | Literal[False] | None = None,
         opener: OpenerDirector | None = None,
     ) -> None:
-        # Error trackers record the variables of all frames: from here on none holds a secret.
+        # Error trackers record the variables of all frames: none holds a secret.
         key, secret_proxy = Secret(api_key), None if proxy is None else Secret(proxy)
         del api_key, proxy
         name = "base_url"
@@ -80,9 +78,9 @@ class PromptJuggler:
             name = "PROMPTJUGGLER_BASE_URL"
             base_url = os.environ.get(name) or "https://promptjuggler.com"
         base = checked_base_url(name, base_url)
-        self._timeout = checked_seconds("timeout", timeout)
-        self._max_retries = checked_count("max_retries", max_retries)
-        self._transport = Transport(base, checked_api_key(key), ssl_context, secret_proxy, opener)
+        self._timeout = _checked_seconds("timeout", timeout)
+        self._max_retries = _checked_count("max_retries", max_retries)
+        self._transport = Transport(base, _checked_api_key(key), ssl_context, secret_proxy, opener)
 
     # Of the class: no part of a pickle.
     _sleep = staticmethod(time.sleep)
@@ -93,14 +91,14 @@ class PromptJuggler:
         client = object.__new__(type(self))
         client.__dict__.update(self.__dict__)
         if timeout is not None:
-            client._timeout = checked_seconds("timeout", timeout)
+            client._timeout = _checked_seconds("timeout", timeout)
         if max_retries is not None:
-            client._max_retries = checked_count("max_retries", max_retries)
+            client._max_retries = _checked_count("max_retries", max_retries)
         return client
 
     def close(self) -> None:
         """Close the idle connections. The client can still be used."""
-        self._transport.close()
+        self._transport.pool.close()
 
     def __enter__(self) -> PromptJuggler:
         return self
@@ -109,16 +107,14 @@ class PromptJuggler:
         self.close()
 
     def __repr__(self) -> str:
-        # Error trackers ask also where the constructor has failed.
-        transport = self.__dict__.get("_transport")
+        transport = self.__dict__.get("_transport")  # Not there where the constructor has failed.
         return f"PromptJuggler(base_url={transport.base_url!r})" if transport else "PromptJuggler()"
 
     def get_prompt(self, slug: str, version: int | str) -> PromptRevision:
         """A revision of a prompt, by its number or a tag such as `production`."""
         from .models.prompts import PromptRevision
 
-        request = _get("prompts", checked_segment("slug", slug), checked_version("version", version))
-        return self._call(PromptRevision, request)
+        return self._call(PromptRevision, _get("prompts", *_revision(slug, version)))
 
     def run_prompt(
         self,
@@ -144,16 +140,14 @@ class PromptJuggler:
 
         secret, env_vars = Secret(env_vars), None
         run = CreatePromptRun(
-            **checked_run_options(inputs, priority, thread, environment, secret, metadata),
-            channel=checked_text("channel", channel),
+            **_checked_run_options(inputs, priority, thread, environment, secret, metadata),
+            channel=_checked_text("channel", channel),
         )
         return self._call(CreatePromptRunResponse, _start("prompts", slug, version, run))
 
     def get_prompt_run(self, run_id: str | UUID) -> PromptRun:
         """A run of a prompt, as far as it is."""
-        from .models.runs import PromptRun
-
-        return self._call(PromptRun, _get("promptruns", str(checked_uuid("run_id", run_id))))
+        return self._call(*_prompt_run(run_id))
 
     def wait_for_prompt_run(
         self, run_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
@@ -163,10 +157,7 @@ class PromptJuggler:
         `timeout`: seconds in all, then `WaitTimeout`. `poll_interval`: seconds, else 0.5 growing to 5. Single polls may
         fail, but not with 401, 403, 404, or a certificate that is not trusted.
         """
-        from .models.runs import PromptRun
-
-        request = _get("promptruns", str(checked_uuid("run_id", run_id)))
-        return self._wait(PromptRun, request, _RUN_UNDER_WAY, timeout, poll_interval)
+        return self._wait(*_prompt_run(run_id), timeout, poll_interval, "pending")
 
     def run_workflow(
         self,
@@ -184,29 +175,22 @@ class PromptJuggler:
         from .models.runs import CreateWorkflowRun, CreateWorkflowRunResponse
 
         secret, env_vars = Secret(env_vars), None
-        run = CreateWorkflowRun(**checked_run_options(inputs, priority, thread, environment, secret, metadata))
+        run = CreateWorkflowRun(**_checked_run_options(inputs, priority, thread, environment, secret, metadata))
         return self._call(CreateWorkflowRunResponse, _start("workflows", slug, version, run))
 
     def get_workflow_run(self, run_id: str | UUID) -> WorkflowRun:
         """A run of a workflow, as far as it is."""
-        from .models.runs import WorkflowRun
-
-        return self._call(WorkflowRun, _get("workflowruns", str(checked_uuid("run_id", run_id))))
+        return self._call(*_workflow_run(run_id))
 
     def wait_for_workflow_run(
         self, run_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> WorkflowRun:
         """As `wait_for_prompt_run`, for a run of a workflow."""
-        from .models.runs import WorkflowRun
-
-        request = _get("workflowruns", str(checked_uuid("run_id", run_id)))
-        return self._wait(WorkflowRun, request, _RUN_UNDER_WAY, timeout, poll_interval)
+        return self._wait(*_workflow_run(run_id), timeout, poll_interval, "pending")
 
     def create_stream_token(self, thread: str | UUID) -> StreamTokenResponse:
         """A short-lived token for the stream of a thread, which need not exist yet, and the stream's URL."""
-        from .models.streaming import StreamTokenResponse
-
-        return self._call(StreamTokenResponse, _token_request(thread))
+        return self._call(*_stream_token(thread))
 
     def stream(
         self,
@@ -220,23 +204,22 @@ class PromptJuggler:
     ) -> ThreadStream:
         """The events of a thread's runs while they happen: entering it connects, iterating gives the events.
 
-        It begins with what comes next: enter it before you start the run. `channels`: only these. `last_event_id`: of
-        an earlier stream, to go on after. A connection on which nothing came for `idle_timeout` seconds counts as lost.
-        A lost one is made again, or raises `NetworkError` with `reconnect=False`; 401, 403 and 404 raise `ApiError`.
-        `timeout`: seconds in all, then `WaitTimeout`.
+        Enter it before you start the run. `channels`: only these. `last_event_id`: of an earlier stream, to go on
+        after. A connection on which nothing came for `idle_timeout` seconds counts as lost. A lost one is made again,
+        or raises `NetworkError` with `reconnect=False`; 401, 403 and 404 raise `ApiError`. `timeout`: seconds in all,
+        then `WaitTimeout`.
         """
         from ._stream import ThreadStream
-        from .models.streaming import StreamTokenResponse
 
-        request = _token_request(thread)
+        kind, request = _stream_token(thread)
         return ThreadStream(
             self._transport,
-            lambda limit: _decoded(StreamTokenResponse, self._send(request, 0, limit)),
+            lambda limit: _decoded(kind, self._send(request, 0, limit)),
             channels=channels,
             last_event_id=last_event_id,
             connect_timeout=self._timeout,
-            idle_timeout=checked_seconds("idle_timeout", idle_timeout),
-            timeout=None if timeout is None else checked_seconds("timeout", timeout),
+            idle_timeout=_checked_seconds("idle_timeout", idle_timeout),
+            timeout=None if timeout is None else _checked_seconds("timeout", timeout),
             attempts=self._max_retries + 1,
             reconnect=reconnect,
         )
@@ -251,8 +234,8 @@ class PromptJuggler:
         timeout: float | None = None,
         **options: Any,
     ) -> RunStream[PromptRun]:
-        """Run a prompt and iterate over the events of this run, to its end. Entering it starts the run. Options as in
-        `run_prompt` and `stream`."""
+        """The events of a run of a prompt, to its end: entering it starts the run. Options as in `run_prompt` and
+        `stream`."""
         from ._stream import RunStream
 
         secret = Secret(options)
@@ -278,29 +261,24 @@ class PromptJuggler:
 
     def get_knowledge_base(self, slug: str) -> KnowledgeBaseResponse:
         """A knowledge base and its documents."""
-        from .models.knowledge import KnowledgeBaseResponse
-
-        return self._call(KnowledgeBaseResponse, _get("knowledge-bases", checked_segment("slug", slug)))
+        return self._call(*_knowledge_base(slug))
 
     def wait_for_knowledge_base(
         self, slug: str, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> KnowledgeBaseResponse:
         """Poll a knowledge base until it is neither pending nor sealed, as `wait_for_prompt_run`."""
-        from .models.knowledge import KnowledgeBaseResponse
-
-        request = _get("knowledge-bases", checked_segment("slug", slug))
-        return self._wait(KnowledgeBaseResponse, request, _KNOWLEDGE_UNDER_WAY, timeout, poll_interval)
+        return self._wait(*_knowledge_base(slug), timeout, poll_interval, "pending", "sealed")
 
     def upload_documents(self, slug: str, files: Iterable[UploadFile]) -> tuple[KnowledgeDocumentResponse, ...]:
         """Upload documents to a knowledge base, which then processes them: `wait_for_knowledge_document`.
 
-        Each file is a path, or a tuple of a file name and bytes or a seekable binary file, which is sent from where it
-        stands, read in pieces. Raises the `OSError` of a path that cannot be opened, before anything is sent.
+        Each file is a path, or a tuple of a file name and bytes or a seekable binary file, which is sent in pieces from
+        where it stands. Raises the `OSError` of a path that cannot be opened, before anything is sent.
         """
         from ._multipart import Multipart
         from .models.knowledge import KnowledgeDocumentResponse
 
-        path = _path("knowledge-bases", checked_segment("slug", slug), "documents")
+        path = _path("knowledge-bases", _checked_segment("slug", slug), "documents")
         try:
             body = Multipart(files)
         except (TypeError, ValueError) as error:
@@ -310,24 +288,17 @@ class PromptJuggler:
 
     def get_knowledge_document(self, document_id: str | UUID) -> KnowledgeDocumentResponse:
         """A document of a knowledge base."""
-        from .models.knowledge import KnowledgeDocumentResponse
-
-        request = _get("knowledge-documents", str(checked_uuid("document_id", document_id)))
-        return self._call(KnowledgeDocumentResponse, request)
+        return self._call(*_knowledge_document(document_id))
 
     def wait_for_knowledge_document(
         self, document_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> KnowledgeDocumentResponse:
         """Poll a document until it is neither pending nor sealed, as `wait_for_prompt_run`."""
-        from .models.knowledge import KnowledgeDocumentResponse
-
-        request = _get("knowledge-documents", str(checked_uuid("document_id", document_id)))
-        return self._wait(KnowledgeDocumentResponse, request, _KNOWLEDGE_UNDER_WAY, timeout, poll_interval)
+        return self._wait(*_knowledge_document(document_id), timeout, poll_interval, "pending", "sealed")
 
     def delete_knowledge_document(self, document_id: str | UUID) -> None:
         """Delete a document of a knowledge base."""
-        path = _path("knowledge-documents", str(checked_uuid("document_id", document_id)))
-        self._send(Request("DELETE", path, None, "", True), self._max_retries)
+        self._send(_knowledge_document(document_id)[1]._replace(method="DELETE"), self._max_retries)
 
     def _call(self, kind: type[_T], request: Request) -> _T:
         return _decoded(kind, self._send(request, self._max_retries))
@@ -344,27 +315,25 @@ class PromptJuggler:
                 return reply
             except (ApiError, NetworkError) as error:
                 status = getattr(error, "status_code", None)
-                retry_after = getattr(error, "retry_after", None)
                 request_sent = getattr(error, "request_sent", True)
                 log(request.method, request.path, status or type(error).__name__, begun, attempt)
                 if status == 404 and request.method == "DELETE" and (may_have_arrived or error.attempts > 1):
-                    # An earlier attempt has deleted it.
-                    return Reply(204, Secret(b""))
-                may_have_arrived = may_have_arrived or request_sent
+                    return Reply(204, Secret(b""))  # An earlier attempt has deleted it.
+                may_have_arrived |= request_sent
                 error.attempts = sent = sent + error.attempts
                 again = not is_certificate_failure(error.__cause__) and may_send_again(
                     repeatable=request.repeatable, status_code=status, request_sent=request_sent
                 )
-                delay = seconds_to_wait(attempt, retry_after, self._random)
+                delay = seconds_to_wait(attempt, getattr(error, "retry_after", None), self._random)
                 if not again or delay is None or attempt > max_retries:
                     raise
             self._sleep(delay)
 
     def _wait(
-        self, kind: type[_T], request: Request, under_way: frozenset[str], timeout: float, poll_interval: float | None
+        self, kind: type[_T], request: Request, timeout: float, poll_interval: float | None, *under_way: str
     ) -> _T:
-        timeout = checked_seconds("timeout", timeout)
-        interval = 0.5 if poll_interval is None else checked_seconds("poll_interval", poll_interval)
+        timeout = _checked_seconds("timeout", timeout)
+        interval = 0.5 if poll_interval is None else _checked_seconds("poll_interval", poll_interval)
         deadline = time.monotonic() + timeout
         last: Any = None
         while True:
@@ -403,16 +372,169 @@ def _get(*segments: str) -> Request:
     return Request("GET", _path(*segments), None, "", True)
 
 
-def _token_request(thread: str | UUID) -> Request:
-    return Request("POST", _path("threads", str(checked_uuid("thread", thread)), "stream-token"), None, "", True)
+def _revision(slug: str, version: int | str) -> tuple[str, str]:
+    return _checked_segment("slug", slug), _checked_version("version", version)
 
 
 def _start(resource: str, slug: str, version: int | str, run: Any) -> Request:
-    path = _path(resource, checked_segment("slug", slug), checked_version("version", version), "runs")
+    path = _path(resource, *_revision(slug, version), "runs")
     return Request("POST", path, Secret(run.to_json().encode()), "application/json", False)
+
+
+def _prompt_run(run_id: str | UUID) -> tuple[type[PromptRun], Request]:
+    from .models.runs import PromptRun
+
+    return PromptRun, _get("promptruns", str(_checked_uuid("run_id", run_id)))
+
+
+def _workflow_run(run_id: str | UUID) -> tuple[type[WorkflowRun], Request]:
+    from .models.runs import WorkflowRun
+
+    return WorkflowRun, _get("workflowruns", str(_checked_uuid("run_id", run_id)))
+
+
+def _stream_token(thread: str | UUID) -> tuple[type[StreamTokenResponse], Request]:
+    from .models.streaming import StreamTokenResponse
+
+    path = _path("threads", str(_checked_uuid("thread", thread)), "stream-token")
+    return StreamTokenResponse, Request("POST", path, None, "", True)
+
+
+def _knowledge_base(slug: str) -> tuple[type[KnowledgeBaseResponse], Request]:
+    from .models.knowledge import KnowledgeBaseResponse
+
+    return KnowledgeBaseResponse, _get("knowledge-bases", _checked_segment("slug", slug))
+
+
+def _knowledge_document(document_id: str | UUID) -> tuple[type[KnowledgeDocumentResponse], Request]:
+    from .models.knowledge import KnowledgeDocumentResponse
+
+    return KnowledgeDocumentResponse, _get("knowledge-documents", str(_checked_uuid("document_id", document_id)))
 
 
 def _decoded(kind: type[_T], reply: Reply) -> _T:
     from ._decode import read
 
     return read(kind, reply.body.value, reply.status)
+
+
+# --- arguments: each check gives the value as it is sent, or raises `ValidationError`, never with a secret ---
+
+
+def _checked_api_key(key: Secret) -> Secret:
+    """A key that can be sent as a header, stripped; for None that of the environment."""
+    name = "api_key (or PROMPTJUGGLER_API_KEY)"
+    if key.value is None:
+        key = Secret(os.environ.get("PROMPTJUGGLER_API_KEY", ""))
+    if not isinstance(key.value, str):
+        raise wrong_type(name, "a str", key.value)
+    key = Secret(key.value.strip())
+    if not key.value:
+        raise ValidationError("there is no API key: give api_key, or set PROMPTJUGGLER_API_KEY")
+    if not is_header_text(key.value):
+        raise ValidationError(f"{name} must be printable ASCII without spaces")
+    return key
+
+
+def _checked_seconds(name: str, value: object) -> float:
+    """A positive, finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong_type(name, "a number of seconds", value)
+    if not 0 < value < float("inf"):
+        raise ValidationError(f"{name} must be a finite number of seconds above 0")
+    return float(min(value, 10**15))
+
+
+def _checked_count(name: str, value: object) -> int:
+    """An int of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type(name, "an int", value)
+    if value < 0:
+        raise ValidationError(f"{name} must be at least 0")
+    return value
+
+
+def _checked_segment(name: str, value: object) -> str:
+    """A text as one percent-encoded segment of a path. `.` and `..` are steps, encoded or not (RFC 3986, 6.2.2.3)."""
+    if not isinstance(value, str):
+        raise wrong_type(name, "a str", value)
+    if value in ("", ".", ".."):
+        raise ValidationError(f"{name} must not be {value!r}")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise ValidationError(f"{name} must be encodable as UTF-8") from None
+
+
+def _checked_version(name: str, value: object) -> str:
+    """A version number or a tag, as a segment of a path."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise wrong_type(name, "an int or a str", value)
+    if isinstance(value, int):
+        try:
+            value = f"{value:d}"
+        except ValueError:  # Python writes at most 4300 digits.
+            raise ValidationError(f"{name} is too large a number") from None
+    return _checked_segment(name, value)
+
+
+def _checked_uuid(name: str, value: object) -> UUID:
+    """A UUID, of a UUID or its text."""
+    from uuid import UUID
+
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str):
+        raise wrong_type(name, "a UUID or its text", value)
+    text = value.lower().removeprefix("urn:uuid:").strip("{}").replace("-", "")
+    if not re.fullmatch("[0-9a-f]{32}", text):  # UUID() takes underscores too, and the digits of every script.
+        raise ValidationError(f"{name} must be a UUID")
+    return UUID(text)
+
+
+def _checked_text(name: str, value: object) -> str | None:
+    """A str or None."""
+    if value is not None and not isinstance(value, str):
+        raise wrong_type(name, "a str", value)
+    return value
+
+
+def _checked_run_options(
+    inputs: object, priority: object, thread: object, environment: object, env_vars: Secret, metadata: object
+) -> dict[str, Any]:
+    """The arguments that prompts and workflows have in common."""
+    if _checked_text("priority", priority) not in (None, "onsite", "normal", "low"):
+        raise ValidationError(f"priority must be 'onsite', 'normal' or 'low', not {str(priority)[:40]!r}")
+    return {
+        "inputs": _checked_map("inputs", Secret(inputs)),
+        "priority": priority,
+        "thread": None if thread is None else _checked_uuid("thread", thread),
+        "environment": _checked_text("environment", environment),
+        "metadata": None if metadata is None else _checked_map("metadata", Secret(metadata), True),
+        "env_vars": None if env_vars.value is None else _checked_map("env_vars", env_vars),
+    }
+
+
+def _checked_map(name: str, value: Secret, sequences: bool = False) -> dict[str, str | tuple[str, ...]]:
+    problem = _map_problem(name, value.value, sequences)
+    if problem:
+        raise ValidationError(problem)  # Here, where no variable holds a value.
+    return {key: item if isinstance(item, str) else tuple(item) for key, item in value.value.items()}
+
+
+def _map_problem(name: str, value: object, sequences: bool) -> str:
+    expected = "str or a sequence of str" if sequences else "str"
+    if not isinstance(value, Mapping):
+        return type_problem(name, f"a mapping of str to {expected}", value)
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return type_problem(f"every key of {name}", "a str", key)
+        place = f"{name}[{key!r}]"
+        if isinstance(item, str):
+            continue
+        if not sequences or not isinstance(item, Sequence) or isinstance(item, (bytes, bytearray, memoryview)):
+            return type_problem(place, f"a {expected}", item)
+        for index, element in enumerate(item):
+            if not isinstance(element, str):
+                return type_problem(f"{place}[{index}]", "a str", element)
+    return ""

@@ -9,7 +9,7 @@ PromptJugglerError
 └── WaitTimeout (TimeoutError)
 
 In brackets: the builtin that it also is. The standard library's own error is the `__cause__`. Beside these there is
-only the `OSError` of a path to upload that cannot be opened. All but the text are attributes, so that they pickle.
+only the `OSError` of a path to upload that cannot be opened.
 """
 
 from __future__ import annotations
@@ -18,23 +18,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from email.message import Message
 
-__all__ = [
-    "ApiError",
-    "DecodeError",
-    "NetworkError",
-    "PromptJugglerError",
-    "RequestTimeout",
-    "ValidationError",
-    "WaitTimeout",
-]
-
 
 class PromptJugglerError(Exception):
     """The base of every error of this package."""
 
 
 class ApiError(PromptJugglerError):
-    """The API answered with an error status: anything but 2xx, a redirect among them.
+    """The API answered with another status than 2xx.
 
     The text is the server's own `error` text, or else such as `HTTP 502 Bad Gateway`. `headers`: names in any case.
     `retry_after`: seconds after which the server wants to be asked again. `attempts`: how often the request was sent.
@@ -76,7 +66,7 @@ class RequestTimeout(NetworkError, TimeoutError):
 
 
 class DecodeError(PromptJugglerError):
-    """An answer with a success status, or a document, that is not what the API promises. The request was carried out.
+    """A document that is not what the API promises. Where it is an answer, the request was carried out.
 
     `path`: where in the document, such as `transcript[3].citations[0].url`. `status_code`: of the answer, if any.
     `body`: as it came.

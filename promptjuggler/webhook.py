@@ -1,7 +1,6 @@
 """Is this webhook really from PromptJuggler? Pure, but for the clock where `now` is left out.
 
-Its header is `PromptJuggler-Signature: t={unix seconds},v1={hex}`: the HMAC-SHA256 of `{t}.{raw body}` under the
-webhook's secret.
+Its header is `PromptJuggler-Signature: t={unix seconds},v1={hex}`: the HMAC-SHA256 of `{t}.{raw body}`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-__all__ = ["verify_webhook_signature"]
 
 _LONGEST_HEADER = 65_536  # No web server lets a longer line through.
 _MOST_DIGITS = 20  # int() of thousands of digits is slow, or raises.
@@ -30,11 +27,10 @@ def verify_webhook_signature(
     """Whether the header is a valid and recent signature of the payload; no sender can make it raise.
 
     `payload`: the body exactly as it came, before any JSON parsing. `secret`: one, or a list or tuple of which any will
-    do, while one replaces another. `tolerance`: seconds that the timestamp may lie in the past or the future. `now`:
-    the Unix time in seconds.
+    do. `tolerance`: seconds that the timestamp may lie in the past or the future. `now`: Unix time in seconds.
 
-    Raises `ValidationError` for a mistake of the caller: a payload that is no text or bytes, an empty secret, a
-    tolerance that is no finite number of at least 0.
+    Raises `ValidationError` for a payload that is no text or bytes, an empty secret, or a tolerance that is no finite
+    number of at least 0.
     """
     macs = _keyed(secret)
     secret = ""  # Error trackers record the variables of a traceback.
@@ -47,7 +43,7 @@ def verify_webhook_signature(
     if now is None:
         now = int(time.time())
     elif not _is_finite(now):
-        raise _invalid("now must be a finite number: the Unix time in seconds")
+        raise _invalid("now must be a finite number of seconds")
 
     timestamp, signatures = _parse_header(signature_header)
     if not timestamp or abs(now - int(timestamp)) > tolerance:
@@ -67,7 +63,7 @@ def verify_webhook_signature(
 
 
 def _keyed(secret: object) -> list[hmac.HMAC]:
-    """An HMAC for each secret; none where any is wrong: an error raised here would carry the secret."""
+    """An HMAC for each secret; none where any is wrong: an error from here would carry the secret."""
     secrets = secret if isinstance(secret, (list, tuple)) else [secret]
     if not all(isinstance(one, str) and one for one in secrets):
         return []
@@ -78,7 +74,7 @@ def _keyed(secret: object) -> list[hmac.HMAC]:
 
 
 def _parse_header(header: object) -> tuple[bytes, list[bytes]]:
-    """The timestamp as it was signed, empty where it is not acceptable, and the signatures. The last `t` counts."""
+    """The timestamp as it was signed, empty where it is not acceptable, and the signatures."""
     if not isinstance(header, str) or len(header) > _LONGEST_HEADER or not header.isascii() or "\0" in header:
         return b"", []
     timestamp, signatures = "", []
@@ -94,7 +90,7 @@ def _parse_header(header: object) -> tuple[bytes, list[bytes]]:
 
 
 def _is_finite(value: object) -> bool:
-    # Infinity minus itself is no number. A bool is a mistake.
+    # Infinity minus itself is no number.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0
 
 

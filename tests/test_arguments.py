@@ -10,7 +10,7 @@ import pytest
 from servers import ScriptedServer, respond
 
 from promptjuggler import PromptJuggler, RunStatus, ValidationError
-from promptjuggler._arguments import checked_seconds
+from promptjuggler.client import _checked_seconds
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 STARTED = {"id": RUN_ID, "thread": RUN_ID}
@@ -242,11 +242,11 @@ def test_the_times_of_a_wait_must_be_finite_numbers_above_0(server, pj, name):
 
 
 def test_any_int_or_float_is_a_number_of_seconds_and_others_are_not():
-    assert checked_seconds("timeout", 3) == 3.0
-    assert checked_seconds("timeout", 1e-9) == 1e-9
+    assert _checked_seconds("timeout", 3) == 3.0
+    assert _checked_seconds("timeout", 1e-9) == 1e-9
     for value in (Decimal(3), 3j, "3"):
         with pytest.raises(ValidationError):
-            checked_seconds("timeout", value)
+            _checked_seconds("timeout", value)
 
 
 def test_any_mapping_and_any_sequence_will_do(server, pj):

@@ -589,7 +589,7 @@ def test_a_proxy_or_an_ssl_context_with_an_opener_is_refused(option):
 
 
 def test_the_sources_of_the_client_name_no_global_switch_of_the_standard_library():
-    for module in ("client", "_transport", "_connection"):
+    for module in ("client", "_transport"):
         source = (Path(promptjuggler.__file__).parent / f"{module}.py").read_text("utf-8")
         for switch in ("install_opener", "setdefaulttimeout", "environ[", "putenv", "basicConfig"):
             assert switch not in source

@@ -19,8 +19,7 @@ from package import ENV, FOLDER, NAME
 from servers import CA_FILE, ConnectProxy, ScriptedServer, client_context, make_reply, respond, server_context
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler
-from promptjuggler._arguments import Secret
-from promptjuggler._connection import Connection, EndableLimit, Limit, Pool
+from promptjuggler._transport import Connection, EndableLimit, Limit, Pool, Secret
 
 
 @pytest.fixture(params=["http", "https"])
@@ -634,7 +633,7 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
 def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, closed):
     """A stream gives its limit to one connection after the other, and ends it to end the wait of the latest."""
     limit, pool = EndableLimit(5.0), Pool()
-    old, new = (Connection(pool, f"127.0.0.1:{server.port}", None) for _ in range(2))
+    old, new = (Connection(pool, (f"127.0.0.1:{server.port}", False, None), None) for _ in range(2))
     old.connect(limit)
     if closed:
         old.close()

@@ -24,8 +24,7 @@ from calls import (
 from servers import ConnectProxy, ScriptedServer, client_context, make_reply, server_context
 
 from promptjuggler import NetworkError, PromptJuggler, RequestTimeout, ValidationError, WaitTimeout
-from promptjuggler._arguments import Secret
-from promptjuggler._connection import EndableLimit, Limit, connected_socket
+from promptjuggler._transport import EndableLimit, Limit, Secret, connected_socket
 
 TIMEOUT = 0.1
 # What a busy machine may take on top; the servers here would go on for longer than that.

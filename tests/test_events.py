@@ -13,7 +13,7 @@ from frames import (
     text,
 )
 
-from promptjuggler.models import events as events_module
+import promptjuggler
 from promptjuggler.models.events import (
     ConnectedEvent,
     DataEvent,
@@ -79,7 +79,8 @@ def test_events_can_be_matched() -> None:
 
 def test_the_union_of_the_events_holds_all_of_them() -> None:
     """Every event of the module is a member of `StreamEvent`."""
-    named = [getattr(events_module, name) for name in events_module.__all__ if name.endswith("Event")]
+    names = promptjuggler._NAMES["models.events"].split()
+    named = [getattr(promptjuggler, name) for name in names if name.endswith("Event")]
     classes = [kind for kind in named if isinstance(kind, type)]
     assert set(StreamEvent.__args__) == set(classes) == {type(event) for event in EVENTS}
 

@@ -14,7 +14,7 @@ from calls import CALLS, ID, Zeros, answer, answer_all, client_of, document_as_t
 from servers import ScriptedServer, make_reply, respond, server_context
 
 from promptjuggler import ApiError, DecodeError, NetworkError, PromptJuggler, PromptJugglerError
-from promptjuggler._connection import _Raw
+from promptjuggler._transport import _Raw
 
 DOCUMENT = document_as_text(ID)
 MIB = 2**20

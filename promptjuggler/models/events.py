@@ -1,9 +1,4 @@
-"""What the stream of a thread brings, and what is held of a run meanwhile.
-
-Not `Model`s: these are no documents of the API, but what is made of its frames.
-"""
-
-from __future__ import annotations
+"""The events of a stream, and views of runs. Not `Model`s: the API has no such documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,31 +7,11 @@ from uuid import UUID
 
 from .runs import Citation, ToolStatus, TranscriptItem
 
-__all__ = [
-    "ConnectedEvent",
-    "DataEvent",
-    "DisconnectedEvent",
-    "DoneEvent",
-    "FailureEvent",
-    "GapEvent",
-    "ResetEvent",
-    "RunView",
-    "StaleEvent",
-    "StreamEvent",
-    "TokenEvent",
-    "ToolEndEvent",
-    "ToolStartEvent",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """What is held of a run: as far as it goes, it is how the answer begins.
-
-    `text` is all text joined, `data` the payloads of the emit tools in order, `transcript` both and the calls of tools
-    in sequence; its text blocks carry no citations. `gapped`: something was lost on the way, so that more was
-    generated than can be shown. The whole result is to be had from `get_prompt_run`.
-    """
+    """What came of a run: how its answer begins. `text` is all text, `data` the payloads, and `transcript` both and the
+    calls of tools, without citations of text. `gapped`: something was lost; `get_prompt_run` has it all."""
 
     text: str
     transcript: tuple[TranscriptItem, ...]
@@ -46,19 +21,19 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedEvent:
-    """The stream is connected: for the first time, or again."""
+    """The stream is connected, for the first time or again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DisconnectedEvent:
-    """The connection was lost, which `reason` explains to people; the stream connects again by itself."""
+    """The connection was lost, for a `reason` in words; the stream connects again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
-    """A piece of assistant text. `seq` is its place in the segment."""
+    """A piece of text. `seq` is its place in the segment."""
 
     run_id: UUID
     channel: str
@@ -69,8 +44,7 @@ class TokenEvent:
 
 @dataclass(frozen=True, slots=True)
 class ResetEvent:
-    """The segment is generated, for the first time or again: what came of it before, and of every higher segment,
-    is void."""
+    """The segment is generated, for the first time or again: what came of it, and of every higher one, is void."""
 
     run_id: UUID
     channel: str
@@ -89,7 +63,7 @@ class DataEvent:
 
 @dataclass(frozen=True, slots=True)
 class ToolStartEvent:
-    """The model called a tool. `ref` stands for this call until its end."""
+    """A call of a tool. `ref` stands for it until its end."""
 
     run_id: UUID
     channel: str
@@ -99,8 +73,8 @@ class ToolStartEvent:
 
 @dataclass(frozen=True, slots=True)
 class ToolEndEvent:
-    """A call of a tool ended. This can come before its start, since it takes another way. `queries` and `citations`
-    are those of the built-in web search, each source once, and empty otherwise."""
+    """The end of a call of a tool, which can come before its start. `queries` and `citations`: of the built-in web
+    search, each source once."""
 
     run_id: UUID
     channel: str
@@ -112,7 +86,7 @@ class ToolEndEvent:
 
 @dataclass(frozen=True, slots=True)
 class GapEvent:
-    """Something of the run was lost on the way, at `segment` (0 where the frame that showed it has none)."""
+    """Something of the run was lost, at `segment` (0 where that is not known)."""
 
     run_id: UUID
     channel: str
@@ -121,14 +95,12 @@ class GapEvent:
 
 @dataclass(frozen=True, slots=True)
 class StaleEvent:
-    """The server could not go on where the stream was lost: everything held of every run was dropped. What follows
-    may repeat what came before."""
+    """The server could not go on where the connection was lost: what came of all runs is void, and may come again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoneEvent:
-    """The run finished. `gapped`: not all of it came; `view` is what did. The authoritative result is to be had from
-    `get_prompt_run` or `get_workflow_run`."""
+    """The run finished. `gapped`: not all of it came. `get_prompt_run` or `get_workflow_run` has it all."""
 
     run_id: UUID
     channel: str
@@ -138,8 +110,7 @@ class DoneEvent:
 
 @dataclass(frozen=True, slots=True)
 class FailureEvent:
-    """The run failed, after all its retries. `code` is for programs, `message` for people; `gapped` and `view` are
-    those of `DoneEvent`."""
+    """The run failed, after all retries. `code` is for programs, `message` for people."""
 
     run_id: UUID
     channel: str

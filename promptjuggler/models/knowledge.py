@@ -1,20 +1,10 @@
 """Knowledge bases and their documents."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from uuid import UUID
 
 from .._decode import Model
 from .._enums import OpenEnum
-
-__all__ = [
-    "KnowledgeBaseResponse",
-    "KnowledgeBaseStatus",
-    "KnowledgeDocumentResponse",
-    "KnowledgeDocumentStatus",
-    "KnowledgeDocumentSummary",
-]
 
 
 class KnowledgeBaseStatus(OpenEnum):
@@ -26,7 +16,7 @@ class KnowledgeBaseStatus(OpenEnum):
 
 
 class KnowledgeDocumentStatus(OpenEnum):
-    """How far a document is; pending and sealed are still under way."""
+    """How far a document is; pending and sealed are under way."""
 
     PENDING = "pending"
     SEALED = "sealed"

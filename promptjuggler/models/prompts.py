@@ -1,7 +1,5 @@
 """Prompts: a revision with its model, its messages and its tools."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -9,33 +7,6 @@ from uuid import UUID
 from .._decode import Model, UnknownVariant
 from .._enums import OpenEnum
 from .runs import ServiceTier
-
-__all__ = [
-    "ContentMessageResponse",
-    "Emit",
-    "HttpCall",
-    "HttpHeader",
-    "IdOrTag",
-    "JsonObjectFormat",
-    "JsonSchemaFormat",
-    "KnowledgeSearch",
-    "Mcp",
-    "Memory",
-    "ModelParams",
-    "PromptCall",
-    "PromptRevision",
-    "Provider",
-    "ResponseFormat",
-    "Role",
-    "ScriptCall",
-    "TextFormat",
-    "Tool",
-    "UnknownResponseFormat",
-    "UnknownTool",
-    "VersionRef",
-    "WebSearch",
-    "WorkflowCall",
-]
 
 
 class Memory(OpenEnum):
@@ -66,7 +37,7 @@ class Role(OpenEnum):
 class ModelParams(Model):
     """The parameters of a model; None is the provider's default.
 
-    `verbosity`: low, medium or high; `reasoning_effort`: none, low, medium, high, xhigh or max; as far as is known.
+    `verbosity`: low, medium or high. `reasoning_effort`: none, low, medium, high, xhigh or max.
     """
 
     max_completion_tokens: int | None = None
@@ -94,7 +65,7 @@ class JsonObjectFormat(Model):
 
 @dataclass(frozen=True, slots=True)
 class JsonSchemaFormat(Model):
-    """The answer is JSON that follows `schema`, a JSON schema as text."""
+    """The answer follows `schema`, a JSON schema as text."""
 
     name: str
     schema: str
@@ -104,7 +75,7 @@ class JsonSchemaFormat(Model):
 
     @property
     def var_schema(self) -> str:
-        """`schema`, under the name that it has in the pydantic-based package."""
+        """Its name in the pydantic-based package."""
         return self.schema
 
 
@@ -129,7 +100,7 @@ IdOrTag = int | str
 
 @dataclass(frozen=True, slots=True)
 class VersionRef(Model):
-    """A revision: its version number, id, or a tag such as `production`."""
+    """A revision: its number, id, or a tag such as `production`."""
 
     definition_id: UUID
     id_or_tag: IdOrTag
@@ -145,7 +116,7 @@ class HttpHeader(Model):
 
 @dataclass(frozen=True, slots=True)
 class Emit(Model):
-    """A tool that hands its arguments to whoever started the run. `params_schema`: a JSON schema as text."""
+    """A tool that hands its arguments to who started the run. `params_schema`: a JSON schema as text."""
 
     params_schema: str
     name: str
@@ -203,7 +174,7 @@ class PromptCall(Model):
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall(Model):
-    """A tool that runs a script. `language`: python or javascript, as far as is known."""
+    """A tool that runs a script. `language`: python or javascript."""
 
     language: str
     code: str

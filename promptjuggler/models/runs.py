@@ -1,6 +1,4 @@
-"""Runs of prompts and workflows: what is sent to start one, and what comes back."""
-
-from __future__ import annotations
+"""Runs of prompts and workflows, and what starts one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,30 +8,6 @@ from uuid import UUID
 
 from .._decode import Model, UnknownVariant
 from .._enums import OpenEnum
-
-__all__ = [
-    "Citation",
-    "CreatePromptRun",
-    "CreatePromptRunResponse",
-    "CreateWorkflowRun",
-    "CreateWorkflowRunResponse",
-    "EmittedItem",
-    "ErrorResponse",
-    "MetadataValue",
-    "ModelCost",
-    "PromptRun",
-    "RunCost",
-    "RunStatus",
-    "ServiceTier",
-    "TokenUsage",
-    "ToolStatus",
-    "TranscriptData",
-    "TranscriptItem",
-    "TranscriptText",
-    "TranscriptTool",
-    "UnknownTranscriptItem",
-    "WorkflowRun",
-]
 
 
 class RunStatus(OpenEnum):
@@ -71,7 +45,7 @@ class Citation(Model):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptText(Model):
-    """A block of assistant text. `citations` holds each source once."""
+    """Text. `citations` holds each source once."""
 
     content: str
     citations: tuple[Citation, ...]
@@ -108,7 +82,7 @@ TranscriptItem = TranscriptText | TranscriptTool | TranscriptData | UnknownTrans
 
 @dataclass(frozen=True, slots=True)
 class EmittedItem(Model):
-    """The payload of the emit tool `tool`: the arguments of its call."""
+    """The payload of an emit tool: the arguments of its call."""
 
     tool: str
     payload: Mapping[str, Any]
@@ -150,11 +124,11 @@ class RunCost(Model):
 
 @dataclass(frozen=True, slots=True)
 class PromptRun(Model):
-    """A run of a prompt, as far as it is. Its `status` alone says how it ended.
+    """A run of a prompt. Its `status` alone says how it ended.
 
-    `output`: the text so far; None where the run failed or there is none. `transcript` and `emitted`: empty until the
-    run is completed. `error`: of the latest failed attempt, even where a later one succeeds. `cost`: None while the run
-    is pending, or where no price is known.
+    `output`: the text so far; None where the run failed. `transcript` and `emitted`: empty until the run is completed.
+    `error`: of the latest failed attempt, even where a later one succeeds. `cost`: None while the run is pending, or
+    where no price is known.
     """
 
     id: UUID
@@ -171,10 +145,9 @@ class PromptRun(Model):
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRun(Model):
-    """A run of a workflow, as far as it is. Its `status` alone says how it ended.
+    """A run of a workflow. Its `status` alone says how it ended.
 
-    `outputs`: of the output nodes that are completed, by name. `errors`: of nodes, also of those that went on or are
-    being tried again.
+    `outputs`: of the completed output nodes, by name. `errors`: of nodes, even where a later attempt succeeds.
     """
 
     id: UUID

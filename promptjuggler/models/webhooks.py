@@ -1,7 +1,4 @@
-"""The bodies of webhooks. The result itself is to be fetched. A body does not say reliably which of the four it is:
-give each kind an address of its own."""
-
-from __future__ import annotations
+"""The bodies of webhooks. None says reliably which of the four it is: give each kind an address of its own."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,8 +6,6 @@ from uuid import UUID
 from .._decode import Model
 from .knowledge import KnowledgeBaseStatus, KnowledgeDocumentStatus
 from .runs import RunStatus
-
-__all__ = ["KnowledgeBaseFinished", "KnowledgeDocumentFinished", "PromptRunFinished", "WorkflowRunFinished"]
 
 
 @dataclass(frozen=True, slots=True)
