@@ -1,4 +1,4 @@
-"""`python3 -m promptjuggler`: the command line."""
+"""The command line."""
 
 import sys
 
@@ -6,7 +6,6 @@ if __name__ == "__main__":
     try:
         from ._cli import main
 
-        code = main()
-    except KeyboardInterrupt:  # while the modules were still being loaded
-        code = 130
-    sys.exit(code)
+        sys.exit(main())
+    except KeyboardInterrupt:  # while modules were loaded
+        sys.exit(130)

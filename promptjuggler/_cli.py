@@ -1,35 +1,31 @@
-"""The command line, `python3 -m promptjuggler`. Results go to standard output, and all else to standard error.
-
-What a command needs is loaded when it is carried out: the version, the help and usage errors need argparse alone.
-"""
+"""The command line. What a command needs is loaded by then: version, help and usage errors need argparse alone."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from functools import partial
+from io import FileIO
 
 from . import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable
+    from contextlib import ExitStack
     from typing import Any, NoReturn, TextIO
 
-    # Name, kind of value (bool: has none; list: can be repeated), help.
-    _Options = tuple[tuple[str, Any, str], ...]
-
-__all__ = ["COMMANDS", "Stop", "main", "say", "write"]
+    from . import PromptJuggler
+    from .testing import FakeServer
 
 
 def _seconds(text: str) -> float:
     try:
-        value = float(text)
+        if 0 < float(text) < float("inf"):
+            return float(text)
     except ValueError:
-        value = 0.0
-    if 0 < value < float("inf"):
-        return value
+        pass
     raise argparse.ArgumentTypeError("must be a number of seconds above 0")
 
 
@@ -40,118 +36,105 @@ def _priority(text: str) -> str:
 
 
 _PROGRAM = f"python3 -m {__package__}"
-_COMMON: _Options = (
-    ("--demo", bool, "call a stand-in on this machine, without a key: it has the prompt greeting (input name), the "
-     "workflow summary (input text) and the knowledge base manuals"),
-    ("--base-url", str, "address of the API (default: PROMPTJUGGLER_BASE_URL)"),
-    ("--api-key-file", str, "file with the key (default: the key in PROMPTJUGGLER_API_KEY)"),
-    ("--timeout", _seconds, "to connect, and to be answered (default: 30)"),
-    ("--wait-timeout", _seconds, "for a run (default: 300) or a stream (default: none) to end"),
-    ("--max-retries", int, "how often a request is sent again if it may be (default: 2)"),
-    ("--json", bool, "print the whole result, as all but the run commands always do"),
-    ("--quiet", bool, "show no progress"),
-    ("--verbose", bool, "show each request"),
-)
-_RUN: _Options = (
-    ("--no-wait", bool, "print the ids of run and thread at once"),
-    ("--inputs-json", str, "file with more inputs, as a JSON object; - is standard input"),
-    ("--priority", _priority, "onsite, normal or low"),
-    ("--thread", str, "id of the conversation to go on with"),
-    ("--environment", str, "which webhooks fire, and which variables the run sees"),
-    ("--env-var", list, "variable for this run; others do not see that of NAME=@FILE"),
-    ("--metadata", list, "text to find the run by; the same NAME again makes a list"),
-)
-_OPTIONS = {
-    "run-prompt": (
-        *_RUN,
-        ("--channel", str, "part of the thread's memory to use"),
-        ("--stream", bool, "show the answer in a terminal while it is written"),
-    ),
-    "run-workflow": (*_RUN, ("--output", str, "name of the one output to print")),
-    "stream": (("--channel", str, "the only channel to print"),),
-    "verify-webhook": (("--signature", str, "the header PromptJuggler-Signature"),),
+# The value of an option, if it is not a text.
+_TYPES = {"NUMBER": int, "SECONDS": _seconds, "PRIORITY": _priority}
+_COMMON = {
+    "--demo": "use a stand-in on this machine, without a key: it has the prompt greeting (input name), the workflow "
+    "summary (input text) and the knowledge base manuals",
+    "--base-url VALUE": "address of the API (default: PROMPTJUGGLER_BASE_URL)",
+    "--api-key-file VALUE": "file with the key (default: PROMPTJUGGLER_API_KEY)",
+    "--timeout SECONDS": "to connect, and to be answered (default: 30)",
+    "--wait-timeout SECONDS": "for a run (default: 300) or a stream (default: none) to end",
+    "--max-retries NUMBER": "how often a request is sent again (default: 2)",
+    "--json": "print the whole result of a run",
+    "--quiet": "show no progress",
+    "--verbose": "show each request",
 }
-_METAVARS = {str: "VALUE", list: "NAME=VALUE", int: "NUMBER", _seconds: "SECONDS", _priority: "VALUE"}
-_ID = "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e"
+_RUN = {
+    "--no-wait": "print the ids of run and thread at once",
+    "--inputs-json VALUE": "file with more inputs, as a JSON object; - is standard input",
+    "--priority PRIORITY": "onsite, normal or low",
+    "--thread VALUE": "id of the conversation to go on with",
+    "--environment VALUE": "which webhooks fire, and which variables the run sees",
+    "--env-var NAME=VALUE": "variable for this run; others do not see that of NAME=@FILE",
+    "--metadata NAME=VALUE": "text to find the run by; the same NAME again makes a list",
+}
+_OPTIONS = {
+    "run-prompt": {
+        **_RUN,
+        "--channel VALUE": "part of the thread's memory to use",
+        "--stream": "show the answer in a terminal while it is written",
+    },
+    "run-workflow": {**_RUN, "--output VALUE": "name of the one output to print"},
+    "stream": {"--channel VALUE": "the only channel to print"},
+    "verify-webhook": {"--signature VALUE": "the header PromptJuggler-Signature"},
+}
 # The words of each command (those in brackets can be missing), what it does, and an example.
-COMMANDS = {
+_COMMANDS = {
     "run-prompt": ("SLUG VERSION [NAME=VALUE ...]", "run a prompt, print the answer", "greeting production name=Ada"),
     "run-workflow": ("SLUG VERSION [NAME=VALUE ...]", "run a workflow, print its outputs", "summary 1 text=@faq.md"),
-    "get-prompt": ("SLUG VERSION", "print a revision of a prompt", "greeting production"),
-    "get-prompt-run": ("ID", "print a run, as far as it is", _ID),
-    "get-workflow-run": ("ID", "print a run, as far as it is", _ID),
+    "get-prompt": ("SLUG VERSION", "print a prompt", "greeting production"),
+    "get-prompt-run": ("ID", "print a run", "$ID"),
+    "get-workflow-run": ("ID", "print a run", "$ID"),
     "get-knowledge-base": ("SLUG", "print a knowledge base", "manuals"),
     "upload-documents": ("SLUG FILE [FILE ...]", "upload files to a knowledge base", "manuals manual.pdf faq.md"),
-    "get-knowledge-document": ("ID", "print a document", _ID),
-    "delete-knowledge-document": ("ID", "delete a document", _ID),
-    "create-stream-token": ("THREAD", "print a token for the stream of a thread", _ID),
-    "stream": ("THREAD", "print the events of a thread as they come, as lines of JSON", _ID),
+    "get-knowledge-document": ("ID", "print a document", "$ID"),
+    "delete-knowledge-document": ("ID", "delete a document", "$ID"),
+    "create-stream-token": ("THREAD", "print a token for the stream of a thread", "$ID"),
+    "stream": ("THREAD", "print the events of a thread as lines of JSON", "$ID"),
     "verify-webhook": ("", "verify the body on standard input", '--signature "$SIGNATURE" < body.json'),
     "fake-server": ("", "serve a stand-in for the API, and print its address and key", ""),
 }
-_INPUTS = ";\nNAME=@FILE takes a text file, NAME=@- standard input, NAME=@@TEXT begins with @"
 _EXIT_CODES = """\
 exit codes: 0 done, 1 the API or the network failed or a webhook is invalid,
 2 wrong usage, 3 the run failed, 4 waiting timed out, 130 interrupted"""
 
 
-class Stop(Exception):
-    """The end of a command: its exit code, and the line for standard error."""
+class _Stop(Exception):
+    """An exit code, and the line for standard error."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Carry out what the arguments say (by default those of the process), and give the exit code.
-
-    Nothing is raised: what goes wrong becomes one line on standard error.
-    """
-    # `sending`: from here on there may be a run of which we do not know. `run`: its id.
-    args = argparse.Namespace(sending=False, run="")
-    code: int
+def main(argv: list[str] | None = None) -> int:
+    """Carry out the arguments (default: of the process), give the exit code. Errors are lines on standard error."""
+    # `sending`: a run may have been started. `run`: its id, once it is known.
+    args, code = argparse.Namespace(sending=False, run="", command="", output=None, channel=None, stream=False), 1
     try:
-        _parse(sys.argv[1:] if argv is None else list(argv), args)
-        from ._cli_commands import execute
-
-        execute(args)
+        _parse(sys.argv[1:] if argv is None else argv, args)
+        _execute(args)
         return 0
-    except Stop as stop:
+    except _Stop as stop:
         code, text = stop.args
-    except (Exception, KeyboardInterrupt) as error:
-        code, text = _explained(error, args)
-    if args.run and text and not args.demo:
-        text += f"; run {args.run} was started: {_PROGRAM} {args.command.replace('run', 'get', 1)}-run {args.run}"
-    elif args.sending and text:
-        text += "; it may have been carried out all the same"
+    except KeyboardInterrupt:
+        code, text = 130, "interrupted"
+    except Exception as error:
+        from . import ApiError, NetworkError, PromptJugglerError, ValidationError, WaitTimeout
+
+        text = str(error) or type(error).__name__
+        if isinstance(error, WaitTimeout):
+            code = 4
+        elif isinstance(error, ValidationError):
+            code, args.sending = 2, False
+        elif isinstance(error, ApiError):
+            args.sending &= (error.status_code or 0) >= 500
+            text = text if text.startswith("HTTP ") else f"HTTP {error.status_code}: {text}"
+        elif isinstance(error, NetworkError):
+            args.sending &= error.request_sent
+        elif isinstance(error, OSError) and error.filename is not None:  # a file of the user
+            code, text = 2, f"{error.filename or 'a file without a name'} cannot be read: {error.strerror}"
+        elif not isinstance(error, (PromptJugglerError, OSError)):
+            text = f"{type(error).__name__}: {text}"
     if text:
-        say(text)
+        if args.run and not args.demo:
+            text += f"; run {args.run} was started: {_PROGRAM} {args.command.replace('run', 'get', 1)}-run {args.run}"
+        elif args.sending:
+            text += "; it may have been carried out all the same"
+        _say(text)
     return code
 
 
-def _explained(error: BaseException, args: Namespace) -> tuple[int, str]:
-    """The exit code and the line for an error; and whether a run may have been started is set right."""
-    from . import ApiError, NetworkError, PromptJugglerError, ValidationError, WaitTimeout
-
-    code, text = 1, str(error) or type(error).__name__
-    if isinstance(error, KeyboardInterrupt):
-        code, text = 130, "interrupted"
-    elif isinstance(error, WaitTimeout):
-        code = 4
-    elif isinstance(error, ValidationError):
-        code, args.sending = 2, False
-    elif isinstance(error, ApiError):
-        args.sending &= (error.status_code or 0) >= 500
-        text = text if text.startswith("HTTP ") else f"HTTP {error.status_code}: {text}"
-    elif isinstance(error, NetworkError):
-        args.sending &= error.request_sent
-    elif isinstance(error, OSError) and error.filename is not None:  # nothing but what the user named is opened
-        code, text = 2, f"{error.filename or 'a file without a name'} cannot be read: {error.strerror}"
-    elif not isinstance(error, (PromptJugglerError, OSError)):
-        text = f"{type(error).__name__}: {text}"
-    return code, text
-
-
-def write(stream: TextIO | None, text: str) -> None:
-    """Write to standard output or standard error; what the encoding lacks becomes an escape such as \\u2603."""
-    if stream is None or stream.closed:  # closed when the program started; or below
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write to standard output or standard error; what the encoding lacks is escaped."""
+    if stream is None or stream.closed:
         return
     encoding = stream.encoding or "utf-8"
     try:
@@ -159,77 +142,362 @@ def write(stream: TextIO | None, text: str) -> None:
         stream.flush()
     except OSError as error:
         try:
-            stream.close()  # or the interpreter tries to write it once more at its end, and complains
+            stream.close()  # or the interpreter tries again at its end, and complains
         except OSError:
             pass
-        # What is for people can be lost; a result cannot. `| head` has read what it wants.
+        # A result must not be lost, but `| head` has read what it wants.
         if stream is sys.stdout:
-            broken = isinstance(error, BrokenPipeError)
-            raise Stop(1, "" if broken else f"standard output cannot be written: {error.strerror}") from error
+            text = f"standard output cannot be written: {error.strerror}"
+            raise _Stop(1, "" if isinstance(error, BrokenPipeError) else text) from error
 
 
-def say(text: str) -> None:
-    """Write one line to standard error. The text can come from a server, and must not steer the terminal."""
+def _say(text: str) -> None:
+    # Text from a server must not steer the terminal.
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
-    write(sys.stderr, f"promptjuggler: {line}\n")
+    _write(sys.stderr, f"promptjuggler: {line}\n")
+
+
+def _show(value: object, indent: int | None = 2) -> None:
+    """Print a text, or else JSON."""
+    if not isinstance(value, str):
+        import json
+
+        escape = "utf" not in str(sys.stdout.encoding).lower()
+        value = json.dumps(value, indent=indent, ensure_ascii=escape, default=str)
+    _write(sys.stdout, f"{value}\n")
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse without its own ways to print and to exit."""
-
-    def __init__(self, **settings: Any) -> None:
-        # With a width given: to find one, argparse loads shutil and all that it needs.
-        style = partial(argparse.RawDescriptionHelpFormatter, width=79)
-        super().__init__(formatter_class=style, allow_abbrev=False, **settings)
-
     def error(self, message: str) -> NoReturn:
         # Without what was given: after a mistaken `--api-key` it is the key.
-        raise Stop(2, f"{message.split(': ' + chr(39))[0]} (see {self.prog} --help)")
+        raise _Stop(2, message.partition(": '")[0] + f" (see {self.prog} --help)")
 
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise Stop(status, "")
+    def _print_message(self, message: str, file: object = None) -> NoReturn:
+        _write(sys.stdout, message)
+        raise _Stop(0, "")
 
-    def _print_message(self, message: str, file: object = None) -> None:
-        write(sys.stdout, message)
-
-    def add_options(self, options: _Options, args: Namespace) -> None:
-        """Add options. They have no defaults: those of a command would undo what came before the command."""
-        for name, kind, text in options:
-            setattr(args, name[2:].replace("-", "_"), None)
-            settings: Any = {"type": kind} if kind is not list else {"action": "append"}
-            settings = {"action": "store_true"} if kind is bool else {**settings, "metavar": _METAVARS[kind]}
-            self.add_argument(name, help=text, default=argparse.SUPPRESS, **settings)
+    def add_options(self, options: dict[str, str]) -> None:
+        for option, text in options.items():
+            name, _, value = option.partition(" ")
+            settings: Any = {"action": "store_true"}
+            if value:
+                settings = {"action": "append" if "=" in value else None, "metavar": value, "type": _TYPES.get(value)}
+            self.add_argument(name, help=text, **settings)
 
 
 def _parse(arguments: list[str], args: Namespace) -> None:
-    """Set the attributes of `args`: `command`, `words`, and each option, None where it is left out."""
-    common = _Parser(add_help=False)
-    common.add_options(_COMMON, args)
-    common.add_argument("--version", action="version", version=f"promptjuggler {__version__}")
-    parser = _Parser(prog=_PROGRAM, usage=f"{_PROGRAM} COMMAND ...", epilog=_EXIT_CODES, parents=[common])
-    commands = parser.add_subparsers(prog=_PROGRAM, dest="command", metavar="COMMAND", required=True)
-    for name, (words, summary, example) in COMMANDS.items():
-        command = commands.add_parser(
-            name,
-            usage=f"{_PROGRAM} {name} {words} [option ...]",
-            help=summary,
-            description=summary + _INPUTS * ("=" in words),
-            epilog=f"example:\n  {_PROGRAM} {name} {example}",
-            # Only the one that is named is asked for its options, and to add them takes time.
-            parents=[common] * (name in arguments),
-        )
-        command.add_options(_OPTIONS.get(name, ()), args)
+    """Set `args.command`, `args.words`, and each option of the command."""
+    parser = _Parser(
+        prog=_PROGRAM,
+        usage="%(prog)s COMMAND ...",
+        description="\n".join(f"    {name:26}{summary}" for name, (_, summary, _) in _COMMANDS.items()),
+        epilog=_EXIT_CODES,
+        # To find a width, argparse loads shutil and all that it needs.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=79),
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("-h", "--help", action="store_true", help="show this help")
+    parser.add_argument("--version", action="version", version=f"promptjuggler {__version__}")
+    parser.add_options(_COMMON)
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    # argparse is not told of the words: it takes no list of them with options in between.
-    args.words = parser.parse_known_args(arguments[:end], args)[1]
-    for word in args.words:
+    # argparse takes no list of words with options in between, so it is not told of them.
+    words = parser.parse_known_args(arguments[:end], args)[1]
+    syntax = "COMMAND"
+    if words and words[0] in _COMMANDS:
+        args.command = words[0]
+        syntax, parser.description, example = _COMMANDS[args.command]
+        if "=" in syntax:
+            parser.description += ";\nNAME=@FILE takes a text file, NAME=@- standard input, NAME=@@TEXT begins with @"
+        parser.prog += f" {args.command}"
+        parser.usage = f"%(prog)s {syntax} [option ...]"
+        parser.epilog = f"example:\n  %(prog)s {example}"
+        parser.add_options(_OPTIONS.get(args.command, {}))
+        words = parser.parse_known_args(arguments[:end], args)[1][1:]
+    if args.help:
+        parser.print_help()
+    for word in words:
         if word.startswith("-") and word != "-":
             parser.error(f"there is no option {word.partition('=')[0]}")
-    args.words += arguments[end + 1 :]
-    required, more, _ = COMMANDS[args.command][0].partition("[")
-    if missing := required.split()[len(args.words) :]:
-        parser.error(f"the following arguments are required: {', '.join(missing)}")
-    if len(args.words) > len(required.split()) and not more:
-        parser.error("there are too many arguments")
-    if "=" in more and not all("=" in word[1:] for word in args.words[2:]):
-        parser.error("input must have the form NAME=VALUE")
+    args.words = [*words, *arguments[end + 1 :]]
+    required, more, _ = syntax.partition("[")
+    names = required.split()
+    if missing := names[len(args.words) :]:
+        parser.error(f"required: {', '.join(missing)}")
+    if not args.command:
+        parser.error("argument COMMAND: invalid choice")
+    if args.words[len(names) :] and not more:
+        parser.error("too many arguments")
+
+
+def _read(path: str) -> bytes:
+    if path == "-" and (sys.stdin is None or sys.stdin.closed):
+        raise _Stop(2, "standard input is closed, or was read already")
+    with sys.stdin.buffer if path == "-" else open(path, "rb") as file:
+        return file.read()
+
+
+def _text(path: str) -> str:
+    try:
+        return _read(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _Stop(2, f"{path} is not UTF-8 text") from None
+
+
+def _pairs(what: str, words: list[str] | None) -> dict[str, Any]:
+    # No error shows a value, which can be a secret.
+    result: dict[str, Any] = {}
+    for word in words or ():
+        name, equals, value = word.partition("=")
+        if not name or not equals:
+            raise _Stop(2, f"{what} must have the form NAME=VALUE")
+        if value.startswith("@"):
+            value = value[1:] if value.startswith("@@") else _text(value[1:])
+        result.setdefault(name, []).append(value)
+        if len(result[name]) > 1 and what != "--metadata":
+            raise _Stop(2, f"{what} {name} is given twice")
+    return {name: values if len(values) > 1 else values[0] for name, values in result.items()}
+
+
+def _run_arguments(args: Namespace) -> dict[str, Any]:
+    import json
+
+    try:
+        inputs = {} if args.inputs_json is None else json.loads(_text(args.inputs_json))
+        inputs |= _pairs("input", args.words[2:])
+    except (ValueError, TypeError, RecursionError):
+        raise _Stop(2, f"{args.inputs_json} must hold a JSON object") from None
+    arguments = {
+        "slug": args.words[0],
+        "version": args.words[1],
+        "inputs": inputs,
+        "env_vars": _pairs("--env-var", args.env_var) or None,
+        "metadata": _pairs("--metadata", args.metadata) or None,
+        **_given(args, "priority", "thread", "environment", "channel"),
+    }
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # an argument that is no text in the locale
+        raise _Stop(2, "the inputs and options must be valid text") from None
+    return arguments
+
+
+def _given(args: Namespace, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in vars(args).items() if name in names and value is not None}
+
+
+def _execute(args: Namespace) -> None:
+    if sys.stdout is None:
+        raise _Stop(2, "standard output is closed")
+    from contextlib import ExitStack
+
+    commands = {"run-prompt": _run, "run-workflow": _run, "upload-documents": _upload, "stream": _stream}
+    commands |= {"verify-webhook": _verify_webhook, "fake-server": _serve}
+    if args.demo:
+        _say("no model was called: with --demo, a stand-in on this machine answers")
+    with ExitStack() as stack:
+        if args.verbose:
+            import logging
+
+            logger, handler = logging.getLogger("promptjuggler"), logging.Handler()
+            handler.emit = lambda record: _write(sys.stderr, f"{record.getMessage()}\n")  # type: ignore[method-assign]
+            logger.setLevel(logging.DEBUG)
+            logger.addHandler(handler)
+            stack.callback(logger.removeHandler, handler)
+        commands.get(args.command, _call)(args, stack)
+
+
+def _client(args: Namespace, stack: ExitStack) -> PromptJuggler:
+    from . import PromptJuggler
+
+    options = _given(args, "timeout", "max_retries", "base_url")
+    if args.demo:
+        server = _stand_in(stack)
+        server.run_seconds = 0.0
+        options |= {"api_key": server.api_key, "base_url": server.url, "proxy": False}
+    elif args.api_key_file is not None:
+        try:
+            options["api_key"] = _text(args.api_key_file)
+        except (OSError, _Stop):
+            raise _Stop(2, "the file of --api-key-file cannot be read") from None  # its name can be the key
+    elif not os.environ.get("PROMPTJUGGLER_API_KEY", "").strip():
+        raise _Stop(2, "there is no API key: set PROMPTJUGGLER_API_KEY or --api-key-file")
+    return stack.enter_context(PromptJuggler(**options))
+
+
+def _stand_in(stack: ExitStack) -> FakeServer:
+    from .testing import FakeServer
+
+    server = stack.enter_context(FakeServer())
+    server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
+    server.add_workflow("summary", lambda inputs: {"summary": inputs["text"].strip().partition(".")[0]})
+    server.add_knowledge_base("manuals")
+    return server
+
+
+def _run(args: Namespace, stack: ExitStack) -> None:
+    if args.output == "":
+        raise _Stop(2, "--output must be the name of an output")
+    arguments, client, kind, shown = _run_arguments(args), _client(args, stack), args.command[4:], ""
+    args.sending = True
+    if args.stream and not args.json and not args.no_wait:
+        run, shown = _streamed(args, client, arguments)
+    else:
+        run = getattr(client, f"run_{kind}")(**arguments)
+        args.run = run.id
+        if args.no_wait:
+            _show(run.to_dict() if args.json else f"{run.id}\n{run.thread}")
+            return
+        wait = getattr(client, f"wait_for_{kind}_run")
+        line = f"pending for {{:.0f}} s: run {run.id}"
+        run = _with_progress(args, line.format, lambda: wait(args.run, timeout=args.wait_timeout or 300.0))
+    if args.json:
+        _show(run.to_dict())
+    elif run.status != "completed" or shown and shown == run.output:
+        pass
+    elif kind == "prompt":
+        _show(run.output or "")
+    elif args.output is None:
+        _show(run.outputs)
+    elif args.output in run.outputs:
+        _show(run.outputs[args.output] or "")
+    else:
+        raise _Stop(2, f"there is no output {args.output}; there is {', '.join(run.outputs) or 'none'}")
+    _check_end(args, run)
+
+
+def _check_end(args: Namespace, run: Any) -> None:
+    if run.status not in ("completed", "pending"):
+        args.run, args.sending = "", False
+        errors = run.errors if hasattr(run, "errors") else [run.error]
+        raise _Stop(3, f"run {run.id} ended as {run.status}: {'; '.join(filter(None, errors)) or 'no reason is given'}")
+
+
+def _stream(args: Namespace, stack: ExitStack) -> None:
+    import re
+    from dataclasses import asdict
+
+    client, channels = _client(args, stack), [] if args.channel is None else [args.channel]
+    with client.stream(args.words[0], channels=channels, timeout=args.wait_timeout) as stream:
+        if args.demo:
+            client.run_prompt("greeting", "production", {"name": "Ada"}, thread=args.words[0])
+        for event in stream:
+            name = re.sub(r"\B([A-Z])", r"_\1", type(event).__name__.removesuffix("Event")).lower()
+            _show({"event": name} | asdict(event), None)
+
+
+def _upload(args: Namespace, stack: ExitStack) -> None:
+    client, files, total = _client(args, stack), [], 0
+    for path in args.words[1:]:
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            raise _Stop(2, f"{path} is not a regular file")  # a named pipe would wait for its other end
+        name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")  # surrogates cannot be sent
+        files.append((name, stack.enter_context(FileIO(path))))
+        total += os.path.getsize(path)
+
+    def line(passed: float) -> str:
+        done = sum(file.tell() for _, file in files)
+        bar = "#" * (20 * done // max(total, 1))
+        return f"[{bar:-<20}] {done:,} of {total:,} bytes, {done / max(passed, 0.001):,.0f} a second"
+
+    args.sending = True
+    result = _with_progress(args, line, lambda: client.upload_documents(args.words[0], files))
+    _show([document.to_dict() for document in result])
+
+
+def _call(args: Namespace, stack: ExitStack) -> None:
+    client, kind = _client(args, stack), args.command.partition("-")[2]
+    make: dict[str, Any] = {
+        "prompt-run": lambda: client.run_prompt("greeting", 1, {"name": "Ada"}),
+        "workflow-run": lambda: client.run_workflow("summary", 1, {"text": "A page."}),
+        "knowledge-document": lambda: client.upload_documents("manuals", [("a.txt", b"A page.")])[0],
+    }
+    if args.demo and kind in make:
+        given, args.words = args.words, [make[kind]().id]
+        _say(f"the stand-in is new each time: {args.words[0]} takes the place of {given[0]}")
+    result = getattr(client, args.command.replace("-", "_"))(*args.words)
+    if result is not None:
+        _show(result.to_dict())
+    if kind.endswith("-run"):
+        _check_end(args, result)
+
+
+def _verify_webhook(args: Namespace, stack: ExitStack) -> None:
+    from . import verify_webhook_signature
+
+    signature, secret = args.signature, os.environ.get("PROMPTJUGGLER_WEBHOOK_SECRET")
+    if args.demo and not signature:
+        from .testing import sign_webhook
+
+        _say("without --signature, a body of the stand-in is verified")
+        body, secret, signature = b"{}", "demo", sign_webhook(b"{}", "demo")
+    elif not secret or not signature:
+        raise _Stop(2, "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed")
+    else:
+        body = _read("-")
+    if not verify_webhook_signature(body, signature, secret):
+        _show("invalid")
+        raise _Stop(1, "")
+    _show("valid")
+
+
+def _serve(args: Namespace, stack: ExitStack) -> None:
+    import time
+
+    server = _stand_in(stack)
+    _show(f"export PROMPTJUGGLER_BASE_URL={server.url}\nexport PROMPTJUGGLER_API_KEY={server.api_key}")
+    _say("it has the prompt greeting, the workflow summary and the knowledge base manuals")
+    while True:
+        time.sleep(3600)
+
+
+def _with_progress(args: Namespace, line: Callable[[float], str], call: Callable[[], Any]) -> Any:
+    """Make a call; meanwhile, in a terminal, show a line, made from the seconds passed."""
+    if args.quiet or args.verbose or sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
+        return call()
+    import threading
+    import time
+
+    over = threading.Event()
+
+    def draw() -> None:
+        begun, width, ended = time.monotonic(), 0, False
+        while not ended:
+            ended = over.wait(0.2 if width else 0)
+            # The last column stays free: after it, some terminals begin a new line.
+            text = line(time.monotonic() - begun)[: (os.get_terminal_size(2).columns or 80) - 1]
+            _write(sys.stderr, f"\r{text.ljust(width)}")
+            width = len(text)
+        _write(sys.stderr, f"\r{' ' * width}\r")
+
+    thread = threading.Thread(target=draw, daemon=True)
+    try:
+        thread.start()
+        return call()
+    finally:
+        over.set()
+        if thread.is_alive():  # Ctrl-C can come before.
+            thread.join()
+
+
+def _streamed(args: Namespace, client: PromptJuggler, arguments: dict[str, Any]) -> tuple[Any, str]:
+    """Run a prompt; in a terminal, show its tokens. Gives the run, and the text shown in the end."""
+    from . import ResetEvent, StaleEvent, TokenEvent
+
+    shown = ""
+    with client.stream_prompt(timeout=args.wait_timeout or 300.0, **arguments) as stream:
+        args.run = stream.run_id
+        try:
+            for event in stream:
+                if not sys.stdout.isatty():
+                    pass
+                elif isinstance(event, TokenEvent):
+                    shown += event.text
+                    _write(sys.stdout, event.text)
+                elif isinstance(event, (ResetEvent, StaleEvent)) and shown != stream.view.text:
+                    shown = stream.view.text
+                    _write(sys.stdout, f"\n{shown}")
+        finally:
+            if shown:
+                _show("")
+        return stream.result(), shown

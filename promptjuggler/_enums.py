@@ -6,8 +6,7 @@ from enum import Enum
 
 
 class OpenEnum(str, Enum):
-    """A string enum in which an unknown value becomes a member, not an error. The class does not list it: a server
-    that sends ever new values must not make it grow."""
+    """An unknown value becomes a member, not an error. The class does not list it, or new values would make it grow."""
 
     @classmethod
     def _missing_(cls, value: object) -> OpenEnum | None:
@@ -18,8 +17,5 @@ class OpenEnum(str, Enum):
         return member
 
     # Enum's own give `RunStatus.PENDING` on some Pythons.
-    def __str__(self) -> str:
-        return str.__str__(self)
-
-    def __format__(self, spec: str) -> str:
-        return str.__format__(self, spec)
+    __str__ = str.__str__
+    __format__ = str.__format__  # type: ignore[assignment]

@@ -1,34 +1,24 @@
 """May a request be sent again, and how long to wait before. Pure."""
 
-from __future__ import annotations
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-
-_FIRST_DELAY = 0.5
-_LONGEST_DELAY = 8.0
-_LONGEST_RETRY_AFTER = 60.0
+from collections.abc import Callable
 
 
 def may_send_again(*, repeatable: bool, status_code: int | None, request_sent: bool) -> bool:
     """Whether a request that failed may be sent again. `status_code`: None where there was no answer.
 
-    `repeatable`: sending it twice does no more than sending it once. Any other (a run costs money) is sent again only
-    where it certainly did not arrive, or was turned away (429).
+    `repeatable`: sending it twice does no more than once. Any other (a run costs money) is sent again only where it
+    certainly did not arrive, or was turned away (429).
     """
     if status_code is None:
         return repeatable or not request_sent
-    return status_code == 429 or (repeatable and status_code in _PASSING)
+    return status_code == 429 or (repeatable and status_code in {408, 500, 502, 503, 504})
 
 
 def seconds_to_wait(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float | None:
     """The seconds to wait after attempt number `attempt`, from 1; never less than the server asked for
-    (`retry_after`), and None where that is too long. Up to a quarter is taken off by chance, so that many clients do
-    not come back at once."""
-    if retry_after is not None and retry_after > _LONGEST_RETRY_AFTER:
+    (`retry_after`), and None where that is over a minute."""
+    if retry_after is not None and retry_after > 60.0:
         return None
-    delay: float = min(_FIRST_DELAY * 2 ** min(attempt - 1, 10), _LONGEST_DELAY)
+    delay: float = min(0.5 * 2 ** min(attempt - 1, 10), 8.0)
+    # Less a part by chance, so that many clients do not come back at once.
     return max(delay * (1 - random() / 4), retry_after or 0.0)
