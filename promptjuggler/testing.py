@@ -1,4 +1,4 @@
-"""A stand-in for the API, to test your own code with: a real HTTP server on this machine, without a model.
+"""A stand-in for the API, to test your own code with.
 
     @pytest.fixture
     def server():
@@ -18,34 +18,52 @@ from __future__ import annotations
 
 import email
 import hmac
+import http.server
 import json
 import re
+import socket
+import socketserver
+import threading
 import time
 import urllib.request
+import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timezone
+from contextlib import suppress
 from email.message import Message
-from http.client import HTTPException
-from itertools import chain, count, groupby
+from itertools import chain, groupby
 from operator import length_hint
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from ._fakehttp import HttpServer, RecordedRequest, Stream
-
 __all__ = ["FakeServer", "Payload", "RecordedRequest", "Reset", "Tool", "sign_webhook"]
 
+_WEBHOOK_SECONDS = _HEARTBEAT_SECONDS = 1.0
+_END, _CUT = b"0\r\n\r\n", b"ff\r\nid: "
 
-_WEBHOOK_SECONDS = 1.0  # for a receiver to answer
+
+class RecordedRequest(NamedTuple):
+    """A request; `path` has the query too."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; `ValueError` if it is none."""
+        return json.loads(self.body)
 
 
 def sign_webhook(payload: str | bytes, secret: str, timestamp: int | None = None) -> str:
-    """The `PromptJuggler-Signature` header for a payload; `timestamp` is in Unix seconds, by default now."""
-    body = payload.encode() if isinstance(payload, str) else payload
-    stamp = int(time.time()) if timestamp is None else timestamp
-    return f"t={stamp},v1={hmac.new(secret.encode(), b'%d.%b' % (stamp, body), 'sha256').hexdigest()}"
+    """The `PromptJuggler-Signature` header for a payload; `timestamp`: Unix seconds, by default now."""
+    if isinstance(payload, str):
+        payload = payload.encode()
+    if timestamp is None:
+        timestamp = int(time.time())
+    return f"t={timestamp},v1={hmac.digest(secret.encode(), b'%d.%b' % (timestamp, payload), 'sha256').hex()}"
 
 
 class Tool(NamedTuple):
@@ -65,150 +83,325 @@ class Payload(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """In an answer: `segment` begins (again); what it and higher ones held is void."""
+    """In an answer: `segment` begins; what it and higher ones held is void."""
 
     segment: int = 0
 
 
-class FakeServer(HttpServer):
-    """The API on a free port of 127.0.0.1, from `start()` to `close()` or within a `with` statement.
+class FakeServer:
+    """The API at `url`, a free port of 127.0.0.1, from `start()` to `close()` or in a `with` statement.
 
-    `requests` lists all that came; `webhook_errors` the deliveries that failed. New runs and documents are pending for
+    `requests` lists what came, `webhook_errors` the deliveries that failed. Runs and documents are pending for
     `run_seconds`, which may be changed.
     """
 
     def __init__(self, *, api_key: str = "test-key", run_seconds: float = 0.05) -> None:
-        super().__init__()
         self.api_key = api_key
         self.run_seconds = run_seconds
         self.webhook_errors: list[str] = []
         self._webhooks: list[tuple[str, str]] = []
-        # Number and function, by kind (prompt or workflow), slug and version.
-        self._versions: dict[tuple[str, str, str], tuple[str, Callable[[dict[str, str]], Any]]] = {}
-        self._runs: dict[tuple[str, str], dict[str, Any]] = {}  # by kind and id
-        self._bases: dict[str, str] = {}  # ids by slug
-        self._documents: dict[str, tuple[str, bytes, dict[str, Any]]] = {}  # base, content and the rest, by id
-        self._tokens: dict[str, str] = {}  # the path of each
+        self._versions: dict[tuple[str, str, str], Any] = {}
+        self._runs: dict[tuple[str, str], dict[str, Any]] = {}
+        self._bases: dict[str, str] = {}
+        self._documents: dict[str, tuple[str, bytes, dict[str, Any]]] = {}
+        self._tokens: set[tuple[str, str]] = set()
+        self.requests: list[RecordedRequest] = []
+        self._port = 0
+        self._closing = threading.Event()
+        self._closing.set()
+        self._lock = threading.RLock()
+        self._threads: list[threading.Thread] = []
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._faults: list[dict[str, Any]] = []
+        # By thread; frame 0 answers an unknown `Last-Event-ID`.
+        self._frames = defaultdict[str, Any](lambda: [_frame(0, "stale", {})])
+        self._streams: list[tuple[list[Any], Any]] = []
+        self._lose = 0
+        self._paused: list[Iterator[float]] = [self._serve()]
 
     def add_prompt(
         self, slug: str, function: Callable[[dict[str, str]], Iterable[str | Tool | Payload | Reset]]
     ) -> None:
-        """Serve a prompt: version 1, or the next one; the newest is `production` and `__latest__`.
+        """Serve a prompt: version 1, or the next; the newest is `production` and `__latest__`.
 
         `function` makes the output of a run from its inputs, in a thread of its own; if it raises, the run fails. A
-        text is streamed by words. Or give a list of parts, in which each text is a token:
+        text is streamed by words, over `run_seconds`. Or give a list of parts, in which each text is a token:
 
             ["Wait", Reset(), "Look: ", Tool("search", queries=["x"]), Payload("emit", {"found": 1})]
 
-        They are spread over `run_seconds`; those of a generator go out as it yields them.
+        Those of a generator go out as it yields them.
         """
-        self._add("prompt", slug, function)
+        self._add("prompts", slug, function)
 
     def add_workflow(self, slug: str, function: Callable[[dict[str, str]], Mapping[str, str | None]]) -> None:
         """Serve a workflow, likewise; `function` makes the outputs, and only the end is streamed."""
-        self._add("workflow", slug, function)
+        self._add("workflows", slug, function)
 
     def add_knowledge_base(self, slug: str) -> None:
         """Serve a knowledge base; one that is there stays."""
         self._bases.setdefault(slug, str(uuid4()))
 
     def document_content(self, document_id: str | UUID) -> bytes:
-        """What was uploaded as this document. Raises `KeyError` where there is none."""
+        """What was uploaded; `KeyError` if there is none."""
         return self._documents[str(document_id)][1]
 
     def add_webhook(self, url: str, secret: str) -> None:
-        """POST a signed `PromptRunFinished`, or a sibling of it, once, whenever something finishes."""
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # without a proxy
+        """POST a signed `PromptRunFinished`, or the like, once, when something finishes."""
+        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
         self._webhooks.append((url, secret))
+
+    def fail_next(self, status: int, times: int = 1, retry_after: float | str | None = None) -> None:
+        """Answer the next requests with an error. Faults queue up, one for each request."""
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        self._faults += [{"answer": (status, {"error": f"The test wants {status}."}), "headers": headers}] * times
+
+    def drop_next(self, times: int = 1, *, after_reading: bool = True) -> None:
+        """Hang up without an answer, when the request is carried out or before its body is read."""
+        self._faults += [{"drop": True} if after_reading else {"drop": True, "size": 0, "answer": (0, None)}] * times
+
+    def delay_next(self, seconds: float, times: int = 1) -> None:
+        """Answer the next requests late."""
+        self._faults += [{"delay": seconds}] * times
+
+    def publish(self, thread: str | UUID, event: str, data: Mapping[str, Any]) -> None:
+        """Send a frame to all who stream the thread, now or when they resume."""
+        with self._lock:
+            if self._lose:
+                self._lose -= 1
+                return
+            kept = self._frames[str(thread).lower()]
+            kept.append(_frame(len(kept), event, data))
+            for frames, send in self._streams:
+                if frames is kept:
+                    send(frames[-1:])
+
+    def lose_next_frames(self, times: int = 1) -> None:
+        """Neither send nor keep the next frames."""
+        self._lose += times
+
+    def hand_over_streams(self) -> None:
+        """End every stream with a `reconnect`."""
+        with self._lock:
+            for frames, send in self._streams:
+                send([_frame(len(frames) - 1, "reconnect", {}), (None, _END)])
+
+    def drop_streams(self) -> None:
+        """Cut every stream off."""
+        with self._lock:
+            for _, send in self._streams:
+                send([(None, _CUT)])
+
+    def send_stale(self) -> None:
+        """Send `stale` to every stream, and all that is kept."""
+        with self._lock:
+            for frames, send in self._streams:
+                send(frames)
+
+    def start(self) -> None:
+        """Listen; after `close()`, at the same address, and what was pending goes on."""
+        self._http = _Server(("127.0.0.1", self._port), _Handler)
+        self._http.fake = self
+        self._port = self._http.server_address[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._closing.clear()
+        while self._paused:
+            self._spawn(self._do, self._paused.pop())
+
+    def close(self) -> None:
+        """Hang up, and end every thread; functions have five seconds."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        with suppress(OSError):  # wakes `_serve`
+            socket.create_connection(("127.0.0.1", self._port)).close()
+        while self._sockets:
+            with suppress(OSError):
+                self._sockets.pop().shutdown(socket.SHUT_RDWR)
+        self.drop_streams()
+        deadline = time.monotonic() + 5
+        while self._threads:  # they may start others
+            self._threads.pop().join(deadline - time.monotonic())
+        self._http.server_close()
 
     def __enter__(self) -> FakeServer:
         self.start()
         return self
 
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _stream(self, thread: str, channels: list[str], last_id: str) -> Iterator[bytes]:
+        frames, chunks = self._frames[thread], SimpleQueue[bytes]()
+
+        def send(frames: list[Any]) -> None:
+            for channel, chunk in frames:
+                if not channels or channel in (None, *channels):
+                    chunks.put(chunk)
+
+        with self._lock:
+            self._streams.append((frames, send))
+            if last_id:
+                starts = {str(number): number + 1 for number in range(len(frames))}
+                send(frames[starts.get(last_id, 0) :])
+        try:
+            chunk = b""
+            while chunk not in (_END, _CUT):
+                yield chunk
+                try:
+                    chunk = chunks.get(timeout=_HEARTBEAT_SECONDS)
+                except Empty:
+                    chunk = b"3\r\n:\n\n\r\n"  # finds out who has gone
+            yield chunk
+        finally:
+            with self._lock:
+                self._streams.remove((frames, send))
+
+    def _serve(self) -> Iterator[float]:
+        while True:
+            self._http.handle_request()
+            yield 0.0
+
+    def _spawn(self, function: Any, *arguments: Any) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        thread.start()
+        with self._lock:
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+
+    def _sleep(self, seconds: float) -> bool:
+        return self._closing.wait(min(seconds, threading.TIMEOUT_MAX))
+
+    def _do(self, work: Iterator[float]) -> None:
+        if any(map(self._sleep, work)):
+            self._paused.append(work)
+
+    def _add(self, kind: str, slug: str, function: Any) -> None:
+        number = self._versions.get((kind, slug, "__latest__"), [0])[0] + 1
+        prompt = {
+            "id": str(uuid5(NAMESPACE_URL, f"{slug} {number}")),
+            "promptId": str(uuid5(NAMESPACE_URL, slug)),
+            "memory": "stateless",
+            "provider": "openai",
+            "model": "fake",
+            "modelParams": {},
+            "messages": [],
+            "responseFormat": {"type": "text"},
+            "tools": [],
+        }
+        for version in (str(number), "production", "__latest__"):
+            self._versions[kind, slug, version] = number, function, prompt
+
     def _answer(self, request: RecordedRequest) -> tuple[int, object]:
         path, _, query = request.path.partition("?")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        allowed = self._tokens.get(key) == path if path.startswith("/stream/") else key == self.api_key
+        allowed = (key, path) in self._tokens if path.startswith("/stream/") else key == self.api_key
         if scheme.lower() != "bearer" or not allowed:
-            return 401, {"error": "Invalid API key or token."}
+            return 401, {"error": "Invalid key or token."}
         try:
-            document = self._carry_out(request, path, query)
-            return 204 if document is None else 200, document
-        except KeyError:
-            return 404, {"error": "Not found."}
+            match [request.method, *map(unquote, path.split("/"))]:
+                case ["GET", "", "stream", thread]:
+                    last_id = request.headers.get("Last-Event-ID", "")
+                    return 200, self._stream(thread, parse_qs(query).get("channel", []), last_id)
+                case ["GET", "", "api", "v1", "prompts", slug, version]:
+                    return 200, self._versions["prompts", slug, version][2]
+                case ["POST", "", "api", "v1", kind, slug, version, "runs"]:
+                    function = self._versions[kind, slug, version][1]
+                    body = _run_body(request.body)
+                    run = f"{kind[:-1]}runs", str(uuid4())
+                    self._runs[run] = {"id": run[1], "status": "pending", "createdAt": _timestamp()}
+                    empty: Any = {"emitted": [], "transcript": []}
+                    self._runs[run] |= empty if kind == "prompts" else {"outputs": {}, "errors": []}
+                    self._spawn(self._do, self._run(run, function, body, time.monotonic() + self.run_seconds))
+                    return 200, {"id": run[1], "thread": body["thread"]}
+                case ["POST", "", "api", "v1", "threads", thread, "stream-token"]:
+                    token, path = f"fake-{uuid4()}", f"/stream/{UUID(thread)}"
+                    self._tokens.add((token, path))
+                    return 200, {"token": token, "expiresAt": _timestamp(300), "url": self.url + path}
+                case ["GET", "", "api", "v1", "knowledge-bases", slug]:
+                    return 200, self._base(slug)
+                case ["POST", "", "api", "v1", "knowledge-bases", slug, "documents"] if slug in self._bases:
+                    files = _files(slug, request)
+                    answer = [dict(document) for _, _, document in files.values()]
+                    self._documents |= files
+                    self._spawn(self._do, self._index(slug, files, self.run_seconds))
+                    return 200, answer
+                case ["GET", "", "api", "v1", "knowledge-documents", document_id]:
+                    return 200, self._documents[document_id.lower()][2]
+                case ["DELETE", "", "api", "v1", "knowledge-documents", document_id]:
+                    del self._documents[document_id.lower()]
+                    return 204, None
+                case ["GET", "", "api", "v1", kind, run_id]:
+                    return 200, self._runs[kind, run_id.lower()]
         except (ValueError, RecursionError) as error:
             return 422, {"error": str(error)}
+        except KeyError:
+            pass
+        return 404, {"error": "Not found."}
 
-    def _carry_out(self, request: RecordedRequest, path: str, query: str) -> object:
-        match [request.method, *map(unquote, path.removeprefix("/api/v1/").split("/"))]:
-            case ["GET", "", "stream", thread]:
-                last_id = request.headers.get("Last-Event-ID", "")
-                return Stream(self._frames[thread], parse_qs(query).get("channel", []), last_id, SimpleQueue())
-            case ["GET", "prompts", slug, version]:
-                return _prompt(slug, self._versions["prompt", slug, version][0])
-            case ["POST", ("prompts" | "workflows") as kind, slug, version, "runs"]:
-                return self._run(kind[:-1], self._versions[kind[:-1], slug, version][1], _run_body(request.body))
-            case ["GET", ("promptruns" | "workflowruns") as kind, run_id]:
-                return self._runs[kind[:-4], run_id.lower()]
-            case ["POST", "threads", thread, "stream-token"]:
-                token = f"fake-{uuid4()}"
-                self._tokens[token] = f"/stream/{UUID(thread)}"
-                return {"token": token, "expiresAt": _timestamp(300), "url": self.url + self._tokens[token]}
-            case ["GET", "knowledge-bases", slug]:
-                return self._base(slug)
-            case ["POST", "knowledge-bases", slug, "documents"] if slug in self._bases:
-                return self._upload(slug, _files(request.headers, request.body))
-            case ["GET", "knowledge-documents", document_id]:
-                return self._documents[document_id.lower()][2]
-            case ["DELETE", "knowledge-documents", document_id]:
-                del self._documents[document_id.lower()]
-                return None
-        raise KeyError(path)
-
-    def _add(self, kind: str, slug: str, function: Callable[[dict[str, str]], Any]) -> None:
-        number = next(text for text in map(str, count(1)) if (kind, slug, text) not in self._versions)
-        for version in (number, "production", "__latest__"):
-            self._versions[kind, slug, version] = (number, function)
-
-    def _run(self, kind: str, function: Callable[[dict[str, str]], Any], body: dict[str, Any]) -> dict[str, str]:
-        run: dict[str, Any] = {"id": str(uuid4()), "status": "pending", "createdAt": _timestamp()}
-        run |= {"emitted": [], "transcript": []} if kind == "prompt" else {"outputs": {}, "errors": []}
-        self._runs[kind, run["id"]] = run
-        self._spawn(self._do, self._finish_run(kind, function, body, run, self.run_seconds))
-        return {"id": run["id"], "thread": body["thread"]}
-
-    def _finish_run(
-        self, kind: str, function: Any, body: dict[str, Any], run: dict[str, Any], seconds: float
-    ) -> Iterator[float]:
-        due = time.monotonic() + seconds
-        about = {"runId": run["id"], "channel": body["channel"]}
+    def _run(self, run: tuple[str, str], function: Any, body: dict[str, Any], due: float) -> Iterator[float]:
+        about = {"runId": run[1], "channel": body["channel"]}
         event = "done"
         try:
             result = function(dict(body["inputs"]))
-            if kind == "prompt":
-                parts = re.findall(r"\S+\s*|\s+", result) if isinstance(result, str) else result
-                number = length_hint(parts)  # 0 of a generator, which sets the pace itself
-                pause = (due - time.monotonic()) / (number + 1) if number else 0.0
-                held: list[tuple[int, Any]] = []
-                for name, fields in _frames(parts, held):
-                    self.publish(body["thread"], name, about | fields)
-                    yield 0.0 if name == "tool_start" else pause
-                changes = _prompt_result([part for _, part in held])
-                written = changes["output"]
+            if run[0] == "promptruns":
+                changes = yield from self._say(result, body["thread"], about, due)
+                texts = [changes["output"]]
             else:
                 changes = {"outputs": dict(result)}
-                written = " ".join(filter(None, changes["outputs"].values()))
-            changes |= {"status": "completed"} | _usage(" ".join(body["inputs"].values()), written)
+                texts = [*filter(None, changes["outputs"].values())]
+            read, written = (len(" ".join(words).split()) for words in (body["inputs"].values(), texts))
+            free = dict.fromkeys(["input", "cachedInput", "cacheWrite", "output", "webSearch", "total"], 0.0)
+            tokens = {"input": read, "inputCached": 0, "output": written, "reasoning": 0, "total": read + written}
+            changes |= {"status": "completed", "tokenUsage": tokens}
+            changes["cost"] = {"success": free, "retries": free, "total": 0.0}
         except GeneratorExit:
             raise
         except BaseException as error:  # also what pytest.fail() raises
             text = str(error) or type(error).__name__
-            changes = {"status": "failed"} | ({"error": text} if kind == "prompt" else {"errors": [text]})
+            changes = {"status": "failed"} | ({"error": text} if run[0] == "promptruns" else {"errors": [text]})
             event, about = "failure", about | {"code": "run_failed", "message": text}
         yield due - time.monotonic()
-        self._runs[kind, run["id"]] = run | changes | {"finishedAt": _timestamp()}
+        self._runs[run] = self._runs[run] | changes | {"finishedAt": _timestamp()}
         self.publish(body["thread"], event, about)
-        self._deliver({"id": run["id"], "status": changes["status"]})
+        self._deliver(self._runs[run])
+
+    def _say(self, parts: Any, thread: str, about: dict[str, Any], due: float) -> Any:
+        if isinstance(parts, str):
+            parts = re.findall(r"\S+\s*|\s+", parts)
+        number = length_hint(parts)  # 0 of a generator
+        pause = number and (due - time.monotonic()) / (number + 1)
+        held: list[tuple[int, Any]] = []
+        for part in chain([Reset()], parts):
+            if isinstance(part, Reset):
+                place = about | part._asdict() | {"seq": 0}
+                held = [(segment, other) for segment, other in held if segment < part.segment]
+                self.publish(thread, "reset", place)
+            else:
+                place["seq"] += 1
+                held.append((place["segment"], part))
+                if isinstance(part, str):
+                    self.publish(thread, "token", place | {"text": part})
+                elif isinstance(part, Payload):
+                    self.publish(thread, "data", place | part._asdict())
+                elif isinstance(part, Tool):
+                    fields = part._asdict()
+                    call = {"ref": str(uuid4()), "tool": fields.pop("name")}
+                    self.publish(thread, "tool_start", place | call)
+                    self.publish(thread, "tool_end", about | call | fields)
+                else:
+                    raise TypeError(f"not a part of an answer: {part!r}")
+            yield pause
+        transcript: list[dict[str, Any]] = []
+        for is_text, parts in groupby((part for _, part in held), lambda part: isinstance(part, str)):
+            if is_text:
+                parts = [{"type": "text", "content": "".join(parts), "citations": []}]
+            else:
+                parts = [{"type": "tool" if isinstance(part, Tool) else "data"} | part._asdict() for part in parts]
+            transcript += parts
+        return {
+            "output": "".join(part for _, part in held if isinstance(part, str)),
+            "emitted": [part._asdict() for _, part in held if isinstance(part, Payload)],
+            "transcript": transcript,
+        }
 
     def _base(self, slug: str) -> dict[str, Any]:
         documents = [document for base, _, document in list(self._documents.values()) if base == slug]
@@ -220,98 +413,95 @@ class FakeServer(HttpServer):
             "documents": documents,
         }
 
-    def _upload(self, slug: str, files: list[tuple[bytes, dict[str, Any]]]) -> list[dict[str, Any]]:
-        answer = [dict(document) for _, document in files]
-        for content, document in files:
-            self._documents[document["id"]] = (slug, content, document)
-        documents = [document for _, document in files]
-        self._spawn(self._do, self._finish_documents(slug, documents, self.run_seconds))
-        return answer
-
-    def _finish_documents(self, slug: str, documents: list[dict[str, Any]], seconds: float) -> Iterator[float]:
+    def _index(self, slug: str, files: dict[str, Any], seconds: float) -> Iterator[float]:
         yield seconds
         with self._lock:
-            there = [document for document in documents if document["id"] in self._documents]
-            for document in there:
+            documents = [files[key][2] for key in files if key in self._documents]
+            for document in documents:
                 document |= {"status": "ready", "chunkCount": -(-document["bytes"] // 1000)}
             base = self._base(slug)
-        for document in there:
-            self._deliver(_picked(document, "id status chunkCount"))
-        if there and base["status"] == "ready":
-            self._deliver(_picked(base, "id status documentCount chunkCount"))
+        for document in documents:
+            self._deliver(document, "chunkCount")
+        if documents and base["status"] == "ready":
+            self._deliver(base, "documentCount", "chunkCount")
 
-    def _deliver(self, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        for url, secret in list(self._webhooks):
+    def _deliver(self, record: dict[str, Any], *names: str) -> None:
+        body = json.dumps({name: record[name] for name in ("id", "status", *names)}).encode()
+        for url, secret in self._webhooks:
             headers = {"Content-Type": "application/json", "PromptJuggler-Signature": sign_webhook(body, secret)}
             try:
-                self._opener.open(urllib.request.Request(url, body, headers), timeout=_WEBHOOK_SECONDS).close()
-            except (OSError, HTTPException) as error:
-                self.webhook_errors.append(f"{url}: {error or type(error).__name__}")
+                self._open(urllib.request.Request(url, body, headers), timeout=_WEBHOOK_SECONDS).close()
+            except Exception as error:
+                self.webhook_errors.append(f"{url}: {error}")
 
 
-def _frames(parts: Iterable[object], held: list[tuple[int, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The names and fields of the frames; `held` gets the segments and parts that stay."""
-    segment = seq = 0
-    yield "reset", {"segment": 0, "seq": 0}
-    for part in parts:
-        if isinstance(part, Reset):
-            segment, seq = part.segment, 0
-            held[:] = [(number, other) for number, other in held if number < segment]
-            yield "reset", {"segment": segment, "seq": 0}
-            continue
-        seq += 1
-        held.append((segment, part))
-        place = {"segment": segment, "seq": seq}
-        if isinstance(part, str):
-            yield "token", place | {"text": part}
-        elif isinstance(part, Payload):
-            yield "data", place | part._asdict()
-        elif isinstance(part, Tool):
-            call = {"ref": str(uuid4()), "tool": part.name}
-            yield "tool_start", place | call
-            yield "tool_end", call | _picked(part._asdict(), "status queries citations")
-        else:
-            raise TypeError(f"not a part of an answer: {part!r}")
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    request_queue_size = 128  # with 5, a crowd waits a second
+    fake: FakeServer
+
+    def process_request(self, *connection: Any) -> None:
+        self.fake._sockets.add(connection[0])
+        self.fake._spawn(self.process_request_thread, *connection)
+
+    def finish_request(self, *connection: Any) -> None:
+        with suppress(OSError):  # a client may hang up
+            super().finish_request(*connection)
 
 
-def _prompt_result(held: list[Any]) -> dict[str, Any]:
-    transcript: list[dict[str, Any]] = []
-    for is_text, parts in groupby(held, lambda part: isinstance(part, str)):
-        if is_text:
-            transcript.append({"type": "text", "content": "".join(parts), "citations": []})
-        else:
-            transcript += ({"type": "tool" if isinstance(part, Tool) else "data"} | part._asdict() for part in parts)
-    output = "".join(part for part in held if isinstance(part, str))
-    emitted = [part._asdict() for part in held if isinstance(part, Payload)]
-    return {"output": output, "emitted": emitted, "transcript": transcript}
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        fake, length = self.server.fake, self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal() or len(length) > 9:
+            self.send_error(411)
+            return
+        with fake._lock:
+            fault = fake._faults.pop(0) if fake._faults else {}
+        size = fault.get("size", int(length))
+        body = self.rfile.read(size)
+        if len(body) < size:
+            return  # the client hung up
+        request = RecordedRequest(self.command, self.path, self.headers, body)
+        fake.requests.append(request)
+        status, document = fault.get("answer") or fake._answer(request)
+        if fake._sleep(fault.get("delay", 0)) or fault.get("drop"):
+            self.close_connection = True
+            return
+        headers = fault.get("headers", {})
+        if isinstance(document, Iterator):
+            headers = {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", "Connection": "close"}
+            next(document)  # it listens before the head goes out
+        elif document is not None:
+            document = [json.dumps(document).encode()]
+            headers = headers | {"Content-Type": "application/json", "Content-Length": str(len(document[0]))}
+        self.send_response(status)
+        for header in headers.items():
+            self.send_header(*header)
+        self.end_headers()
+        self.wfile.writelines(document or ())
+
+    do_POST = do_DELETE = do_PUT = do_PATCH = do_GET
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
 
 
-def _usage(read: str, written: str) -> dict[str, Any]:
-    """Words count as tokens, and cost nothing."""
-    tokens = {"input": len(read.split()), "inputCached": 0, "output": len(written.split()), "reasoning": 0}
-    free = dict.fromkeys(("input", "cachedInput", "cacheWrite", "output", "webSearch", "total"), 0.0)
-    cost = {"success": free, "retries": free, "total": 0.0}
-    return {"tokenUsage": tokens | {"total": sum(tokens.values())}, "cost": cost}
+def _frame(number: int, event: str, data: Mapping[str, Any]) -> tuple[str | None, bytes]:
+    text = f"id: {number}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()
+    return data.get("channel"), b"%x\r\n%b\r\n" % (len(text), text)
 
 
-def _prompt(slug: str, number: str) -> dict[str, Any]:
-    ids = {"id": str(uuid5(NAMESPACE_URL, f"{slug} {number}")), "promptId": str(uuid5(NAMESPACE_URL, slug))}
-    about = {"memory": "stateless", "provider": "openai", "model": "fake", "modelParams": {}, "messages": []}
-    return {**ids, **about, "responseFormat": {"type": "text"}, "tools": []}
-
-
-def _check(kept: object, rule: str) -> None:
+def _check(kept: object, error: str) -> None:
     if not kept:
-        raise ValueError(rule)
-
-
-def _picked(record: Mapping[str, Any], names: str) -> dict[str, Any]:
-    return {name: record[name] for name in names.split()}
+        raise ValueError(error)
 
 
 def _timestamp(later: float = 0) -> str:
-    return datetime.fromtimestamp(time.time() + later, timezone.utc).isoformat(timespec="seconds")
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + later))
 
 
 def _holds(value: object, kinds: Any = str) -> bool:
@@ -319,59 +509,64 @@ def _holds(value: object, kinds: Any = str) -> bool:
 
 
 def _run_body(content: bytes) -> dict[str, Any]:
-    """What starts a run, checked as the API does, and with a thread."""
     body = json.loads(content)
-    _check(isinstance(body, dict), "the body must be a JSON object")
-    given = {name: value for name, value in body.items() if value is not None}
-    body = {"priority": "normal", "channel": "default", "envVars": {}, "metadata": {}, "thread": uuid4()} | given
-    _check(_holds(body.get("inputs")), "inputs must be an object of strings")
-    _check(body["priority"] in ("onsite", "normal", "low"), "priority must be one of onsite, normal, low")
-    texts = {name: body.get(name, "") for name in ("channel", "environment")}
-    _check(_holds(texts), "channel and environment must be strings")
-    _check(_holds(body["metadata"], (str, list)), "metadata must be an object of strings and lists")
-    lists = [value for value in body["metadata"].values() if isinstance(value, list)]
-    _check(all(isinstance(text, str) for text in chain(*lists)), "the lists of metadata must be of strings")
+    _check(isinstance(body, dict), "the body must be an object")
+    body = {
+        "inputs": None,
+        "priority": "normal",
+        "channel": "default",
+        "environment": "",
+        "envVars": {},
+        "metadata": {},
+        "thread": uuid4(),
+    } | {name: value for name, value in body.items() if value is not None}
+    _check(_holds(body["inputs"]), "inputs must be an object of strings")
+    _check(_holds(body["envVars"]), "envVars must be an object of strings")
+    _check(isinstance(body["channel"], str), "channel must be a string")
+    _check(isinstance(body["environment"], str), "environment must be a string")
+    _check(body["priority"] in ("onsite", "normal", "low"), "priority must be onsite, normal or low")
+    metadata = body["metadata"]
+    kept = _holds(metadata, (str, list)) and all(isinstance(text, str) for value in metadata.values() for text in value)
+    _check(kept, "metadata must be an object of strings and lists of strings")
     variables = body["envVars"]
-    _check(_holds(variables), "envVars must be an object of strings")
-    kept = len(variables) <= 50 and all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in variables)
+    kept = all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in variables) and len(variables) <= 50
     size = len("".join(map("".join, variables.items())).encode("utf-8", "replace"))
-    _check(kept and size <= 65_536, "envVars must be at most 50, with UPPER_CASE names, and 64 KB in all")
-    _check(re.fullmatch("[0-9a-fA-F-]{36}", str(body["thread"])), "thread must be a UUID")
-    return {**body, "thread": str(UUID(str(body["thread"])))}
+    _check(kept and size <= 65_536, "envVars must be at most 50, with UPPER_CASE names, and 64 KB")
+    thread = str(body["thread"])
+    _check(re.fullmatch("[0-9a-fA-F-]{36}", thread), "thread must be a UUID")
+    return body | {"thread": str(UUID(thread))}
 
 
-def _files(headers: Message, body: bytes) -> list[tuple[bytes, dict[str, Any]]]:
-    """The contents and documents of an upload (RFC 7578)."""
-    boundary = re.escape(headers.get_boundary("").encode())
-    # What is before the first boundary and after the last one, which ends with --, does not count (RFC 2046, 5.1.1).
-    _, *parts = re.split(rb"\r\n--%b(--)?[ \t]*(?=\r\n|\Z)" % boundary, b"\r\n" + body)
-    kept: object = headers.get_content_type() == "multipart/form-data" and parts[2:] and parts[-2]
-    found: list[tuple[bytes, dict[str, Any]]] = []
+def _files(slug: str, request: RecordedRequest) -> dict[str, Any]:
+    boundary = re.escape(request.headers.get_boundary("").encode())
+    # What is before the first boundary and after the last one is void.
+    _, *parts = re.split(rb"\r\n--%b(--)?[ \t]*(?=\r\n|\Z)" % boundary, b"\r\n" + request.body)
+    kept: object = request.headers.get_content_type() == "multipart/form-data" and parts[2:] and parts[-2]
+    files: dict[str, Any] = {}
     for part in parts[1:-1:2]:
         head, _, content = part.partition(b"\r\n\r\n")
         about = email.message_from_string(head.decode("utf-8", "replace").strip())
-        name = about.get_param("name", header="Content-Disposition")
-        file_name = about.get_filename()
-        kept = kept and name == f"files[{len(found)}]" and file_name and "Content-Type" in about
-        document = {"id": str(uuid4()), "status": "pending", "fileName": file_name, "bytes": len(content)}
-        found.append((content, document | {"mimeType": about.get_content_type(), "chunkCount": 0}))
-    _check(kept, "the body must be multipart/form-data: files[0], files[1], ... with names and content types")
-    return found
+        document: dict[str, Any] = {"id": str(uuid4()), "status": "pending", "fileName": about.get_filename()}
+        document |= {"bytes": len(content), "mimeType": about.get_content_type(), "chunkCount": 0}
+        kept = kept and document["fileName"] and "Content-Type" in about
+        kept = kept and about.get_param("name", header="Content-Disposition") == f"files[{len(files)}]"
+        files[document["id"]] = slug, content, document
+    _check(kept, "the body must be multipart/form-data: files[0], files[1], ... named and typed")
+    return files
 
 
 def main() -> None:
     """Start a run, wait for it, print each step and the answer."""
-    from . import PromptJuggler  # not above: this works without the client
+    from . import PromptJuggler  # above, it would load the client
 
     with FakeServer(run_seconds=0.3) as server, PromptJuggler(server.api_key, base_url=server.url, proxy=False) as pj:
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
         print(f"A FakeServer stands in for the API at {server.url}.")
-        run_id = pj.run_prompt("greeting", "production", {"name": "Ada"}).id
-        print(f"Started run {run_id} of the prompt greeting, with name=Ada.")
-        print(f"Status: {pj.get_prompt_run(run_id).status}. Waiting ...")
-        run = pj.wait_for_prompt_run(run_id, poll_interval=0.1)
-        print(f"Status: {run.status}.\nAnswer: {run.output}")
-    print("No model was called: a function of this program gave the answer.")
+        run = pj.run_prompt("greeting", "production", {"name": "Ada"})
+        print(f"Started run {run.id} of the prompt greeting, with name=Ada.")
+        print(f"Status: {pj.get_prompt_run(run.id).status}. Waiting ...")
+        done = pj.wait_for_prompt_run(run.id, poll_interval=0.01)
+        print(f"Status: {done.status}.\nAnswer: {done.output}\nNo model was called.")
 
 
 if __name__ == "__main__":

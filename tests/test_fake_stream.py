@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from promptjuggler import DoneEvent, FailureEvent, GapEvent, PromptRun, ResetEvent, StreamEvent, TokenEvent, _fakehttp
+from promptjuggler import DoneEvent, FailureEvent, GapEvent, PromptRun, ResetEvent, StreamEvent, TokenEvent, testing
 from promptjuggler._assembly import Assembler
 from promptjuggler._sse import Decoder, Frame
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
@@ -558,7 +558,7 @@ def test_a_client_that_went_away_is_noticed_also_where_nothing_is_sent(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heartbeats find it, and the thread that served it ends."""
-    monkeypatch.setattr(_fakehttp, "_HEARTBEAT_SECONDS", 0.005)
+    monkeypatch.setattr(testing, "_HEARTBEAT_SECONDS", 0.005)
     staying = Reader(server)
     for _ in range(5):
         Reader(server).close()

@@ -891,7 +891,7 @@ def test_the_module_is_loaded_without_the_client() -> None:
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=60)
     assert result.stderr == ""
-    assert result.stdout == f"['{NAME}._fakehttp', '{NAME}.testing']\n"
+    assert result.stdout == f"['{NAME}.testing']\n"
 
 
 def test_the_program_shows_a_run_and_says_that_no_model_was_called() -> None:
