@@ -29,15 +29,7 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError("must be a number of seconds above 0")
 
 
-def _priority(text: str) -> str:
-    if text in ("onsite", "normal", "low"):
-        return text
-    raise argparse.ArgumentTypeError("must be onsite, normal or low")
-
-
 _PROGRAM = f"python3 -m {__package__}"
-# The value of an option, if it is not a text.
-_TYPES = {"NUMBER": int, "SECONDS": _seconds, "PRIORITY": _priority}
 _COMMON = {
     "--demo": "use a stand-in on this machine, without a key: it has the prompt greeting (input name), the workflow "
     "summary (input text) and the knowledge base manuals",
@@ -179,9 +171,15 @@ class _Parser(argparse.ArgumentParser):
     def add_options(self, options: dict[str, str]) -> None:
         for option, text in options.items():
             name, _, value = option.partition(" ")
-            settings: Any = {"action": "store_true"}
-            if value:
-                settings = {"action": "append" if "=" in value else None, "metavar": value, "type": _TYPES.get(value)}
+            settings: dict[str, Any] = {"metavar": value} if value else {"action": "store_true"}
+            if value == "NUMBER":
+                settings["type"] = int
+            elif value == "SECONDS":
+                settings["type"] = _seconds
+            elif value == "PRIORITY":
+                settings["choices"] = ["onsite", "normal", "low"]
+            elif value == "NAME=VALUE":
+                settings["action"] = "append"
             self.add_argument(name, help=text, **settings)
 
 
