@@ -1,8 +1,4 @@
-"""JSON to frozen dataclasses and back, by their annotations. Pure.
-
-When a class is first read, its annotations become decoders. One that fails raises `_Mismatch`, to which each level on
-the way out adds where it was: a good document pays nothing for the path of a bad one.
-"""
+"""JSON to frozen dataclasses and back, by their annotations."""
 
 from __future__ import annotations
 
@@ -21,43 +17,41 @@ from ._enums import OpenEnum
 from .errors import DecodeError
 
 _T = TypeVar("_T")
-_M = TypeVar("_M", bound="Model")
 _Decoder = Callable[[Any], Any]
 
 
 class Model:
     """The base of the results: frozen dataclasses that know their JSON."""
 
-    # What the document said, where to_dict() would say it differently, such as null, or a time with Z. No part of
-    # equality.
-    __slots__ = ("_said",)
+    __slots__ = ("_said",)  # What to_dict() would say differently.
 
     @classmethod
-    def from_dict(cls: type[_M], data: Mapping[str, Any]) -> _M:
+    def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
         """The result of a JSON object as `json.loads` gives it; unknown keys are ignored.
 
-        Raises `DecodeError` with the path of what is not as the API promises.
+        Raises `DecodeError` with the path of what is wrong.
         """
-        result: _M | DecodeError = _decoded(cls, dict(data) if isinstance(data, Mapping) else data)
-        # Error trackers record the variables of a traceback's frames, and the document can hold a token.
-        del data
+        result: _T | DecodeError = _decoded(cls, dict(data) if isinstance(data, Mapping) else data)
+        del data  # Error trackers record variables.
         return _value_or_raise(result)
 
     @classmethod
-    def from_json(cls: type[_M], text: str | bytes) -> _M:
+    def from_json(cls: type[_T], text: str | bytes) -> _T:
         """The result of a JSON text; bytes are UTF-8. Raises `DecodeError`."""
-        result: _M | DecodeError = _read(cls, text)
+        result: _T | DecodeError = _read(cls, text)
         del text
         return _value_or_raise(result)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, with the API's own names: the document that was read, but for unknown keys."""
-        said: Mapping[str, Any] = getattr(self, "_said", {})
+        """The JSON object with the API's names: what was read, but for unknown keys."""
+        said = getattr(self, "_said", {})
         document = {}
         for name, wire, _, default, _ in _schema(type(self)):  # type: ignore[arg-type]
             value = getattr(self, name)
-            if wire in said or value != default:
-                document[wire] = said[wire] if wire in said else _plain(value)
+            if wire in said:
+                document[wire] = said[wire]
+            elif value != default:
+                document[wire] = _plain(value)
         return document
 
     def to_json(self) -> str:
@@ -65,12 +59,12 @@ class Model:
         return json.dumps(self.to_dict(), separators=(",", ":"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What dataclass makes for slots would lose _said, and differs between Pythons.
+        # That of dataclass would lose _said.
         values = {name: getattr(self, name) for name, *_ in _schema(type(self))}  # type: ignore[arg-type]
         return _restored, (type(self), values, getattr(self, "_said", {}))
 
 
-def _restored(kind: type[_M], values: dict[str, Any], said: dict[str, Any]) -> _M:
+def _restored(kind: type[_T], values: dict[str, Any], said: dict[str, Any]) -> _T:
     result = kind(**values)
     if said:
         object.__setattr__(result, "_said", said)
@@ -79,10 +73,10 @@ def _restored(kind: type[_M], values: dict[str, Any], said: dict[str, Any]) -> _
 
 @dataclass(frozen=True, slots=True)
 class UnknownVariant(Model):
-    """A member of a union whose `type` is newer than this version; `data`, the whole object, is not in the repr."""
+    """A member of a union with a `type` newer than this version; `data`: the whole object, not in the repr."""
 
     if TYPE_CHECKING:
-        # As a str it would keep type checkers from telling the known variants apart by their `type`.
+        # With str, type checkers cannot tell the others apart.
         type: Literal["unknown"]
     else:
         type: str
@@ -94,14 +88,12 @@ class UnknownVariant(Model):
 
 
 def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
-    """Read an answer as a `kind`: a `Model`, or a tuple of them. Raises `DecodeError`."""
     result: _T | DecodeError = _read(kind, document, status_code)
     del document
     return _value_or_raise(result)
 
 
 def _value_or_raise(result: _T | DecodeError) -> _T:
-    """The one place that raises `DecodeError`: with no frame that holds the document."""
     if isinstance(result, DecodeError):
         raise result
     return result
@@ -112,14 +104,14 @@ def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
         return DecodeError(f"the document: {_unexpected('text or bytes', document)}")
     cause: Exception | None = None
     try:
-        data = _json.decode(document if isinstance(document, str) else document.decode("utf-8"))
+        data = _json.decode(document if isinstance(document, str) else document.decode())
     except RecursionError as error:
         problem, cause = "is nested too deep", error
     except UnicodeDecodeError as error:
-        # The whole document is in its repr.
+        # Its repr has the document.
         problem, piece = f"is not UTF-8 at byte {error.start}", error.object[error.start : error.end]
-        cause = UnicodeDecodeError(error.encoding, piece, 0, len(piece), error.reason)
-    except ValueError as error:  # Of JSON; or of int(), which refuses thousands of digits.
+        cause = UnicodeDecodeError("utf-8", piece, 0, len(piece), error.reason)
+    except ValueError as error:  # Also of thousands of digits.
         problem, cause = f"is not JSON: {error}" if document else "is empty", error
     result = DecodeError(f"the document {problem}") if cause else _decoded(kind, data)
     if isinstance(result, DecodeError):
@@ -129,14 +121,17 @@ def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
     return result
 
 
+_LARGEST = sys.float_info.max
+
+
 def _finite(text: str) -> float:
     number = float(text)
-    if abs(number) <= sys.float_info.max:
+    if abs(number) <= _LARGEST:
         return number
     raise ValueError(f"{text[:20]} is out of range")
 
 
-# NaN and Infinity are no JSON, and 1e999 would become one.
+# No NaN, and no Infinity, as of 1e999.
 _json = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
 
 
@@ -149,26 +144,23 @@ def _decoded(kind: Any, data: Any) -> Any:
 
 
 class _Mismatch(Exception):
-    """A value is not what its annotation says."""
-
-    def __init__(self, problem: str, path: str = "") -> None:
-        super().__init__(problem)
-        self.path = path
+    path = ""  # Each level adds to it.
 
 
 def _unexpected(expected: str, value: object) -> _Mismatch:
-    if isinstance(value, (dict, list, tuple)):
-        shown = "an object" if isinstance(value, dict) else "an array"
+    if isinstance(value, dict):
+        shown = "an object"
+    elif isinstance(value, (list, tuple)):
+        shown = "an array"
     elif isinstance(value, int) and abs(value) >= 10**30:
         shown = "a huge number"
-    elif isinstance(value, str):
-        shown = json.dumps(value if len(value) <= 60 else value[:57] + "...")
+    elif isinstance(value, str) and len(value) > 60:
+        shown = json.dumps(value[:57] + "...")
+    elif isinstance(value, (str, int, float, NoneType)):
+        shown = json.dumps(value)
     else:
-        shown = json.dumps(value) if value is None or isinstance(value, (int, float)) else f"a {type(value).__name__}"
+        shown = f"a {type(value).__name__}"
     return _Mismatch(f"expected {expected}, got {shown}")
-
-
-# --- decoders: each gives what a JSON value stands for, or raises `_Mismatch` ---
 
 
 def _checked(expected: str, is_right: Callable[[Any], bool]) -> _Decoder:
@@ -181,36 +173,31 @@ def _checked(expected: str, is_right: Callable[[Any], bool]) -> _Decoder:
 
 
 def _number(value: Any) -> float:
-    # The comparison is false for NaN, and exact for integers of any size.
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+    if (type(value) is float or type(value) is int) and -_LARGEST <= value <= _LARGEST:  # Not so of NaN.
         return float(value)
     raise _unexpected("a number", value)
 
 
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 
 
 def _uuid(value: Any) -> UUID:
-    # UUID() alone takes braces, underscores and the digits of every script.
+    # UUID() takes more.
     if isinstance(value, str) and _UUID.fullmatch(value):
         return UUID(value)
     raise _unexpected("a UUID", value)
 
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-]\d\d:[0-5]\d))?", re.ASCII)
+_TIME: Any = re.compile(r"(?a)(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d{1,9})?(?:[Zz]|([+-]\d\d:[0-5]\d))?")
 
 
 def _time(value: Any) -> datetime:
-    """RFC 3339, 5.6; what is finer than a microsecond is cut off, and a time without an offset is UTC."""
-    # fromisoformat() alone takes no Z before Python 3.11, and more than RFC 3339 after.
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match:
-        moment, fraction, offset = match.groups()
-        try:
-            return datetime.fromisoformat(f"{moment}.{fraction or '':0<6.6}{offset or '+00:00'}")
-        except ValueError:
-            pass
-    raise _unexpected("a date and time (RFC 3339)", value)
+    # fromisoformat() takes no Z in Python 3.10, and more later.
+    try:
+        moment, fraction, offset = _TIME.fullmatch(value).groups()
+        return datetime.fromisoformat(f"{moment}{fraction or '.':0<7.7}{offset or '+00:00'}")
+    except (AttributeError, TypeError, ValueError):
+        raise _unexpected("a date and time (RFC 3339)", value) from None
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -239,7 +226,7 @@ def _array(decode_element: _Decoder) -> _Decoder:
             raise _unexpected("an array", value)
         if not value:
             return ()
-        elements: list[Any] = []
+        elements = []
         try:
             for element in value:
                 elements.append(decode_element(element))
@@ -252,7 +239,7 @@ def _array(decode_element: _Decoder) -> _Decoder:
 
 
 def _enum(kind: type[OpenEnum]) -> _Decoder:
-    members: dict[str, OpenEnum] = {member.value: member for member in kind}
+    members = {member.value: member for member in kind}
 
     def decode(value: Any) -> OpenEnum:
         if isinstance(value, str):
@@ -262,44 +249,35 @@ def _enum(kind: type[OpenEnum]) -> _Decoder:
     return decode
 
 
-def _union(members: tuple[Any, ...]) -> _Decoder:
+def _union(members: Any) -> _Decoder:
     if NoneType in members:
-        others = tuple(member for member in members if member is not NoneType)
-        decode_other = _union(others) if len(others) > 1 else _decoder(others[0])
-        return lambda value: None if value is None else decode_other(value)
-    if str not in members:
-        return _variants(members)
-    # What is left is told apart by the type in JSON, such as `int | str`.
-    decoders = {list if get_origin(member) is tuple else member: _decoder(member) for member in members}
-    names = {int: "an integer", str: "a string", list: "an array of strings"}
-    neither = _checked(" or ".join(names[kind] for kind in decoders), lambda value: False)
-    return lambda value: decoders.get(type(value), neither)(value)
-
-
-def _variants(members: tuple[Any, ...]) -> _Decoder:
-    """Models told apart by the constant of their `type`; the `UnknownVariant` among them takes the rest."""
+        decode_element = _union([member for member in members if member is not NoneType])
+        return lambda value: None if value is None else decode_element(value)
+    if len(members) == 1:
+        return _decoder(members[0])
     decoders = {}
-    decode_unknown: _Decoder
+    if str in members:  # By the type in JSON.
+        for member in members:
+            decoders[list if get_origin(member) is tuple else member] = _decoder(member)
+        names = {int: "an integer", str: "a string", list: "an array of strings"}
+        neither = _checked(" or ".join(names[kind] for kind in decoders), lambda value: False)
+        return lambda value: decoders.get(type(value), neither)(value)
     for member in members:
-        if issubclass(member, UnknownVariant):
-            decode_unknown = _decoder(member)
-        else:
-            (constant,) = get_args(get_type_hints(member)["type"])
-            decoders[constant] = _model(member, constant)
+        constant = member.__dataclass_fields__["type"].default
+        decoders[constant] = _decoder(member) if constant is MISSING else _model(member, constant)
 
     def decode(value: Any) -> Any:
         try:
-            decode_variant = decoders[value["type"]]
-        except (KeyError, TypeError):  # Unknown; or no object or no type, as its decoder will find.
-            decode_variant = decode_unknown
-        return decode_variant(value)
+            decode_element = decoders[value["type"]]
+        except (KeyError, TypeError):
+            decode_element = decoders[MISSING]  # Of the `UnknownVariant`.
+        return decode_element(value)
 
     return decode
 
 
 _SCALARS: dict[Any, _Decoder] = {
     str: _checked("a string", lambda value: isinstance(value, str)),
-    # A bool is an int to Python, but not to JSON.
     int: _checked("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool)),
     bool: _checked("a boolean", lambda value: isinstance(value, bool)),
     float: _number,
@@ -318,7 +296,7 @@ def _decoder(annotation: Any) -> _Decoder:
     if origin is Mapping:
         return _object if arguments[1] is Any else _map(_decoder(arguments[1]))
     if origin is Literal:
-        return _checked(f'"{arguments[0]}"', lambda value: bool(value == arguments[0]))
+        return _checked(f'"{arguments[0]}"', lambda value: value in arguments)
     if origin in (Union, UnionType):
         return _union(arguments)
     if issubclass(annotation, OpenEnum):
@@ -331,78 +309,69 @@ def _decoder(annotation: Any) -> _Decoder:
 
 @cache
 def _schema(model: Any) -> list[tuple[str, str, Any, Any, bool]]:
-    """Of each field: its name, that in JSON, its annotation, its default or MISSING, and whether it is secret."""
     hints, schema = get_type_hints(model), []
     for item in fields(model):
         wire = re.sub("_(.)", lambda match: match[1].upper(), item.name)
-        # A constant has a default, but only for who builds the object.
-        default = MISSING if get_origin(hints[item.name]) is Literal else item.default
-        schema.append((item.name, wire, hints[item.name], default, not item.repr))
+        annotation = hints[item.name]
+        # The default of a constant is not for JSON.
+        default = MISSING if get_origin(annotation) is Literal else item.default
+        schema.append((item.name, wire, annotation, default, not item.repr))
     return schema
 
 
 def _model(model: Any, constant: str = "") -> _Decoder:
-    """`constant` is its `type` where that has been looked at already."""
-    new, required, optional, free, secrets = object.__new__, [], [], [], []
-    for name, wire, annotation, default, secret in _schema(model):
-        # To set the slots, and not call the class, makes decoding a third faster.
+    # Faster than to call the class.
+    new, required, optional, free = object.__new__, [], [], []
+    secrets = [wire for _, wire, _, _, secret in _schema(model) if secret]
+    for name, wire, annotation, default, _ in _schema(model):
         put = getattr(model, name).__set__
-        several_ways = bool({UUID, datetime, float} & {annotation, *get_args(annotation)})
+        several_ways = {UUID, datetime, float} & {annotation, *get_args(annotation)}
         if constant and name == "type":
             put_type = put
         elif default is MISSING:
-            # What is of exactly one of these classes is right as it is.
             exact = annotation if annotation in (str, int, bool) else None
             required.append((wire, put, _decoder(annotation), exact))
         else:
             optional.append((wire, put, _decoder(annotation), default))
         if default is not MISSING or several_ways:
             free.append((wire, name, several_ways, default))
-        if secret:
-            secrets.append(wire)
 
     def decode(value: Any) -> Any:
         if not isinstance(value, dict):
             raise _unexpected("an object", value)
         result = new(model)
         try:
-            for wire, put, decode_field, exact in required:
+            for wire, put, decode_element, exact in required:
                 item = value[wire]
-                put(result, item if type(item) is exact else decode_field(item))
+                put(result, item if type(item) is exact else decode_element(item))
             if optional:
-                for wire, put, decode_field, default in optional:
+                for wire, put, decode_element, default in optional:
                     item = value.get(wire)
-                    put(result, default if item is None else decode_field(item))
-        except KeyError:
-            raise _Mismatch("missing", f".{wire}") from None
-        except _Mismatch as error:
+                    put(result, default if item is None else decode_element(item))
+        except (KeyError, _Mismatch) as failure:
+            error = failure if isinstance(failure, _Mismatch) else _Mismatch("missing")
             error.path = f".{wire}{error.path}"
             if wire in secrets:
                 error.args = (str(error).partition(", got ")[0],)
-            raise
+            raise error from None
         if constant:
             put_type(result, constant)
         if free:
-            _keep_what_was_said(result, value, free)
+            said = {}
+            for wire, name, several_ways, default in free:
+                if wire in value and type(value[wire]) is not float:  # No float differs.
+                    item = getattr(result, name)
+                    if item == default or (several_ways and item != value[wire]):
+                        said[wire] = value[wire]
+            if said:
+                object.__setattr__(result, "_said", said)
         return result
 
     return decode
 
 
-def _keep_what_was_said(result: Model, document: dict[str, Any], free: list[tuple[str, str, bool, Any]]) -> None:
-    """Set `_said` where `to_dict` would say a field differently. No float is."""
-    said = {}
-    for wire, name, several_ways, default in free:
-        if wire in document and type(document[wire]) is not float:
-            value = getattr(result, name)
-            if value == default or (several_ways and _plain(value) != document[wire]):
-                said[wire] = document[wire]
-    if said:
-        object.__setattr__(result, "_said", said)
-
-
 def _plain(value: Any) -> Any:
-    """As JSON. What is in a map is JSON already, but for the tuples of `metadata`."""
+    # Maps hold JSON, but for tuples of `metadata`.
     if isinstance(value, Model):
         return value.to_dict()
     if isinstance(value, (OpenEnum, UUID)):

@@ -1,4 +1,4 @@
-"""Files as one streamed multipart/form-data body (RFC 7578), whose length is known before anything is sent."""
+"""Files as one streamed multipart/form-data body (RFC 7578)."""
 
 from __future__ import annotations
 
@@ -11,40 +11,30 @@ from functools import partial
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from contextlib import AbstractContextManager
     from typing import IO, Any, TypeAlias
 
     UploadFile: TypeAlias = str | os.PathLike[str] | tuple[str, bytes | bytearray | IO[bytes]]
-    # The file in words, the head of its part, how to open it, where its content starts, and how long that is.
-    _Part: TypeAlias = tuple[str, bytes, Callable[[], AbstractContextManager[Any]], int, int]
 
 PIECE = 64 * 1024
 
 
 class Multipart:
-    """The body of an upload: each iteration gives its bytes in pieces, from the beginning.
-
-    `files` are tuples `(filename, bytes)`, tuples `(filename, binary file)` or paths of regular files. A binary file
-    goes from where it stands to its end, and stays open. Raises TypeError or ValueError where `files` is not that, and
-    the OSError of a path that cannot be opened; iterating raises OSError where a file no longer has its length.
-    """
+    """The body of an upload, in pieces; each iteration begins anew."""
 
     def __init__(self, files: Iterable[UploadFile], boundary: str | None = None) -> None:
-        # ("a.txt", "b.txt") may well be two paths; ("a.txt", b"...") is one file.
         single = isinstance(files, (str, bytes, bytearray, dict)) or hasattr(files, "read")
-        if isinstance(files, tuple) and len(files) == 2:
+        if isinstance(files, tuple) and len(files) == 2:  # ("a.txt", "b.txt") may well be two paths.
             single = not isinstance(files[1], (str, tuple, os.PathLike))
         if single or not hasattr(files, "__iter__"):
             raise TypeError(f"files must be a list of files, not a single {type(files).__name__}")
-        # It must not be in the contents (RFC 2046, 5.1.1): nobody can guess 128 random bits.
+        # Nobody can guess it (RFC 2046, 5.1.1).
         boundary = boundary or "promptjuggler-" + os.urandom(16).hex()
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._parts = [_part(f"files[{index}]", file, boundary) for index, file in enumerate(files)]
         if not self._parts:
             raise ValueError("files is empty: there are no files to upload")
         self._end = f"--{boundary}--\r\n".encode()
-        # The 2: each content is followed by a line break, which belongs to the boundary.
-        self.content_length: int = len(self._end) + sum(len(head) + size + 2 for _, head, _, _, size in self._parts)
+        self.content_length = len(self._end) + sum(len(head) + size + 2 for _, head, _, _, size in self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
         for title, head, opened, start, left in self._parts:
@@ -60,14 +50,15 @@ class Multipart:
                         yield data
             except OSError:
                 raise
-            except Exception as error:  # Such as closed in the meantime; or compressed, and damaged.
+            except Exception as error:  # Such as closed, or damaged.
                 raise OSError(f"{title} can no longer be read: {error}") from error
             yield b"\r\n"
         yield self._end
 
 
-def _part(label: str, file: UploadFile, boundary: str) -> _Part:
-    opened: Callable[[], AbstractContextManager[Any]]
+def _part(label: str, file: UploadFile, boundary: str) -> tuple[str, bytes, Callable[[], Any], int, int]:
+    """In words, its head, how to open it, where its content starts, how long that is."""
+    opened: Any
     if isinstance(file, (str, os.PathLike)):
         path = os.fspath(file)
         if not isinstance(path, str) or not path:
@@ -80,45 +71,35 @@ def _part(label: str, file: UploadFile, boundary: str) -> _Part:
     else:
         name, content = file
         if isinstance(content, (bytes, bytearray)):
-            opened = partial(io.BytesIO, content)  # Of bytes it makes no copy.
+            opened = partial(io.BytesIO, content)
         else:
             opened = partial(nullcontext, content)
     with opened() as source:
-        start, size = _measured(label, source)
-    return f"{label} ({name!r})", f"--{boundary}\r\n".encode() + _head(label, name), opened, start, size
-
-
-def _head(label: str, name: str) -> bytes:
+        try:
+            start = source.tell()
+            if not isinstance(source.read(0), bytes):
+                raise TypeError("a text file")
+            source.seek(0, os.SEEK_END)  # Gives None before Python 3.13, of a mmap.
+            size = max(0, source.tell() - start)
+            source.seek(start)
+        except Exception as error:  # Closed, a pipe, no file at all.
+            needs = "bytes, or a binary file that is open, readable and seekable"
+            raise ValueError(f"{label} must hold {needs}; this {type(source).__name__} is not") from error
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{label} must have a filename that is a str, not empty, without a NUL")
-    # As browsers do (WHATWG HTML, "multipart/form-data encoding algorithm"): so no name can start a header.
-    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    import mimetypes  # Only an upload needs it.
+    import mimetypes
 
     # Not the name: guess_type() would read the type out of `data:text/html,`.
     kind, encoding = mimetypes.guess_type("file" + os.path.splitext(name)[1])
-    if encoding or not kind:  # With an encoding, the type is that of what is compressed in the file.
+    if encoding or not kind:  # The type is that of what is compressed.
         kind = "application/octet-stream"
-    disposition = f'Content-Disposition: form-data; name="{label}"; filename="{quoted}"'
+    # As browsers do: no name can start a header.
+    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{label}"; filename="{quoted}"'
     try:
-        return f"{disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()
-    except UnicodeEncodeError:  # So Python shows a name on the disk that is not UTF-8.
+        return f"{label} ({name!r})", f"{head}\r\nContent-Type: {kind}\r\n\r\n".encode(), opened, start, size
+    except UnicodeEncodeError:
         raise ValueError(f"{label} has a filename that is not UTF-8: give a tuple with another filename") from None
-
-
-def _measured(label: str, file: Any) -> tuple[int, int]:
-    """Where a file stands, and the bytes from there to its end."""
-    try:
-        start = file.tell()
-        if not isinstance(file.read(0), bytes):
-            raise TypeError("a text file")
-        file.seek(0, os.SEEK_END)  # It gives the end, but for a mmap only since Python 3.13.
-        end = file.tell()
-        file.seek(start)
-    except Exception as error:  # Closed, a pipe, no file at all: each has errors of its own.
-        needs = "bytes, or a binary file that is open, readable and seekable"
-        raise ValueError(f"{label} must hold {needs}; this {type(file).__name__} is not") from error
-    return start, max(0, end - start)
 
 
 def _open_path(label: str, path: str) -> IO[bytes]:
@@ -126,7 +107,7 @@ def _open_path(label: str, path: str) -> IO[bytes]:
         mode = os.stat(path).st_mode
     except ValueError:
         raise ValueError(f"{label} is a path with a character that no path can have") from None
-    # To open a named pipe would wait for its other end. open() has an error for a directory.
+    # To open a named pipe would wait. open() has an error for a directory.
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ValueError(f"{label} must be a regular file: its size has to be known before it is sent")
     return open(path, "rb", buffering=0)

@@ -19,7 +19,8 @@ import urllib.request
 from base64 import b64encode
 from collections import deque, namedtuple
 from contextlib import closing, contextmanager, suppress
-from email.utils import mktime_tz, parsedate_tz
+from datetime import timezone
+from email.utils import parsedate_to_datetime
 from http.client import (
     HTTPConnection,
     HTTPException,
@@ -782,8 +783,9 @@ def _retry_after(value: str | None) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value[:10])
     try:
-        *moment, offset = parsedate_tz(value)  # type: ignore[misc]
-        return max(mktime_tz((*moment, offset or 0)) - time.time(), 0.0)  # It is UTC, also without a zone (5.6.7).
+        moment = parsedate_to_datetime(value)
+        # One of the three forms has no zone: all are UTC (5.6.7).
+        return max((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - time.time(), 0.0)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

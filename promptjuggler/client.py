@@ -1,4 +1,4 @@
-"""The client: one short method for each operation, and the one loop that sends a request."""
+"""The client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from ._retry import may_send_again, seconds_to_wait
@@ -20,7 +20,6 @@ from ._transport import (
     is_certificate_failure,
     is_header_text,
     log,
-    type_problem,
     wrong_type,
 )
 from .errors import ApiError, DecodeError, NetworkError, ValidationError, WaitTimeout
@@ -28,7 +27,6 @@ from .errors import ApiError, DecodeError, NetworkError, ValidationError, WaitTi
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
     from typing import Any, Literal, TypeVar
     from urllib.request import OpenerDirector
     from uuid import UUID
@@ -41,9 +39,6 @@ if TYPE_CHECKING:
     from .models.streaming import StreamTokenResponse
 
     _T = TypeVar("_T")
-    _Metadata = Mapping[str, str | Sequence[str]]
-
-_LAST_POLL = 0.05  # With less time left, there is no use in one more poll.
 
 
 class PromptJuggler:
@@ -51,12 +46,12 @@ class PromptJuggler:
 
     `api_key`, `base_url`: else PROMPTJUGGLER_API_KEY and PROMPTJUGGLER_BASE_URL of the environment. `timeout`: seconds,
     for the connect, each send, and the whole answer. `max_retries`: how often a request is sent again; one that starts
-    a run or uploads, only where it certainly did not arrive, or was turned away (429). `ssl_context`: for a private
-    certificate authority or a client certificate. `proxy`: the URL of an HTTP proxy; None follows the environment,
-    False uses none. `opener`: a `urllib.request.OpenerDirector` to send through instead.
+    a run or uploads, only if it certainly did not arrive, or got 429. `ssl_context`: for a private authority or a
+    client certificate. `proxy`: a URL; None: of the environment, False: none. `opener`: a
+    `urllib.request.OpenerDirector` to use instead.
 
-    Every method raises `ApiError` for an error status, `NetworkError` where there is no complete answer, `DecodeError`
-    for one that is not what the API promises, and `ValidationError` for a wrong argument, as the constructor does.
+    Each method raises `ApiError` for an error status, `NetworkError` without a whole answer, `DecodeError` for one that
+    is not as the API promises, `ValidationError` for a wrong argument, as does this.
     """
 
     def __init__(
@@ -70,7 +65,7 @@ class PromptJuggler:
         proxy: str | Literal[False] | None = None,
         opener: OpenerDirector | None = None,
     ) -> None:
-        # Error trackers record the variables of all frames: none holds a secret.
+        # Error trackers record variables.
         key, secret_proxy = Secret(api_key), None if proxy is None else Secret(proxy)
         del api_key, proxy
         name = "base_url"
@@ -82,12 +77,12 @@ class PromptJuggler:
         self._max_retries = _checked_count("max_retries", max_retries)
         self._transport = Transport(base, _checked_api_key(key), ssl_context, secret_proxy, opener)
 
-    # Of the class: no part of a pickle.
+    # No part of a pickle.
     _sleep = staticmethod(time.sleep)
     _random = staticmethod(random.random)
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> PromptJuggler:
-        """A client with another `timeout` or `max_retries` that shares the connections of this one."""
+        """A client with another `timeout` or `max_retries` on the same connections."""
         client = object.__new__(type(self))
         client.__dict__.update(self.__dict__)
         if timeout is not None:
@@ -97,7 +92,7 @@ class PromptJuggler:
         return client
 
     def close(self) -> None:
-        """Close the idle connections. The client can still be used."""
+        """Close the idle connections. The client stays usable."""
         self._transport.pool.close()
 
     def __enter__(self) -> PromptJuggler:
@@ -107,14 +102,14 @@ class PromptJuggler:
         self.close()
 
     def __repr__(self) -> str:
-        transport = self.__dict__.get("_transport")  # Not there where the constructor has failed.
+        transport = self.__dict__.get("_transport")
         return f"PromptJuggler(base_url={transport.base_url!r})" if transport else "PromptJuggler()"
 
     def get_prompt(self, slug: str, version: int | str) -> PromptRevision:
-        """A revision of a prompt, by its number or a tag such as `production`."""
+        """A revision of a prompt, by its number or a tag."""
         from .models.prompts import PromptRevision
 
-        return self._call(PromptRevision, _get("prompts", *_revision(slug, version)))
+        return self._call(PromptRevision, _revision("prompts", slug, version))
 
     def run_prompt(
         self,
@@ -126,15 +121,14 @@ class PromptJuggler:
         thread: str | UUID | None = None,
         environment: str | None = None,
         env_vars: Mapping[str, str] | None = None,
-        metadata: _Metadata | None = None,
+        metadata: Mapping[str, str | Sequence[str]] | None = None,
         channel: str | None = None,
     ) -> CreatePromptRunResponse:
-        """Start a run of a prompt, and give its id and thread at once; `wait_for_prompt_run` gives the answer.
+        """Start a run of a prompt, and give its id and thread; `wait_for_prompt_run` gives the answer.
 
-        `priority`: onsite, normal or low. `thread`: a conversation to go on with. `environment`: which webhooks fire
-        and which variables the run sees. `env_vars`: variables for this run alone, at most 50 and 64 KB, with
-        UPPER_CASE names. `metadata`: texts, or lists of texts, to find the run by. `channel`: the part of the thread's
-        memory to use.
+        `priority`: onsite, normal or low. `thread`: one to go on with. `environment`: which webhooks fire and which
+        variables the run sees. `env_vars`: for this run alone, at most 50 and 64 KB, UPPER_CASE names. `metadata`:
+        texts, or lists of texts, to find the run by. `channel`: the part of the thread's memory to use.
         """
         from .models.runs import CreatePromptRun, CreatePromptRunResponse
 
@@ -152,7 +146,7 @@ class PromptJuggler:
     def wait_for_prompt_run(
         self, run_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> PromptRun:
-        """Poll a run until it is no longer pending, and give it: completed, failed, or a status yet to be invented.
+        """Poll a run until it is no longer pending: completed, failed, or a newer status.
 
         `timeout`: seconds in all, then `WaitTimeout`. `poll_interval`: seconds, else 0.5 growing to 5. Single polls may
         fail, but not with 401, 403, 404, or a certificate that is not trusted.
@@ -169,7 +163,7 @@ class PromptJuggler:
         thread: str | UUID | None = None,
         environment: str | None = None,
         env_vars: Mapping[str, str] | None = None,
-        metadata: _Metadata | None = None,
+        metadata: Mapping[str, str | Sequence[str]] | None = None,
     ) -> CreateWorkflowRunResponse:
         """As `run_prompt`, for a workflow."""
         from .models.runs import CreateWorkflowRun, CreateWorkflowRunResponse
@@ -189,7 +183,7 @@ class PromptJuggler:
         return self._wait(*_workflow_run(run_id), timeout, poll_interval, "pending")
 
     def create_stream_token(self, thread: str | UUID) -> StreamTokenResponse:
-        """A short-lived token for the stream of a thread, which need not exist yet, and the stream's URL."""
+        """A short-lived token and the URL for the stream of a thread, which need not exist yet."""
         return self._call(*_stream_token(thread))
 
     def stream(
@@ -205,16 +199,15 @@ class PromptJuggler:
         """The events of a thread's runs while they happen: entering it connects, iterating gives the events.
 
         Enter it before you start the run. `channels`: only these. `last_event_id`: of an earlier stream, to go on
-        after. A connection on which nothing came for `idle_timeout` seconds counts as lost. A lost one is made again,
-        or raises `NetworkError` with `reconnect=False`; 401, 403 and 404 raise `ApiError`. `timeout`: seconds in all,
-        then `WaitTimeout`.
+        after. A connection that is lost, or silent for `idle_timeout` seconds, is made again, or raises `NetworkError`
+        with `reconnect=False`; 401, 403 and 404 raise `ApiError`. `timeout`: seconds in all, then `WaitTimeout`.
         """
         from ._stream import ThreadStream
 
         kind, request = _stream_token(thread)
         return ThreadStream(
             self._transport,
-            lambda limit: _decoded(kind, self._send(request, 0, limit)),
+            lambda limit: self._call(kind, request, limit),
             channels=channels,
             last_event_id=last_event_id,
             connect_timeout=self._timeout,
@@ -272,13 +265,13 @@ class PromptJuggler:
     def upload_documents(self, slug: str, files: Iterable[UploadFile]) -> tuple[KnowledgeDocumentResponse, ...]:
         """Upload documents to a knowledge base, which then processes them: `wait_for_knowledge_document`.
 
-        Each file is a path, or a tuple of a file name and bytes or a seekable binary file, which is sent in pieces from
-        where it stands. Raises the `OSError` of a path that cannot be opened, before anything is sent.
+        Each is a path, or a tuple of a file name and bytes or a seekable binary file, sent in pieces from where it
+        stands. Raises the `OSError` of a path that cannot be opened, with nothing sent.
         """
         from ._multipart import Multipart
         from .models.knowledge import KnowledgeDocumentResponse
 
-        path = _path("knowledge-bases", _checked_segment("slug", slug), "documents")
+        path = _knowledge_base(slug)[1].path + "/documents"
         try:
             body = Multipart(files)
         except (TypeError, ValueError) as error:
@@ -298,14 +291,18 @@ class PromptJuggler:
 
     def delete_knowledge_document(self, document_id: str | UUID) -> None:
         """Delete a document of a knowledge base."""
-        self._send(_knowledge_document(document_id)[1]._replace(method="DELETE"), self._max_retries)
+        self._send(_knowledge_document(document_id)[1]._replace(method="DELETE"))
 
-    def _call(self, kind: type[_T], request: Request) -> _T:
-        return _decoded(kind, self._send(request, self._max_retries))
+    def _call(self, kind: type[_T], request: Request, limit: Limit | None = None) -> _T:
+        from ._decode import read
 
-    def _send(self, request: Request, max_retries: int, limit: Limit | None = None) -> Reply:
+        reply = self._send(request, limit)
+        return read(kind, reply.body.value, reply.status)
+
+    def _send(self, request: Request, limit: Limit | None = None) -> Reply:
+        # With a `limit`, only once.
         attempt = sent = 0
-        may_have_arrived = False
+        arrived = False  # Or may have.
         while True:
             attempt += 1
             begun = time.monotonic()
@@ -317,15 +314,15 @@ class PromptJuggler:
                 status = getattr(error, "status_code", None)
                 request_sent = getattr(error, "request_sent", True)
                 log(request.method, request.path, status or type(error).__name__, begun, attempt)
-                if status == 404 and request.method == "DELETE" and (may_have_arrived or error.attempts > 1):
+                if status == 404 and request.method == "DELETE" and (arrived or error.attempts > 1):
                     return Reply(204, Secret(b""))  # An earlier attempt has deleted it.
-                may_have_arrived |= request_sent
+                arrived |= request_sent
                 error.attempts = sent = sent + error.attempts
-                again = not is_certificate_failure(error.__cause__) and may_send_again(
-                    repeatable=request.repeatable, status_code=status, request_sent=request_sent
-                )
+                again = may_send_again(repeatable=request.repeatable, status_code=status, request_sent=request_sent)
                 delay = seconds_to_wait(attempt, getattr(error, "retry_after", None), self._random)
-                if not again or delay is None or attempt > max_retries:
+                if limit or attempt > self._max_retries or not again or delay is None:
+                    raise
+                if is_certificate_failure(error.__cause__):
                     raise
             self._sleep(delay)
 
@@ -340,9 +337,9 @@ class PromptJuggler:
             failure: Exception | None = None
             retry_after = 0.0
             try:
-                last = _decoded(kind, self._send(request, 0, Limit(self._timeout, deadline)))
+                result = last = self._call(kind, request, Limit(self._timeout, deadline))
                 if last.status not in under_way:
-                    return last  # type: ignore[no-any-return]
+                    return result
             except (ApiError, NetworkError, DecodeError) as error:
                 if isinstance(error, ApiError):
                     retry_after = error.retry_after or 0.0
@@ -352,52 +349,54 @@ class PromptJuggler:
                     raise
                 failure = error
             left = deadline - time.monotonic()
-            if left < _LAST_POLL:
+            if left < 0.05:  # Too short for a poll.
                 state = "gave no status within" if last is None else f"is still {last.status} after"
                 try:
                     raise WaitTimeout(f"{request.path} {state} {timeout:g} s", last=last) from failure
                 finally:
-                    del failure  # It holds this frame, and the frame holds it.
-            # The last poll still needs time.
-            self._sleep(max(min(interval, left * 0.9), retry_after))
+                    del failure  # It holds this frame.
+            self._sleep(max(min(interval, left * 0.9), retry_after))  # The last poll needs time.
             if poll_interval is None:
                 interval = min(interval * 1.5, 5.0)
 
 
-def _path(*segments: str) -> str:
-    return "/".join(("/api/v1", *segments))
+def _get(*segments: object) -> Request:
+    return Request("GET", "/".join(["/api/v1", *map(str, segments)]), None, "", True)
 
 
-def _get(*segments: str) -> Request:
-    return Request("GET", _path(*segments), None, "", True)
-
-
-def _revision(slug: str, version: int | str) -> tuple[str, str]:
-    return _checked_segment("slug", slug), _checked_version("version", version)
+def _revision(resource: str, slug: str, version: int | str) -> Request:
+    slug = _checked_segment("slug", slug)
+    if isinstance(version, bool) or not isinstance(version, (int, str)):
+        raise wrong_type("version", "an int or a str", version)
+    if isinstance(version, int):
+        try:
+            version = f"{version:d}"
+        except ValueError:  # Of thousands of digits.
+            raise ValidationError("version is too large a number") from None
+    return _get(resource, slug, _checked_segment("version", version))
 
 
 def _start(resource: str, slug: str, version: int | str, run: Any) -> Request:
-    path = _path(resource, *_revision(slug, version), "runs")
+    path = _revision(resource, slug, version).path + "/runs"
     return Request("POST", path, Secret(run.to_json().encode()), "application/json", False)
 
 
 def _prompt_run(run_id: str | UUID) -> tuple[type[PromptRun], Request]:
     from .models.runs import PromptRun
 
-    return PromptRun, _get("promptruns", str(_checked_uuid("run_id", run_id)))
+    return PromptRun, _get("promptruns", _checked_uuid("run_id", run_id))
 
 
 def _workflow_run(run_id: str | UUID) -> tuple[type[WorkflowRun], Request]:
     from .models.runs import WorkflowRun
 
-    return WorkflowRun, _get("workflowruns", str(_checked_uuid("run_id", run_id)))
+    return WorkflowRun, _get("workflowruns", _checked_uuid("run_id", run_id))
 
 
 def _stream_token(thread: str | UUID) -> tuple[type[StreamTokenResponse], Request]:
     from .models.streaming import StreamTokenResponse
 
-    path = _path("threads", str(_checked_uuid("thread", thread)), "stream-token")
-    return StreamTokenResponse, Request("POST", path, None, "", True)
+    return StreamTokenResponse, _get("threads", _checked_uuid("thread", thread), "stream-token")._replace(method="POST")
 
 
 def _knowledge_base(slug: str) -> tuple[type[KnowledgeBaseResponse], Request]:
@@ -409,26 +408,19 @@ def _knowledge_base(slug: str) -> tuple[type[KnowledgeBaseResponse], Request]:
 def _knowledge_document(document_id: str | UUID) -> tuple[type[KnowledgeDocumentResponse], Request]:
     from .models.knowledge import KnowledgeDocumentResponse
 
-    return KnowledgeDocumentResponse, _get("knowledge-documents", str(_checked_uuid("document_id", document_id)))
+    return KnowledgeDocumentResponse, _get("knowledge-documents", _checked_uuid("document_id", document_id))
 
 
-def _decoded(kind: type[_T], reply: Reply) -> _T:
-    from ._decode import read
-
-    return read(kind, reply.body.value, reply.status)
-
-
-# --- arguments: each check gives the value as it is sent, or raises `ValidationError`, never with a secret ---
+# Each check gives what to send; no error shows a secret.
 
 
 def _checked_api_key(key: Secret) -> Secret:
-    """A key that can be sent as a header, stripped; for None that of the environment."""
     name = "api_key (or PROMPTJUGGLER_API_KEY)"
     if key.value is None:
-        key = Secret(os.environ.get("PROMPTJUGGLER_API_KEY", ""))
+        key.value = os.environ.get("PROMPTJUGGLER_API_KEY", "")
     if not isinstance(key.value, str):
         raise wrong_type(name, "a str", key.value)
-    key = Secret(key.value.strip())
+    key.value = key.value.strip()
     if not key.value:
         raise ValidationError("there is no API key: give api_key, or set PROMPTJUGGLER_API_KEY")
     if not is_header_text(key.value):
@@ -437,7 +429,6 @@ def _checked_api_key(key: Secret) -> Secret:
 
 
 def _checked_seconds(name: str, value: object) -> float:
-    """A positive, finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise wrong_type(name, "a number of seconds", value)
     if not 0 < value < float("inf"):
@@ -446,7 +437,6 @@ def _checked_seconds(name: str, value: object) -> float:
 
 
 def _checked_count(name: str, value: object) -> int:
-    """An int of at least 0."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(name, "an int", value)
     if value < 0:
@@ -455,10 +445,9 @@ def _checked_count(name: str, value: object) -> int:
 
 
 def _checked_segment(name: str, value: object) -> str:
-    """A text as one percent-encoded segment of a path. `.` and `..` are steps, encoded or not (RFC 3986, 6.2.2.3)."""
     if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
-    if value in ("", ".", ".."):
+    if value in ("", ".", ".."):  # Steps of a path, encoded or not.
         raise ValidationError(f"{name} must not be {value!r}")
     try:
         return quote(value, safe="")
@@ -466,20 +455,7 @@ def _checked_segment(name: str, value: object) -> str:
         raise ValidationError(f"{name} must be encodable as UTF-8") from None
 
 
-def _checked_version(name: str, value: object) -> str:
-    """A version number or a tag, as a segment of a path."""
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise wrong_type(name, "an int or a str", value)
-    if isinstance(value, int):
-        try:
-            value = f"{value:d}"
-        except ValueError:  # Python writes at most 4300 digits.
-            raise ValidationError(f"{name} is too large a number") from None
-    return _checked_segment(name, value)
-
-
 def _checked_uuid(name: str, value: object) -> UUID:
-    """A UUID, of a UUID or its text."""
     from uuid import UUID
 
     if isinstance(value, UUID):
@@ -487,13 +463,12 @@ def _checked_uuid(name: str, value: object) -> UUID:
     if not isinstance(value, str):
         raise wrong_type(name, "a UUID or its text", value)
     text = value.lower().removeprefix("urn:uuid:").strip("{}").replace("-", "")
-    if not re.fullmatch("[0-9a-f]{32}", text):  # UUID() takes underscores too, and the digits of every script.
+    if not re.fullmatch("[0-9a-f]{32}", text):  # UUID() takes more.
         raise ValidationError(f"{name} must be a UUID")
     return UUID(text)
 
 
 def _checked_text(name: str, value: object) -> str | None:
-    """A str or None."""
     if value is not None and not isinstance(value, str):
         raise wrong_type(name, "a str", value)
     return value
@@ -502,7 +477,6 @@ def _checked_text(name: str, value: object) -> str | None:
 def _checked_run_options(
     inputs: object, priority: object, thread: object, environment: object, env_vars: Secret, metadata: object
 ) -> dict[str, Any]:
-    """The arguments that prompts and workflows have in common."""
     if _checked_text("priority", priority) not in (None, "onsite", "normal", "low"):
         raise ValidationError(f"priority must be 'onsite', 'normal' or 'low', not {str(priority)[:40]!r}")
     return {
@@ -510,31 +484,35 @@ def _checked_run_options(
         "priority": priority,
         "thread": None if thread is None else _checked_uuid("thread", thread),
         "environment": _checked_text("environment", environment),
-        "metadata": None if metadata is None else _checked_map("metadata", Secret(metadata), True),
+        "metadata": None if metadata is None else _checked_map("metadata", Secret(metadata)),
         "env_vars": None if env_vars.value is None else _checked_map("env_vars", env_vars),
     }
 
 
-def _checked_map(name: str, value: Secret, sequences: bool = False) -> dict[str, str | tuple[str, ...]]:
-    problem = _map_problem(name, value.value, sequences)
-    if problem:
-        raise ValidationError(problem)  # Here, where no variable holds a value.
-    return {key: item if isinstance(item, str) else tuple(item) for key, item in value.value.items()}
+def _checked_map(name: str, value: Secret) -> dict[str, Any]:
+    try:
+        return _map(name, value.value)
+    except ValidationError as error:
+        raise error.with_traceback(None) from None  # No frame with values.
 
 
-def _map_problem(name: str, value: object, sequences: bool) -> str:
+def _map(name: str, value: object) -> dict[str, Any]:
+    sequences = name == "metadata"
     expected = "str or a sequence of str" if sequences else "str"
     if not isinstance(value, Mapping):
-        return type_problem(name, f"a mapping of str to {expected}", value)
+        raise wrong_type(name, f"a mapping of str to {expected}", value)
+    result: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(key, str):
-            return type_problem(f"every key of {name}", "a str", key)
+            raise wrong_type(f"every key of {name}", "a str", key)
         place = f"{name}[{key!r}]"
         if isinstance(item, str):
-            continue
-        if not sequences or not isinstance(item, Sequence) or isinstance(item, (bytes, bytearray, memoryview)):
-            return type_problem(place, f"a {expected}", item)
-        for index, element in enumerate(item):
-            if not isinstance(element, str):
-                return type_problem(f"{place}[{index}]", "a str", element)
-    return ""
+            result[key] = item
+        elif sequences and isinstance(item, Sequence) and not isinstance(item, (bytes, bytearray, memoryview)):
+            result[key] = tuple(item)
+            for index, element in enumerate(item):
+                if not isinstance(element, str):
+                    raise wrong_type(f"{place}[{index}]", "a str", element)
+        else:
+            raise wrong_type(place, f"a {expected}", item)
+    return result
