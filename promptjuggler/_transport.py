@@ -70,12 +70,8 @@ class Secret:
         return "Secret(...)"
 
 
-def type_problem(name: str, expected: str, value: object) -> str:
-    return f"{name} must be {expected}, not {type(value).__name__}"
-
-
 def wrong_type(name: str, expected: str, value: object) -> ValidationError:
-    return ValidationError(type_problem(name, expected, value))
+    return ValidationError(f"{name} must be {expected}, not {type(value).__name__}")
 
 
 def is_header_text(value: str) -> bool:
