@@ -1,17 +1,16 @@
-"""The command line. What a command needs is loaded by then: version, help and usage errors need argparse alone."""
+"""The command line. Help and usage errors load argparse alone."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from io import FileIO
 
 from . import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable
     from contextlib import ExitStack
     from typing import Any, NoReturn, TextIO
@@ -26,30 +25,29 @@ def _seconds(text: str) -> float:
             return float(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+    raise ArgumentTypeError("must be a number of seconds above 0")
 
 
-_PROGRAM = f"python3 -m {__package__}"
+_STAND_IN = "it has the prompt greeting (input name), the workflow summary (input text) and the knowledge base manuals"
 _COMMON = {
-    "--demo": "use a stand-in on this machine, without a key: it has the prompt greeting (input name), the workflow "
-    "summary (input text) and the knowledge base manuals",
+    "--demo": f"use a stand-in on this machine, without a key: {_STAND_IN}",
     "--base-url VALUE": "address of the API (default: PROMPTJUGGLER_BASE_URL)",
     "--api-key-file VALUE": "file with the key (default: PROMPTJUGGLER_API_KEY)",
     "--timeout SECONDS": "to connect, and to be answered (default: 30)",
-    "--wait-timeout SECONDS": "for a run (default: 300) or a stream (default: none) to end",
-    "--max-retries NUMBER": "how often a request is sent again (default: 2)",
+    "--wait-timeout SECONDS": "for a run (default: 300) or a stream (default: none)",
+    "--max-retries NUMBER": "for a request (default: 2)",
     "--json": "print the whole result of a run",
     "--quiet": "show no progress",
     "--verbose": "show each request",
 }
 _RUN = {
     "--no-wait": "print the ids of run and thread at once",
-    "--inputs-json VALUE": "file with more inputs, as a JSON object; - is standard input",
+    "--inputs-json VALUE": "file with a JSON object of more inputs; - is standard input",
     "--priority PRIORITY": "onsite, normal or low",
-    "--thread VALUE": "id of the conversation to go on with",
-    "--environment VALUE": "which webhooks fire, and which variables the run sees",
-    "--env-var NAME=VALUE": "variable for this run; others do not see that of NAME=@FILE",
-    "--metadata NAME=VALUE": "text to find the run by; the same NAME again makes a list",
+    "--thread VALUE": "id of the thread to go on with",
+    "--environment VALUE": "which webhooks fire, which variables the run sees",
+    "--env-var NAME=VALUE": "variable for this run; others cannot see NAME=@FILE",
+    "--metadata NAME=VALUE": "to find the run by; the same NAME again makes a list",
 }
 _OPTIONS = {
     "run-prompt": {
@@ -57,11 +55,10 @@ _OPTIONS = {
         "--channel VALUE": "part of the thread's memory to use",
         "--stream": "show the answer in a terminal while it is written",
     },
-    "run-workflow": {**_RUN, "--output VALUE": "name of the one output to print"},
+    "run-workflow": {**_RUN, "--output VALUE": "the only output to print"},
     "stream": {"--channel VALUE": "the only channel to print"},
     "verify-webhook": {"--signature VALUE": "the header PromptJuggler-Signature"},
 }
-# The words of each command (those in brackets can be missing), what it does, and an example.
 _COMMANDS = {
     "run-prompt": ("SLUG VERSION [NAME=VALUE ...]", "run a prompt, print the answer", "greeting production name=Ada"),
     "run-workflow": ("SLUG VERSION [NAME=VALUE ...]", "run a workflow, print its outputs", "summary 1 text=@faq.md"),
@@ -69,27 +66,29 @@ _COMMANDS = {
     "get-prompt-run": ("ID", "print a run", "$ID"),
     "get-workflow-run": ("ID", "print a run", "$ID"),
     "get-knowledge-base": ("SLUG", "print a knowledge base", "manuals"),
-    "upload-documents": ("SLUG FILE [FILE ...]", "upload files to a knowledge base", "manuals manual.pdf faq.md"),
+    "upload-documents": ("SLUG FILE [FILE ...]", "upload files to a knowledge base", "manuals faq.md"),
     "get-knowledge-document": ("ID", "print a document", "$ID"),
     "delete-knowledge-document": ("ID", "delete a document", "$ID"),
     "create-stream-token": ("THREAD", "print a token for the stream of a thread", "$ID"),
     "stream": ("THREAD", "print the events of a thread as lines of JSON", "$ID"),
     "verify-webhook": ("", "verify the body on standard input", '--signature "$SIGNATURE" < body.json'),
-    "fake-server": ("", "serve a stand-in for the API, and print its address and key", ""),
+    "fake-server": ("", "serve a stand-in for the API, print its address and key", ""),
 }
-_EXIT_CODES = """\
-exit codes: 0 done, 1 the API or the network failed or a webhook is invalid,
-2 wrong usage, 3 the run failed, 4 waiting timed out, 130 interrupted"""
+_SETTINGS: dict[str, Any] = {
+    "NUMBER": {"type": int},
+    "SECONDS": {"type": _seconds},
+    "PRIORITY": {"choices": ["onsite", "normal", "low"]},
+    "NAME=VALUE": {"action": "append"},
+}
 
 
 class _Stop(Exception):
-    """An exit code, and the line for standard error."""
+    """Exit code, line for standard error."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Carry out the arguments (default: of the process), give the exit code. Errors are lines on standard error."""
-    # `sending`: a run may have been started. `run`: its id, once it is known.
-    args, code = argparse.Namespace(sending=False, run="", command="", output=None, channel=None, stream=False), 1
+    args, code = Namespace(maybe_done=False, run="", command="", output=None, channel=None, stream=False), 1
     try:
         _parse(sys.argv[1:] if argv is None else argv, args)
         _execute(args)
@@ -105,27 +104,28 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, WaitTimeout):
             code = 4
         elif isinstance(error, ValidationError):
-            code, args.sending = 2, False
+            code, args.maybe_done = 2, False
         elif isinstance(error, ApiError):
-            args.sending &= (error.status_code or 0) >= 500
-            text = text if text.startswith("HTTP ") else f"HTTP {error.status_code}: {text}"
+            args.maybe_done &= (error.status_code or 0) >= 500
+            if not text.startswith("HTTP "):
+                text = f"HTTP {error.status_code}: {text}"
         elif isinstance(error, NetworkError):
-            args.sending &= error.request_sent
+            args.maybe_done &= error.request_sent
         elif isinstance(error, OSError) and error.filename is not None:  # a file of the user
             code, text = 2, f"{error.filename or 'a file without a name'} cannot be read: {error.strerror}"
         elif not isinstance(error, (PromptJugglerError, OSError)):
             text = f"{type(error).__name__}: {text}"
     if text:
         if args.run and not args.demo:
-            text += f"; run {args.run} was started: {_PROGRAM} {args.command.replace('run', 'get', 1)}-run {args.run}"
-        elif args.sending:
+            text += f"; run {args.run} was started: python3 -m {__package__} get-{args.command[4:]}-run {args.run}"
+        elif args.maybe_done:
             text += "; it may have been carried out all the same"
         _say(text)
     return code
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """Write to standard output or standard error; what the encoding lacks is escaped."""
+    """What the encoding lacks becomes an escape."""
     if stream is None or stream.closed:
         return
     encoding = stream.encoding or "utf-8"
@@ -134,34 +134,32 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.flush()
     except OSError as error:
         try:
-            stream.close()  # or the interpreter tries again at its end, and complains
+            stream.close()  # or the interpreter tries again
         except OSError:
             pass
-        # A result must not be lost, but `| head` has read what it wants.
         if stream is sys.stdout:
             text = f"standard output cannot be written: {error.strerror}"
-            raise _Stop(1, "" if isinstance(error, BrokenPipeError) else text) from error
+            raise _Stop(1, "" if isinstance(error, BrokenPipeError) else text) from error  # `| head` has its lines.
 
 
 def _say(text: str) -> None:
-    # Text from a server must not steer the terminal.
+    # A server must not steer the terminal.
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
     _write(sys.stderr, f"promptjuggler: {line}\n")
 
 
 def _show(value: object, indent: int | None = 2) -> None:
-    """Print a text, or else JSON."""
     if not isinstance(value, str):
         import json
 
-        escape = "utf" not in str(sys.stdout.encoding).lower()
-        value = json.dumps(value, indent=indent, ensure_ascii=escape, default=str)
+        ascii_only = "utf" not in str(sys.stdout.encoding).lower()
+        value = json.dumps(value, indent=indent, default=str, ensure_ascii=ascii_only)
     _write(sys.stdout, f"{value}\n")
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # Without what was given: after a mistaken `--api-key` it is the key.
+        # A value can be a secret.
         raise _Stop(2, message.partition(": '")[0] + f" (see {self.prog} --help)")
 
     def _print_message(self, message: str, file: object = None) -> NoReturn:
@@ -171,60 +169,50 @@ class _Parser(argparse.ArgumentParser):
     def add_options(self, options: dict[str, str]) -> None:
         for option, text in options.items():
             name, _, value = option.partition(" ")
-            settings: dict[str, Any] = {"metavar": value} if value else {"action": "store_true"}
-            if value == "NUMBER":
-                settings["type"] = int
-            elif value == "SECONDS":
-                settings["type"] = _seconds
-            elif value == "PRIORITY":
-                settings["choices"] = ["onsite", "normal", "low"]
-            elif value == "NAME=VALUE":
-                settings["action"] = "append"
+            settings = {"metavar": value} | _SETTINGS.get(value, {}) if value else {"action": "store_true"}
             self.add_argument(name, help=text, **settings)
 
 
 def _parse(arguments: list[str], args: Namespace) -> None:
-    """Set `args.command`, `args.words`, and each option of the command."""
     parser = _Parser(
-        prog=_PROGRAM,
-        usage="%(prog)s COMMAND ...",
+        prog=f"python3 -m {__package__}",
         description="\n".join(f"    {name:26}{summary}" for name, (_, summary, _) in _COMMANDS.items()),
-        epilog=_EXIT_CODES,
-        # To find a width, argparse loads shutil and all that it needs.
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=79),
+        epilog="exit codes: 0 done, 1 the API or the network failed or a webhook is invalid,\n"
+        "2 wrong usage, 3 the run failed, 4 waiting timed out, 130 interrupted",
+        # Else argparse loads shutil.
+        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, width=79),
         allow_abbrev=False,
         add_help=False,
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this help")
     parser.add_argument("--version", action="version", version=f"promptjuggler {__version__}")
     parser.add_options(_COMMON)
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    # argparse takes no list of words with options in between, so it is not told of them.
+    end = [*arguments, "--"].index("--")
+    # argparse takes no options between words.
     words = parser.parse_known_args(arguments[:end], args)[1]
     syntax = "COMMAND"
     if words and words[0] in _COMMANDS:
         args.command = words[0]
         syntax, parser.description, example = _COMMANDS[args.command]
         if "=" in syntax:
-            parser.description += ";\nNAME=@FILE takes a text file, NAME=@- standard input, NAME=@@TEXT begins with @"
+            parser.description += ";\nNAME=@FILE reads a text file, NAME=@- standard input, NAME=@@TEXT is @TEXT"
         parser.prog += f" {args.command}"
-        parser.usage = f"%(prog)s {syntax} [option ...]"
         parser.epilog = f"example:\n  %(prog)s {example}"
         parser.add_options(_OPTIONS.get(args.command, {}))
         words = parser.parse_known_args(arguments[:end], args)[1][1:]
     if args.help:
+        parser.usage = f"%(prog)s {syntax} [option ...]"
         parser.print_help()
     for word in words:
         if word.startswith("-") and word != "-":
             parser.error(f"there is no option {word.partition('=')[0]}")
-    args.words = [*words, *arguments[end + 1 :]]
-    required, more, _ = syntax.partition("[")
-    names = required.split()
+    args.words = words + arguments[end + 1 :]
+    names = syntax.partition("[")[0].split()
     if missing := names[len(args.words) :]:
         parser.error(f"required: {', '.join(missing)}")
     if not args.command:
         parser.error("argument COMMAND: invalid choice")
-    if args.words[len(names) :] and not more:
+    if len(args.words) > len(names) and "[" not in syntax:
         parser.error("too many arguments")
 
 
@@ -243,17 +231,17 @@ def _text(path: str) -> str:
 
 
 def _pairs(what: str, words: list[str] | None) -> dict[str, Any]:
-    # No error shows a value, which can be a secret.
+    # A value can be a secret.
     result: dict[str, Any] = {}
     for word in words or ():
-        name, equals, value = word.partition("=")
-        if not name or not equals:
+        name, _, value = word.partition("=")
+        if not name or "=" not in word:
             raise _Stop(2, f"{what} must have the form NAME=VALUE")
+        if name in result and what != "--metadata":
+            raise _Stop(2, f"{what} {name} is given twice")
         if value.startswith("@"):
             value = value[1:] if value.startswith("@@") else _text(value[1:])
         result.setdefault(name, []).append(value)
-        if len(result[name]) > 1 and what != "--metadata":
-            raise _Stop(2, f"{what} {name} is given twice")
     return {name: values if len(values) > 1 else values[0] for name, values in result.items()}
 
 
@@ -275,7 +263,7 @@ def _run_arguments(args: Namespace) -> dict[str, Any]:
     }
     try:
         json.dumps(arguments, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # an argument that is no text in the locale
+    except UnicodeEncodeError:  # surrogates cannot be sent
         raise _Stop(2, "the inputs and options must be valid text") from None
     return arguments
 
@@ -289,20 +277,20 @@ def _execute(args: Namespace) -> None:
         raise _Stop(2, "standard output is closed")
     from contextlib import ExitStack
 
-    commands = {"run-prompt": _run, "run-workflow": _run, "upload-documents": _upload, "stream": _stream}
-    commands |= {"verify-webhook": _verify_webhook, "fake-server": _serve}
+    commands = {"run": _run, "upload": _upload, "stream": _stream, "verify": _verify_webhook, "fake": _serve}
     if args.demo:
         _say("no model was called: with --demo, a stand-in on this machine answers")
     with ExitStack() as stack:
         if args.verbose:
             import logging
 
-            logger, handler = logging.getLogger("promptjuggler"), logging.Handler()
+            logger = logging.getLogger("promptjuggler")
+            handler = logging.Handler()
             handler.emit = lambda record: _write(sys.stderr, f"{record.getMessage()}\n")  # type: ignore[method-assign]
-            logger.setLevel(logging.DEBUG)
+            logger.setLevel("DEBUG")
             logger.addHandler(handler)
             stack.callback(logger.removeHandler, handler)
-        commands.get(args.command, _call)(args, stack)
+        commands.get(args.command.partition("-")[0], _call)(args, stack)
 
 
 def _client(args: Namespace, stack: ExitStack) -> PromptJuggler:
@@ -317,7 +305,7 @@ def _client(args: Namespace, stack: ExitStack) -> PromptJuggler:
         try:
             options["api_key"] = _text(args.api_key_file)
         except (OSError, _Stop):
-            raise _Stop(2, "the file of --api-key-file cannot be read") from None  # its name can be the key
+            raise _Stop(2, "the file of --api-key-file cannot be read") from None  # it can be a secret
     elif not os.environ.get("PROMPTJUGGLER_API_KEY", "").strip():
         raise _Stop(2, "there is no API key: set PROMPTJUGGLER_API_KEY or --api-key-file")
     return stack.enter_context(PromptJuggler(**options))
@@ -336,10 +324,14 @@ def _stand_in(stack: ExitStack) -> FakeServer:
 def _run(args: Namespace, stack: ExitStack) -> None:
     if args.output == "":
         raise _Stop(2, "--output must be the name of an output")
-    arguments, client, kind, shown = _run_arguments(args), _client(args, stack), args.command[4:], ""
-    args.sending = True
+    kind, shown = args.command[4:], ""
+    arguments, client = _run_arguments(args), _client(args, stack)
+    args.maybe_done = True
     if args.stream and not args.json and not args.no_wait:
-        run, shown = _streamed(args, client, arguments)
+        with client.stream_prompt(timeout=args.wait_timeout or 300.0, **arguments) as stream:
+            args.run = stream.run_id
+            shown = _show_tokens(stream)
+            run: Any = stream.result()
     else:
         run = getattr(client, f"run_{kind}")(**arguments)
         args.run = run.id
@@ -351,9 +343,10 @@ def _run(args: Namespace, stack: ExitStack) -> None:
         run = _with_progress(args, line.format, lambda: wait(args.run, timeout=args.wait_timeout or 300.0))
     if args.json:
         _show(run.to_dict())
-    elif run.status != "completed" or shown and shown == run.output:
-        pass
-    elif kind == "prompt":
+    _check_end(args, run)
+    if args.json or shown and shown == run.output:
+        return
+    if kind == "prompt":
         _show(run.output or "")
     elif args.output is None:
         _show(run.outputs)
@@ -361,12 +354,12 @@ def _run(args: Namespace, stack: ExitStack) -> None:
         _show(run.outputs[args.output] or "")
     else:
         raise _Stop(2, f"there is no output {args.output}; there is {', '.join(run.outputs) or 'none'}")
-    _check_end(args, run)
 
 
 def _check_end(args: Namespace, run: Any) -> None:
+    args.maybe_done = False
     if run.status not in ("completed", "pending"):
-        args.run, args.sending = "", False
+        args.run = ""
         errors = run.errors if hasattr(run, "errors") else [run.error]
         raise _Stop(3, f"run {run.id} ended as {run.status}: {'; '.join(filter(None, errors)) or 'no reason is given'}")
 
@@ -388,32 +381,32 @@ def _upload(args: Namespace, stack: ExitStack) -> None:
     client, files, total = _client(args, stack), [], 0
     for path in args.words[1:]:
         if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-            raise _Stop(2, f"{path} is not a regular file")  # a named pipe would wait for its other end
+            raise _Stop(2, f"{path} is not a regular file")  # a pipe would wait
         name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")  # surrogates cannot be sent
         files.append((name, stack.enter_context(FileIO(path))))
         total += os.path.getsize(path)
 
     def line(passed: float) -> str:
         done = sum(file.tell() for _, file in files)
-        bar = "#" * (20 * done // max(total, 1))
-        return f"[{bar:-<20}] {done:,} of {total:,} bytes, {done / max(passed, 0.001):,.0f} a second"
+        bar = "#" * (20 * done // (total or 1))
+        return f"[{bar:-<20}] {done:,} of {total:,} bytes, {done / (passed or 1):,.0f} a second"
 
-    args.sending = True
+    args.maybe_done = True
     result = _with_progress(args, line, lambda: client.upload_documents(args.words[0], files))
     _show([document.to_dict() for document in result])
 
 
 def _call(args: Namespace, stack: ExitStack) -> None:
-    client, kind = _client(args, stack), args.command.partition("-")[2]
+    client, kind, words = _client(args, stack), args.command.partition("-")[2], args.words
     make: dict[str, Any] = {
-        "prompt-run": lambda: client.run_prompt("greeting", 1, {"name": "Ada"}),
-        "workflow-run": lambda: client.run_workflow("summary", 1, {"text": "A page."}),
+        "prompt-run": lambda: client.run_prompt("greeting", "production", {"name": "Ada"}),
+        "workflow-run": lambda: client.run_workflow("summary", "production", {"text": "A page."}),
         "knowledge-document": lambda: client.upload_documents("manuals", [("a.txt", b"A page.")])[0],
     }
     if args.demo and kind in make:
-        given, args.words = args.words, [make[kind]().id]
-        _say(f"the stand-in is new each time: {args.words[0]} takes the place of {given[0]}")
-    result = getattr(client, args.command.replace("-", "_"))(*args.words)
+        words = [make[kind]().id]
+        _say(f"{words[0]} takes the place of {args.words[0]}: the stand-in is new")
+    result = getattr(client, args.command.replace("-", "_"))(*words)
     if result is not None:
         _show(result.to_dict())
     if kind.endswith("-run"):
@@ -423,17 +416,17 @@ def _call(args: Namespace, stack: ExitStack) -> None:
 def _verify_webhook(args: Namespace, stack: ExitStack) -> None:
     from . import verify_webhook_signature
 
-    signature, secret = args.signature, os.environ.get("PROMPTJUGGLER_WEBHOOK_SECRET")
-    if args.demo and not signature:
+    secret = os.environ.get("PROMPTJUGGLER_WEBHOOK_SECRET")
+    if args.demo and not args.signature:
         from .testing import sign_webhook
 
         _say("without --signature, a body of the stand-in is verified")
-        body, secret, signature = b"{}", "demo", sign_webhook(b"{}", "demo")
-    elif not secret or not signature:
+        body, secret, args.signature = b"{}", "demo", sign_webhook(b"{}", "demo")
+    elif not secret or not args.signature:
         raise _Stop(2, "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed")
     else:
         body = _read("-")
-    if not verify_webhook_signature(body, signature, secret):
+    if not verify_webhook_signature(body, args.signature, secret):
         _show("invalid")
         raise _Stop(1, "")
     _show("valid")
@@ -444,7 +437,7 @@ def _serve(args: Namespace, stack: ExitStack) -> None:
 
     server = _stand_in(stack)
     _show(f"export PROMPTJUGGLER_BASE_URL={server.url}\nexport PROMPTJUGGLER_API_KEY={server.api_key}")
-    _say("it has the prompt greeting, the workflow summary and the knowledge base manuals")
+    _say(_STAND_IN)
     while True:
         time.sleep(3600)
 
@@ -462,7 +455,7 @@ def _with_progress(args: Namespace, line: Callable[[float], str], call: Callable
         begun, width, ended = time.monotonic(), 0, False
         while not ended:
             ended = over.wait(0.2 if width else 0)
-            # The last column stays free: after it, some terminals begin a new line.
+            # After the last column, some terminals wrap.
             text = line(time.monotonic() - begun)[: (os.get_terminal_size(2).columns or 80) - 1]
             _write(sys.stderr, f"\r{text.ljust(width)}")
             width = len(text)
@@ -474,28 +467,25 @@ def _with_progress(args: Namespace, line: Callable[[float], str], call: Callable
         return call()
     finally:
         over.set()
-        if thread.is_alive():  # Ctrl-C can come before.
+        if thread.is_alive():  # Ctrl-C can come before
             thread.join()
 
 
-def _streamed(args: Namespace, client: PromptJuggler, arguments: dict[str, Any]) -> tuple[Any, str]:
-    """Run a prompt; in a terminal, show its tokens. Gives the run, and the text shown in the end."""
+def _show_tokens(stream: Any) -> str:
     from . import ResetEvent, StaleEvent, TokenEvent
 
     shown = ""
-    with client.stream_prompt(timeout=args.wait_timeout or 300.0, **arguments) as stream:
-        args.run = stream.run_id
-        try:
-            for event in stream:
-                if not sys.stdout.isatty():
-                    pass
-                elif isinstance(event, TokenEvent):
-                    shown += event.text
-                    _write(sys.stdout, event.text)
-                elif isinstance(event, (ResetEvent, StaleEvent)) and shown != stream.view.text:
-                    shown = stream.view.text
-                    _write(sys.stdout, f"\n{shown}")
-        finally:
-            if shown:
-                _show("")
-        return stream.result(), shown
+    try:
+        for event in stream:
+            if not sys.stdout.isatty():
+                pass
+            elif isinstance(event, TokenEvent):
+                shown += event.text
+                _write(sys.stdout, event.text)
+            elif isinstance(event, (ResetEvent, StaleEvent)) and shown != stream.view.text:
+                shown = stream.view.text
+                _write(sys.stdout, f"\n{shown}")
+    finally:
+        if shown:
+            _show("")
+    return shown
