@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-import email
+import email.message
 import hmac
 import http.server
 import json
@@ -30,7 +30,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from email.message import Message
+from datetime import datetime, timezone
 from itertools import chain, groupby
 from operator import length_hint
 from queue import Empty, SimpleQueue
@@ -41,7 +41,6 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 __all__ = ["FakeServer", "Payload", "RecordedRequest", "Reset", "Tool", "sign_webhook"]
 
 _WEBHOOK_SECONDS = _HEARTBEAT_SECONDS = 1.0
-_END, _CUT = b"0\r\n\r\n", b"ff\r\nid: "
 
 
 class RecordedRequest(NamedTuple):
@@ -49,7 +48,7 @@ class RecordedRequest(NamedTuple):
 
     method: str
     path: str
-    headers: Message
+    headers: email.message.Message
     body: bytes
 
     def json(self) -> Any:
@@ -58,7 +57,7 @@ class RecordedRequest(NamedTuple):
 
 
 def sign_webhook(payload: str | bytes, secret: str, timestamp: int | None = None) -> str:
-    """The `PromptJuggler-Signature` header for a payload; `timestamp`: Unix seconds, by default now."""
+    """The `PromptJuggler-Signature` header; `timestamp`: in Unix seconds, or now."""
     if isinstance(payload, str):
         payload = payload.encode()
     if timestamp is None:
@@ -89,9 +88,9 @@ class Reset(NamedTuple):
 
 
 class FakeServer:
-    """The API at `url`, a free port of 127.0.0.1, from `start()` to `close()` or in a `with` statement.
+    """The API at `url`, a free port of 127.0.0.1, from `start()` to `close()`, or in a `with`.
 
-    `requests` lists what came, `webhook_errors` the deliveries that failed. Runs and documents are pending for
+    `requests` lists what came, `webhook_errors` the failed deliveries. Runs and documents are pending for
     `run_seconds`, which may be changed.
     """
 
@@ -100,11 +99,11 @@ class FakeServer:
         self.run_seconds = run_seconds
         self.webhook_errors: list[str] = []
         self._webhooks: list[tuple[str, str]] = []
-        self._versions: dict[tuple[str, str, str], Any] = {}
-        self._runs: dict[tuple[str, str], dict[str, Any]] = {}
+        self._versions: dict[Any, Any] = {}
+        self._runs: dict[Any, Any] = {}
         self._bases: dict[str, str] = {}
-        self._documents: dict[str, tuple[str, bytes, dict[str, Any]]] = {}
-        self._tokens: set[tuple[str, str]] = set()
+        self._documents: dict[str, tuple[str, bytes, Any]] = {}
+        self._tokens: dict[str, str] = {}
         self.requests: list[RecordedRequest] = []
         self._port = 0
         self._closing = threading.Event()
@@ -113,9 +112,9 @@ class FakeServer:
         self._threads: list[threading.Thread] = []
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._faults: list[dict[str, Any]] = []
-        # By thread; frame 0 answers an unknown `Last-Event-ID`.
+        # Frame 0 answers an unknown `Last-Event-ID`.
         self._frames = defaultdict[str, Any](lambda: [_frame(0, "stale", {})])
-        self._streams: list[tuple[list[Any], Any]] = []
+        self._streams: list[Any] = []
         self._lose = 0
         self._paused: list[Iterator[float]] = [self._serve()]
 
@@ -124,25 +123,25 @@ class FakeServer:
     ) -> None:
         """Serve a prompt: version 1, or the next; the newest is `production` and `__latest__`.
 
-        `function` makes the output of a run from its inputs, in a thread of its own; if it raises, the run fails. A
-        text is streamed by words, over `run_seconds`. Or give a list of parts, in which each text is a token:
+        `function` makes the output of a run from its inputs, in its own thread; if it raises, the run fails. A text is
+        streamed by words, over `run_seconds`. Or give a list of parts, each text a token:
 
-            ["Wait", Reset(), "Look: ", Tool("search", queries=["x"]), Payload("emit", {"found": 1})]
+            ["Wait", Reset(), "Look: ", Tool("search"), Payload("emit", {"found": 1})]
 
         Those of a generator go out as it yields them.
         """
         self._add("prompts", slug, function)
 
     def add_workflow(self, slug: str, function: Callable[[dict[str, str]], Mapping[str, str | None]]) -> None:
-        """Serve a workflow, likewise; `function` makes the outputs, and only the end is streamed."""
+        """Serve a workflow likewise: `function` makes the outputs, only the end is streamed."""
         self._add("workflows", slug, function)
 
     def add_knowledge_base(self, slug: str) -> None:
-        """Serve a knowledge base; one that is there stays."""
+        """Serve a knowledge base, unless it is there."""
         self._bases.setdefault(slug, str(uuid4()))
 
     def document_content(self, document_id: str | UUID) -> bytes:
-        """What was uploaded; `KeyError` if there is none."""
+        """What was uploaded, or `KeyError`."""
         return self._documents[str(document_id)][1]
 
     def add_webhook(self, url: str, secret: str) -> None:
@@ -151,9 +150,9 @@ class FakeServer:
         self._webhooks.append((url, secret))
 
     def fail_next(self, status: int, times: int = 1, retry_after: float | str | None = None) -> None:
-        """Answer the next requests with an error. Faults queue up, one for each request."""
-        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        self._faults += [{"answer": (status, {"error": f"The test wants {status}."}), "headers": headers}] * times
+        """Answer the next requests with an error. Faults queue up, one per request."""
+        answer = status, {"error": f"The test wants {status}."}
+        self._faults += [{"answer": answer, "Retry-After": retry_after}] * times
 
     def drop_next(self, times: int = 1, *, after_reading: bool = True) -> None:
         """Hang up without an answer, when the request is carried out or before its body is read."""
@@ -164,38 +163,38 @@ class FakeServer:
         self._faults += [{"delay": seconds}] * times
 
     def publish(self, thread: str | UUID, event: str, data: Mapping[str, Any]) -> None:
-        """Send a frame to all who stream the thread, now or when they resume."""
+        """Send a frame to all streams of the thread, now or when they resume."""
         with self._lock:
             if self._lose:
                 self._lose -= 1
                 return
             kept = self._frames[str(thread).lower()]
             kept.append(_frame(len(kept), event, data))
-            for frames, send in self._streams:
+            for frames, queue in self._streams:
                 if frames is kept:
-                    send(frames[-1:])
+                    queue.put(frames[-1:])
 
     def lose_next_frames(self, times: int = 1) -> None:
         """Neither send nor keep the next frames."""
         self._lose += times
 
     def hand_over_streams(self) -> None:
-        """End every stream with a `reconnect`."""
+        """End every stream with `reconnect`."""
         with self._lock:
-            for frames, send in self._streams:
-                send([_frame(len(frames) - 1, "reconnect", {}), (None, _END)])
+            for frames, queue in self._streams:
+                queue.put([_frame(len(frames) - 1, "reconnect", {}), (None, b"")])
 
     def drop_streams(self) -> None:
-        """Cut every stream off."""
+        """Cut off every stream."""
         with self._lock:
-            for _, send in self._streams:
-                send([(None, _CUT)])
+            for _, queue in self._streams:
+                queue.put([(None, None)])
 
     def send_stale(self) -> None:
-        """Send `stale` to every stream, and all that is kept."""
+        """Send every stream `stale` and all that is kept."""
         with self._lock:
-            for frames, send in self._streams:
-                send(frames)
+            for frames, queue in self._streams:
+                queue.put(frames[:])
 
     def start(self) -> None:
         """Listen; after `close()`, at the same address, and what was pending goes on."""
@@ -208,18 +207,18 @@ class FakeServer:
             self._spawn(self._do, self._paused.pop())
 
     def close(self) -> None:
-        """Hang up, and end every thread; functions have five seconds."""
+        """Hang up and end every thread; functions have 5 seconds."""
         if self._closing.is_set():
             return
         self._closing.set()
         with suppress(OSError):  # wakes `_serve`
             socket.create_connection(("127.0.0.1", self._port)).close()
         while self._sockets:
-            with suppress(OSError):
+            with suppress(KeyError, OSError):
                 self._sockets.pop().shutdown(socket.SHUT_RDWR)
         self.drop_streams()
         deadline = time.monotonic() + 5
-        while self._threads:  # they may start others
+        while self._threads:  # which may start others
             self._threads.pop().join(deadline - time.monotonic())
         self._http.server_close()
 
@@ -227,48 +226,45 @@ class FakeServer:
         self.start()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, *args: object) -> None:
         self.close()
 
-    def _stream(self, thread: str, channels: list[str], last_id: str) -> Iterator[bytes]:
-        frames, chunks = self._frames[thread], SimpleQueue[bytes]()
-
-        def send(frames: list[Any]) -> None:
-            for channel, chunk in frames:
-                if not channels or channel in (None, *channels):
-                    chunks.put(chunk)
-
+    def _stream(self, thread: str, query: Any, after: str | None) -> Iterator[bytes]:
+        frames, queue = stream = self._frames[thread], SimpleQueue[Any]()
         with self._lock:
-            self._streams.append((frames, send))
-            if last_id:
-                starts = {str(number): number + 1 for number in range(len(frames))}
-                send(frames[starts.get(last_id, 0) :])
+            self._streams.append(stream)
+            if after:
+                queue.put(frames[int(after) + 1 if after in map(str, range(len(frames))) else 0 :])
         try:
-            chunk = b""
-            while chunk not in (_END, _CUT):
-                yield chunk
+            yield b""
+            text = b"?"
+            while text:
                 try:
-                    chunk = chunks.get(timeout=_HEARTBEAT_SECONDS)
+                    frames = queue.get(timeout=_HEARTBEAT_SECONDS)
                 except Empty:
-                    chunk = b"3\r\n:\n\n\r\n"  # finds out who has gone
-            yield chunk
+                    frames = [(None, b":\n\n")]
+                for channel, text in frames:
+                    if text is None:
+                        yield b"ff\r\nid: "
+                    elif channel is None or channel in query.get("channel", [channel]):
+                        yield b"%x\r\n%b\r\n" % (len(text), text)
         finally:
             with self._lock:
-                self._streams.remove((frames, send))
+                self._streams.remove(stream)
 
     def _serve(self) -> Iterator[float]:
         while True:
             self._http.handle_request()
             yield 0.0
 
-    def _spawn(self, function: Any, *arguments: Any) -> None:
-        thread = threading.Thread(target=function, args=arguments, daemon=True)
+    def _spawn(self, function: Any, *args: Any) -> None:
+        thread = threading.Thread(target=function, args=args, daemon=True)
         thread.start()
         with self._lock:
             self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
 
     def _sleep(self, seconds: float) -> bool:
-        return self._closing.wait(min(seconds, threading.TIMEOUT_MAX))
+        return self._closing.wait(min(seconds, 1e6))
 
     def _do(self, work: Iterator[float]) -> None:
         if any(map(self._sleep, work)):
@@ -276,7 +272,7 @@ class FakeServer:
 
     def _add(self, kind: str, slug: str, function: Any) -> None:
         number = self._versions.get((kind, slug, "__latest__"), [0])[0] + 1
-        prompt = {
+        body = {
             "id": str(uuid5(NAMESPACE_URL, f"{slug} {number}")),
             "promptId": str(uuid5(NAMESPACE_URL, slug)),
             "memory": "stateless",
@@ -288,39 +284,37 @@ class FakeServer:
             "tools": [],
         }
         for version in (str(number), "production", "__latest__"):
-            self._versions[kind, slug, version] = number, function, prompt
+            self._versions[kind, slug, version] = number, function, body
 
     def _answer(self, request: RecordedRequest) -> tuple[int, object]:
         path, _, query = request.path.partition("?")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        allowed = (key, path) in self._tokens if path.startswith("/stream/") else key == self.api_key
+        allowed = self._tokens.get(key) == path if path.startswith("/stream/") else key == self.api_key
         if scheme.lower() != "bearer" or not allowed:
-            return 401, {"error": "Invalid key or token."}
+            return 401, {"error": "Wrong key or token."}
         try:
             match [request.method, *map(unquote, path.split("/"))]:
                 case ["GET", "", "stream", thread]:
-                    last_id = request.headers.get("Last-Event-ID", "")
-                    return 200, self._stream(thread, parse_qs(query).get("channel", []), last_id)
+                    return 200, self._stream(thread, parse_qs(query), request.headers.get("Last-Event-ID"))
                 case ["GET", "", "api", "v1", "prompts", slug, version]:
                     return 200, self._versions["prompts", slug, version][2]
                 case ["POST", "", "api", "v1", kind, slug, version, "runs"]:
                     function = self._versions[kind, slug, version][1]
                     body = _run_body(request.body)
-                    run = f"{kind[:-1]}runs", str(uuid4())
-                    self._runs[run] = {"id": run[1], "status": "pending", "createdAt": _timestamp()}
-                    empty: Any = {"emitted": [], "transcript": []}
-                    self._runs[run] |= empty if kind == "prompts" else {"outputs": {}, "errors": []}
-                    self._spawn(self._do, self._run(run, function, body, time.monotonic() + self.run_seconds))
-                    return 200, {"id": run[1], "thread": body["thread"]}
+                    run: dict[str, Any] = {"id": str(uuid4()), "status": "pending", "createdAt": _timestamp()}
+                    run |= {"emitted": [], "transcript": []} if kind == "prompts" else {"outputs": {}, "errors": []}
+                    self._runs[f"{kind[:-1]}runs", run["id"]] = run
+                    self._spawn(self._do, self._run(kind, run, function, body, time.monotonic() + self.run_seconds))
+                    return 200, {"id": run["id"], "thread": body["thread"]}
                 case ["POST", "", "api", "v1", "threads", thread, "stream-token"]:
-                    token, path = f"fake-{uuid4()}", f"/stream/{UUID(thread)}"
-                    self._tokens.add((token, path))
+                    token = f"fake-{uuid4()}"
+                    self._tokens[token] = path = f"/stream/{UUID(thread)}"
                     return 200, {"token": token, "expiresAt": _timestamp(300), "url": self.url + path}
                 case ["GET", "", "api", "v1", "knowledge-bases", slug]:
                     return 200, self._base(slug)
                 case ["POST", "", "api", "v1", "knowledge-bases", slug, "documents"] if slug in self._bases:
                     files = _files(slug, request)
-                    answer = [dict(document) for _, _, document in files.values()]
+                    answer = [dict(entry[2]) for entry in files.values()]
                     self._documents |= files
                     self._spawn(self._do, self._index(slug, files, self.run_seconds))
                     return 200, answer
@@ -330,50 +324,49 @@ class FakeServer:
                     del self._documents[document_id.lower()]
                     return 204, None
                 case ["GET", "", "api", "v1", kind, run_id]:
-                    return 200, self._runs[kind, run_id.lower()]
+                    return 200, dict(self._runs[kind, run_id.lower()])
         except (ValueError, RecursionError) as error:
             return 422, {"error": str(error)}
         except KeyError:
             pass
         return 404, {"error": "Not found."}
 
-    def _run(self, run: tuple[str, str], function: Any, body: dict[str, Any], due: float) -> Iterator[float]:
-        about = {"runId": run[1], "channel": body["channel"]}
-        event = "done"
+    def _run(self, kind: str, run: dict[str, Any], function: Any, body: Any, due: float) -> Iterator[float]:
+        about = {"runId": run["id"], "channel": body["channel"]}
         try:
             result = function(dict(body["inputs"]))
-            if run[0] == "promptruns":
+            if kind == "prompts":
                 changes = yield from self._say(result, body["thread"], about, due)
-                texts = [changes["output"]]
+                text = changes["output"]
             else:
                 changes = {"outputs": dict(result)}
-                texts = [*filter(None, changes["outputs"].values())]
-            read, written = (len(" ".join(words).split()) for words in (body["inputs"].values(), texts))
+                text = " ".join(filter(None, changes["outputs"].values()))
+            read, written = len(" ".join(body["inputs"].values()).split()), len(text.split())
             free = dict.fromkeys(["input", "cachedInput", "cacheWrite", "output", "webSearch", "total"], 0.0)
             tokens = {"input": read, "inputCached": 0, "output": written, "reasoning": 0, "total": read + written}
-            changes |= {"status": "completed", "tokenUsage": tokens}
-            changes["cost"] = {"success": free, "retries": free, "total": 0.0}
+            changes |= {"tokenUsage": tokens, "cost": {"success": free, "retries": free, "total": 0.0}}
+            event, status = "done", "completed"
         except GeneratorExit:
             raise
-        except BaseException as error:  # also what pytest.fail() raises
+        except BaseException as error:  # as pytest.fail() raises
             text = str(error) or type(error).__name__
-            changes = {"status": "failed"} | ({"error": text} if run[0] == "promptruns" else {"errors": [text]})
-            event, about = "failure", about | {"code": "run_failed", "message": text}
+            changes = {"error": text} if kind == "prompts" else {"errors": [text]}
+            event, status, about = "failure", "failed", about | {"code": "run_failed", "message": text}
         yield due - time.monotonic()
-        self._runs[run] = self._runs[run] | changes | {"finishedAt": _timestamp()}
+        run |= changes | {"status": status, "finishedAt": _timestamp()}
         self.publish(body["thread"], event, about)
-        self._deliver(self._runs[run])
+        self._deliver(run)
 
-    def _say(self, parts: Any, thread: str, about: dict[str, Any], due: float) -> Any:
+    def _say(self, parts: Any, thread: str, about: Any, due: float) -> Any:
         if isinstance(parts, str):
             parts = re.findall(r"\S+\s*|\s+", parts)
         number = length_hint(parts)  # 0 of a generator
-        pause = number and (due - time.monotonic()) / (number + 1)
+        seconds = number and (due - time.monotonic()) / (number + 1)
         held: list[tuple[int, Any]] = []
         for part in chain([Reset()], parts):
             if isinstance(part, Reset):
                 place = about | part._asdict() | {"seq": 0}
-                held = [(segment, other) for segment, other in held if segment < part.segment]
+                held = [entry for entry in held if entry[0] < part.segment]
                 self.publish(thread, "reset", place)
             else:
                 place["seq"] += 1
@@ -389,8 +382,8 @@ class FakeServer:
                     self.publish(thread, "tool_end", about | call | fields)
                 else:
                     raise TypeError(f"not a part of an answer: {part!r}")
-            yield pause
-        transcript: list[dict[str, Any]] = []
+            yield seconds
+        transcript: list[Any] = []
         for is_text, parts in groupby((part for _, part in held), lambda part: isinstance(part, str)):
             if is_text:
                 parts = [{"type": "text", "content": "".join(parts), "citations": []}]
@@ -404,19 +397,19 @@ class FakeServer:
         }
 
     def _base(self, slug: str) -> dict[str, Any]:
-        documents = [document for base, _, document in list(self._documents.values()) if base == slug]
+        documents = [entry[2] for entry in list(self._documents.values()) if entry[0] == slug]
         return {
             "id": self._bases[slug],
-            "status": "pending" if any(document["status"] == "pending" for document in documents) else "ready",
+            "status": "pending" if any(entry["status"] == "pending" for entry in documents) else "ready",
             "documentCount": len(documents),
-            "chunkCount": sum(document["chunkCount"] for document in documents),
+            "chunkCount": sum(entry["chunkCount"] for entry in documents),
             "documents": documents,
         }
 
     def _index(self, slug: str, files: dict[str, Any], seconds: float) -> Iterator[float]:
         yield seconds
         with self._lock:
-            documents = [files[key][2] for key in files if key in self._documents]
+            documents = [files[entry][2] for entry in files if entry in self._documents]
             for document in documents:
                 document |= {"status": "ready", "chunkCount": -(-document["bytes"] // 1000)}
             base = self._base(slug)
@@ -437,7 +430,7 @@ class FakeServer:
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
-    request_queue_size = 128  # with 5, a crowd waits a second
+    request_queue_size = 128  # with 5 a crowd waits
     fake: FakeServer
 
     def process_request(self, *connection: Any) -> None:
@@ -445,7 +438,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.fake._spawn(self.process_request_thread, *connection)
 
     def finish_request(self, *connection: Any) -> None:
-        with suppress(OSError):  # a client may hang up
+        with suppress(OSError):  # the client hung up
             super().finish_request(*connection)
 
 
@@ -456,7 +449,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         fake, length = self.server.fake, self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdecimal() or len(length) > 9:
+        if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,9}", length):
             self.send_error(411)
             return
         with fake._lock:
@@ -464,35 +457,36 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         size = fault.get("size", int(length))
         body = self.rfile.read(size)
         if len(body) < size:
-            return  # the client hung up
+            return
         request = RecordedRequest(self.command, self.path, self.headers, body)
         fake.requests.append(request)
         status, document = fault.get("answer") or fake._answer(request)
         if fake._sleep(fault.get("delay", 0)) or fault.get("drop"):
             self.close_connection = True
             return
-        headers = fault.get("headers", {})
+        self.send_response(status)
+        if fault.get("Retry-After") is not None:
+            self.send_header("Retry-After", str(fault["Retry-After"]))
         if isinstance(document, Iterator):
-            headers = {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", "Connection": "close"}
-            next(document)  # it listens before the head goes out
+            next(document)  # listens before the head goes out
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Connection", "close")
         elif document is not None:
             document = [json.dumps(document).encode()]
-            headers = headers | {"Content-Type": "application/json", "Content-Length": str(len(document[0]))}
-        self.send_response(status)
-        for header in headers.items():
-            self.send_header(*header)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(document[0])))
         self.end_headers()
         self.wfile.writelines(document or ())
 
     do_POST = do_DELETE = do_PUT = do_PATCH = do_GET
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        pass
 
 
 def _frame(number: int, event: str, data: Mapping[str, Any]) -> tuple[str | None, bytes]:
-    text = f"id: {number}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()
-    return data.get("channel"), b"%x\r\n%b\r\n" % (len(text), text)
+    return data.get("channel"), f"id: {number}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 def _check(kept: object, error: str) -> None:
@@ -500,12 +494,12 @@ def _check(kept: object, error: str) -> None:
         raise ValueError(error)
 
 
-def _timestamp(later: float = 0) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + later))
+def _timestamp(later: int = 0) -> str:
+    return datetime.fromtimestamp(int(time.time()) + later, timezone.utc).isoformat()
 
 
-def _holds(value: object, kinds: Any = str) -> bool:
-    return isinstance(value, dict) and all(isinstance(entry, kinds) for entry in value.values())
+def _holds(body: object, kinds: Any = str) -> bool:
+    return isinstance(body, dict) and all(isinstance(text, kinds) for text in body.values())
 
 
 def _run_body(content: bytes) -> dict[str, Any]:
@@ -525,23 +519,23 @@ def _run_body(content: bytes) -> dict[str, Any]:
     _check(isinstance(body["channel"], str), "channel must be a string")
     _check(isinstance(body["environment"], str), "environment must be a string")
     _check(body["priority"] in ("onsite", "normal", "low"), "priority must be onsite, normal or low")
-    metadata = body["metadata"]
-    kept = _holds(metadata, (str, list)) and all(isinstance(text, str) for value in metadata.values() for text in value)
+    kept = _holds(body["metadata"], (str, list))
+    kept = kept and all(isinstance(text, str) for text in chain(*body["metadata"].values()))
     _check(kept, "metadata must be an object of strings and lists of strings")
-    variables = body["envVars"]
-    kept = all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in variables) and len(variables) <= 50
-    size = len("".join(map("".join, variables.items())).encode("utf-8", "replace"))
-    _check(kept and size <= 65_536, "envVars must be at most 50, with UPPER_CASE names, and 64 KB")
-    thread = str(body["thread"])
-    _check(re.fullmatch("[0-9a-fA-F-]{36}", thread), "thread must be a UUID")
-    return body | {"thread": str(UUID(thread))}
+    size = len("".join(chain(*body["envVars"].items())).encode("utf-8", "replace"))
+    kept = size <= 65_536 and len(body["envVars"]) <= 50
+    kept = kept and all(re.fullmatch("[A-Z_][A-Z0-9_]*", name) for name in body["envVars"])
+    _check(kept, "envVars must be at most 50, in UPPER_CASE, and 64 KB")
+    body["thread"] = str(body["thread"]).lower()
+    _check(body["thread"] == str(UUID(body["thread"])), "thread must be a UUID")
+    return body
 
 
 def _files(slug: str, request: RecordedRequest) -> dict[str, Any]:
     boundary = re.escape(request.headers.get_boundary("").encode())
-    # What is before the first boundary and after the last one is void.
+    # What is around the files is void.
     _, *parts = re.split(rb"\r\n--%b(--)?[ \t]*(?=\r\n|\Z)" % boundary, b"\r\n" + request.body)
-    kept: object = request.headers.get_content_type() == "multipart/form-data" and parts[2:] and parts[-2]
+    kept: object = request.headers.get_content_type() == "multipart/form-data"
     files: dict[str, Any] = {}
     for part in parts[1:-1:2]:
         head, _, content = part.partition(b"\r\n\r\n")
@@ -551,12 +545,12 @@ def _files(slug: str, request: RecordedRequest) -> dict[str, Any]:
         kept = kept and document["fileName"] and "Content-Type" in about
         kept = kept and about.get_param("name", header="Content-Disposition") == f"files[{len(files)}]"
         files[document["id"]] = slug, content, document
-    _check(kept, "the body must be multipart/form-data: files[0], files[1], ... named and typed")
+    _check(kept and files and parts[-2], "the body must be multipart/form-data: files[0], ... named and typed")
     return files
 
 
 def main() -> None:
-    """Start a run, wait for it, print each step and the answer."""
+    """Show a run, step by step."""
     from . import PromptJuggler  # above, it would load the client
 
     with FakeServer(run_seconds=0.3) as server, PromptJuggler(server.api_key, base_url=server.url, proxy=False) as pj:
