@@ -7,6 +7,7 @@ No input raises: what makes no sense is skipped, and a field of a wrong type is 
 
 import json
 import re
+from itertools import groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -183,31 +184,24 @@ class _Run:
 
     def view(self, gapped: bool) -> RunView:
         """What is held, up to the first gap."""
-        transcript: list[TranscriptItem] = []
-        pieces: list[str] = []
+        items: list[Any] = []
         for segment in [] if self.headless else self._in_order():
-            for item in segment.items:
-                if isinstance(item, str):
-                    pieces.append(item)
-                else:
-                    _join(pieces, transcript)
-                    transcript.append(item)
+            items += segment.items
             if segment.gapped:
                 break
-        _join(pieces, transcript)
+        transcript: list[TranscriptItem] = []
+        for kind, group in groupby(items, type):
+            if kind is str:
+                text = "".join(group)
+                if not text.isascii():
+                    # A token can end within a character above U+FFFF: its halves are joined here.
+                    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+                transcript.append(TranscriptText(text, ()))
+            else:
+                transcript += group
         text = "".join(item.content for item in transcript if isinstance(item, TranscriptText))
         data = tuple(item.payload for item in transcript if isinstance(item, TranscriptData))
         return RunView(text, tuple(transcript), data, gapped)
-
-
-def _join(pieces: list[str], transcript: list[TranscriptItem]) -> None:
-    if pieces:
-        text = "".join(pieces)
-        if not text.isascii():
-            # A token can end within a character above U+FFFF: its halves are joined here.
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-        transcript.append(TranscriptText(text, ()))
-        pieces.clear()
 
 
 def _field(kind: type[_T], fields: Any, name: str) -> _T:
