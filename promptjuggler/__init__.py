@@ -6,12 +6,12 @@
     run = pj.run_prompt("greeting", "production", {"name": "Ada"})
     print(pj.wait_for_prompt_run(run.id).output)
 
-Every public name can be imported from here, and loads its module when it is first used.
+Every public name can be imported from here; its module is loaded when it is first used.
 """
 
 __version__ = "0.1.0"
 
-# Type checkers take this for true; importing typing would cost 5 ms.
+# True for type checkers; importing typing would cost 5 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import client as client
@@ -63,8 +63,8 @@ else:
     _SUBMODULES = ["client", "errors", "models", "testing", "webhook"]
 
     def __getattr__(name):
-        """The public name or submodule `name`: Python asks here for what is not there yet (PEP 562)."""
-        # This says `from .module import name`, whatever this package is called.
+        """A public name or submodule that is not loaded yet (PEP 562)."""
+        # As `from .module import name`, whatever this package is called.
         if name in _HOMES:
             value = getattr(__import__(_HOMES[name], globals(), None, [name], 1), name)
         elif name in _SUBMODULES:
@@ -75,5 +75,5 @@ else:
         return value
 
     def __dir__():
-        """What is loaded and what can be."""
+        """What is or can be loaded."""
         return sorted({*globals(), *__all__, *_SUBMODULES})

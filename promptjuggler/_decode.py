@@ -44,8 +44,7 @@ class Model:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object with the API's names: what was read, but for unknown keys."""
-        said = getattr(self, "_said", {})
-        document = {}
+        document, said = {}, getattr(self, "_said", {})
         for name, wire, _, default, _ in _schema(type(self)):  # type: ignore[arg-type]
             value = getattr(self, name)
             if wire in said:
@@ -66,14 +65,13 @@ class Model:
 
 def _restored(kind: type[_T], values: dict[str, Any], said: dict[str, Any]) -> _T:
     result = kind(**values)
-    if said:
-        object.__setattr__(result, "_said", said)
+    object.__setattr__(result, "_said", said)
     return result
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownVariant(Model):
-    """A member of a union with a `type` newer than this version; `data`: the whole object, not in the repr."""
+    """One of a union with a `type` newer than this version; `data`: the whole object, not in the repr."""
 
     if TYPE_CHECKING:
         # With str, type checkers cannot tell the others apart.
@@ -108,10 +106,10 @@ def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
     except RecursionError as error:
         problem, cause = "is nested too deep", error
     except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 at byte {error.start}"
         # Its repr has the document.
-        problem, piece = f"is not UTF-8 at byte {error.start}", error.object[error.start : error.end]
-        cause = UnicodeDecodeError("utf-8", piece, 0, len(piece), error.reason)
-    except ValueError as error:  # Also of thousands of digits.
+        cause = UnicodeDecodeError("utf-8", b"", error.start, error.end, error.reason)
+    except ValueError as error:  # Or thousands of digits.
         problem, cause = f"is not JSON: {error}" if document else "is empty", error
     result = DecodeError(f"the document {problem}") if cause else _decoded(kind, data)
     if isinstance(result, DecodeError):
@@ -126,7 +124,7 @@ _LARGEST = sys.float_info.max
 
 def _finite(text: str) -> float:
     number = float(text)
-    if abs(number) <= _LARGEST:
+    if -_LARGEST <= number <= _LARGEST:
         return number
     raise ValueError(f"{text[:20]} is out of range")
 
@@ -178,7 +176,7 @@ def _number(value: Any) -> float:
     raise _unexpected("a number", value)
 
 
-_UUID = re.compile(r"(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){4}[0-9a-f]{8}")
 
 
 def _uuid(value: Any) -> UUID:
@@ -251,17 +249,10 @@ def _enum(kind: type[OpenEnum]) -> _Decoder:
 
 def _union(members: Any) -> _Decoder:
     if NoneType in members:
-        decode_element = _union([member for member in members if member is not NoneType])
+        (member,) = {*members} - {NoneType}
+        decode_element = _decoder(member)
         return lambda value: None if value is None else decode_element(value)
-    if len(members) == 1:
-        return _decoder(members[0])
     decoders = {}
-    if str in members:  # By the type in JSON.
-        for member in members:
-            decoders[list if get_origin(member) is tuple else member] = _decoder(member)
-        names = {int: "an integer", str: "a string", list: "an array of strings"}
-        neither = _checked(" or ".join(names[kind] for kind in decoders), lambda value: False)
-        return lambda value: decoders.get(type(value), neither)(value)
     for member in members:
         constant = member.__dataclass_fields__["type"].default
         decoders[constant] = _decoder(member) if constant is MISSING else _model(member, constant)
@@ -276,10 +267,20 @@ def _union(members: Any) -> _Decoder:
     return decode
 
 
+def _text_or_texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return _decoder(tuple[str, ...])(value)
+    if isinstance(value, str):
+        return value
+    raise _unexpected("a string or an array of strings", value)
+
+
 _SCALARS: dict[Any, _Decoder] = {
     str: _checked("a string", lambda value: isinstance(value, str)),
     int: _checked("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool)),
     bool: _checked("a boolean", lambda value: isinstance(value, bool)),
+    int | str: _checked("an integer or a string", lambda value: type(value) in (int, str)),
+    str | tuple[str, ...]: _text_or_texts,
     float: _number,
     UUID: _uuid,
     datetime: _time,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from contextlib import nullcontext
 from functools import partial
 
@@ -23,12 +22,12 @@ class Multipart:
 
     def __init__(self, files: Iterable[UploadFile], boundary: str | None = None) -> None:
         single = isinstance(files, (str, bytes, bytearray, dict)) or hasattr(files, "read")
-        if isinstance(files, tuple) and len(files) == 2:  # ("a.txt", "b.txt") may well be two paths.
+        if isinstance(files, tuple) and len(files) == 2:  # ("a.txt", "b.txt") can be two paths.
             single = not isinstance(files[1], (str, tuple, os.PathLike))
         if single or not hasattr(files, "__iter__"):
             raise TypeError(f"files must be a list of files, not a single {type(files).__name__}")
         # Nobody can guess it (RFC 2046, 5.1.1).
-        boundary = boundary or "promptjuggler-" + os.urandom(16).hex()
+        boundary = boundary or os.urandom(16).hex()
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._parts = [_part(f"files[{index}]", file, boundary) for index, file in enumerate(files)]
         if not self._parts:
@@ -50,14 +49,14 @@ class Multipart:
                         yield data
             except OSError:
                 raise
-            except Exception as error:  # Such as closed, or damaged.
+            except Exception as error:  # Such as closed.
                 raise OSError(f"{title} can no longer be read: {error}") from error
             yield b"\r\n"
         yield self._end
 
 
 def _part(label: str, file: UploadFile, boundary: str) -> tuple[str, bytes, Callable[[], Any], int, int]:
-    """In words, its head, how to open it, where its content starts, how long that is."""
+    """Its name for errors, head, how to open it, start and size of its content."""
     opened: Any
     if isinstance(file, (str, os.PathLike)):
         path = os.fspath(file)
@@ -65,15 +64,14 @@ def _part(label: str, file: UploadFile, boundary: str) -> tuple[str, bytes, Call
             raise TypeError(f"{label} must be a path that is a str and not empty")
         name = os.path.basename(path)
         opened = partial(_open_path, label, path)
-    elif not isinstance(file, tuple) or len(file) != 2:
-        given = f"a tuple of {len(file)}" if isinstance(file, tuple) else type(file).__name__
-        raise TypeError(f"{label} must be a tuple (filename, bytes or binary file) or a path, not {given}")
-    else:
+    elif isinstance(file, tuple) and len(file) == 2:
         name, content = file
+        opened = partial(nullcontext, content)
         if isinstance(content, (bytes, bytearray)):
             opened = partial(io.BytesIO, content)
-        else:
-            opened = partial(nullcontext, content)
+    else:
+        given = f"a tuple of {len(file)}" if isinstance(file, tuple) else type(file).__name__
+        raise TypeError(f"{label} must be a tuple (filename, bytes or binary file) or a path, not {given}")
     with opened() as source:
         try:
             start = source.tell()
@@ -91,7 +89,7 @@ def _part(label: str, file: UploadFile, boundary: str) -> tuple[str, bytes, Call
 
     # Not the name: guess_type() would read the type out of `data:text/html,`.
     kind, encoding = mimetypes.guess_type("file" + os.path.splitext(name)[1])
-    if encoding or not kind:  # The type is that of what is compressed.
+    if encoding or not kind:  # The type of what is compressed.
         kind = "application/octet-stream"
     # As browsers do: no name can start a header.
     quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
@@ -104,10 +102,9 @@ def _part(label: str, file: UploadFile, boundary: str) -> tuple[str, bytes, Call
 
 def _open_path(label: str, path: str) -> IO[bytes]:
     try:
-        mode = os.stat(path).st_mode
+        # To open a named pipe would wait. open() has an error for a directory.
+        if os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path):
+            return open(path, "rb", buffering=0)
     except ValueError:
         raise ValueError(f"{label} is a path with a character that no path can have") from None
-    # To open a named pipe would wait. open() has an error for a directory.
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise ValueError(f"{label} must be a regular file: its size has to be known before it is sent")
-    return open(path, "rb", buffering=0)
+    raise ValueError(f"{label} must be a regular file: its size has to be known before it is sent")

@@ -72,12 +72,12 @@ class PromptJuggler:
         if base_url is None:
             name = "PROMPTJUGGLER_BASE_URL"
             base_url = os.environ.get(name) or "https://promptjuggler.com"
-        base = checked_base_url(name, base_url)
+        base_url = checked_base_url(name, base_url)
         self._timeout = _checked_seconds("timeout", timeout)
         self._max_retries = _checked_count("max_retries", max_retries)
-        self._transport = Transport(base, _checked_api_key(key), ssl_context, secret_proxy, opener)
+        self._transport = Transport(base_url, _checked_api_key(key), ssl_context, secret_proxy, opener)
 
-    # No part of a pickle.
+    # Not in a pickle.
     _sleep = staticmethod(time.sleep)
     _random = staticmethod(random.random)
 
@@ -126,9 +126,9 @@ class PromptJuggler:
     ) -> CreatePromptRunResponse:
         """Start a run of a prompt, and give its id and thread; `wait_for_prompt_run` gives the answer.
 
-        `priority`: onsite, normal or low. `thread`: one to go on with. `environment`: which webhooks fire and which
-        variables the run sees. `env_vars`: for this run alone, at most 50 and 64 KB, UPPER_CASE names. `metadata`:
-        texts, or lists of texts, to find the run by. `channel`: the part of the thread's memory to use.
+        `priority`: onsite, normal or low. `thread`: to go on with. `environment`: whose webhooks fire and whose
+        variables the run sees. `env_vars`: for this run alone, at most 50 and 64 KB, UPPER_CASE names. `metadata`: to
+        find the run by. `channel`: the part of the thread's memory to use.
         """
         from .models.runs import CreatePromptRun, CreatePromptRunResponse
 
@@ -141,17 +141,23 @@ class PromptJuggler:
 
     def get_prompt_run(self, run_id: str | UUID) -> PromptRun:
         """A run of a prompt, as far as it is."""
-        return self._call(*_prompt_run(run_id))
+        from .models.runs import PromptRun
+
+        request = _get("promptruns", _checked_uuid("run_id", run_id))
+        return self._call(PromptRun, request)
 
     def wait_for_prompt_run(
         self, run_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> PromptRun:
-        """Poll a run until it is no longer pending: completed, failed, or a newer status.
+        """Poll a run until it is not pending: completed, failed, or a newer status.
 
-        `timeout`: seconds in all, then `WaitTimeout`. `poll_interval`: seconds, else 0.5 growing to 5. Single polls may
-        fail, but not with 401, 403, 404, or a certificate that is not trusted.
+        `timeout`: seconds in all, then `WaitTimeout`. `poll_interval`: seconds, else 0.5 growing to 5. A poll may
+        fail, but not with 401, 403, 404, or an untrusted certificate.
         """
-        return self._wait(*_prompt_run(run_id), timeout, poll_interval, "pending")
+        from .models.runs import PromptRun
+
+        request = _get("promptruns", _checked_uuid("run_id", run_id))
+        return self._wait(PromptRun, request, timeout, poll_interval, "pending")
 
     def run_workflow(
         self,
@@ -174,17 +180,26 @@ class PromptJuggler:
 
     def get_workflow_run(self, run_id: str | UUID) -> WorkflowRun:
         """A run of a workflow, as far as it is."""
-        return self._call(*_workflow_run(run_id))
+        from .models.runs import WorkflowRun
+
+        request = _get("workflowruns", _checked_uuid("run_id", run_id))
+        return self._call(WorkflowRun, request)
 
     def wait_for_workflow_run(
         self, run_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> WorkflowRun:
         """As `wait_for_prompt_run`, for a run of a workflow."""
-        return self._wait(*_workflow_run(run_id), timeout, poll_interval, "pending")
+        from .models.runs import WorkflowRun
+
+        request = _get("workflowruns", _checked_uuid("run_id", run_id))
+        return self._wait(WorkflowRun, request, timeout, poll_interval, "pending")
 
     def create_stream_token(self, thread: str | UUID) -> StreamTokenResponse:
-        """A short-lived token and the URL for the stream of a thread, which need not exist yet."""
-        return self._call(*_stream_token(thread))
+        """A short-lived token and the URL for the stream of a thread, even before the thread exists."""
+        from .models.streaming import StreamTokenResponse
+
+        request = _get("threads", _checked_uuid("thread", thread), "stream-token")._replace(method="POST")
+        return self._call(StreamTokenResponse, request)
 
     def stream(
         self,
@@ -203,11 +218,12 @@ class PromptJuggler:
         with `reconnect=False`; 401, 403 and 404 raise `ApiError`. `timeout`: seconds in all, then `WaitTimeout`.
         """
         from ._stream import ThreadStream
+        from .models.streaming import StreamTokenResponse
 
-        kind, request = _stream_token(thread)
+        request = _get("threads", _checked_uuid("thread", thread), "stream-token")._replace(method="POST")
         return ThreadStream(
             self._transport,
-            lambda limit: self._call(kind, request, limit),
+            lambda limit: self._call(StreamTokenResponse, request, limit),
             channels=channels,
             last_event_id=last_event_id,
             connect_timeout=self._timeout,
@@ -227,7 +243,7 @@ class PromptJuggler:
         timeout: float | None = None,
         **options: Any,
     ) -> RunStream[PromptRun]:
-        """The events of a run of a prompt, to its end: entering it starts the run. Options as in `run_prompt` and
+        """The events of a run of a prompt, to its end: entering it starts the run. Options of `run_prompt` and
         `stream`."""
         from ._stream import RunStream
 
@@ -254,44 +270,56 @@ class PromptJuggler:
 
     def get_knowledge_base(self, slug: str) -> KnowledgeBaseResponse:
         """A knowledge base and its documents."""
-        return self._call(*_knowledge_base(slug))
+        from .models.knowledge import KnowledgeBaseResponse
+
+        request = _get("knowledge-bases", _checked_segment("slug", slug))
+        return self._call(KnowledgeBaseResponse, request)
 
     def wait_for_knowledge_base(
         self, slug: str, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> KnowledgeBaseResponse:
         """Poll a knowledge base until it is neither pending nor sealed, as `wait_for_prompt_run`."""
-        return self._wait(*_knowledge_base(slug), timeout, poll_interval, "pending", "sealed")
+        from .models.knowledge import KnowledgeBaseResponse
+
+        request = _get("knowledge-bases", _checked_segment("slug", slug))
+        return self._wait(KnowledgeBaseResponse, request, timeout, poll_interval, "pending", "sealed")
 
     def upload_documents(self, slug: str, files: Iterable[UploadFile]) -> tuple[KnowledgeDocumentResponse, ...]:
         """Upload documents to a knowledge base, which then processes them: `wait_for_knowledge_document`.
 
-        Each is a path, or a tuple of a file name and bytes or a seekable binary file, sent in pieces from where it
-        stands. Raises the `OSError` of a path that cannot be opened, with nothing sent.
+        Each is a path, or a tuple of a file name and bytes or a seekable binary file, sent in pieces from where it is.
+        Raises the `OSError` of a path that cannot be opened, with nothing sent.
         """
         from ._multipart import Multipart
         from .models.knowledge import KnowledgeDocumentResponse
 
-        path = _knowledge_base(slug)[1].path + "/documents"
+        request = _get("knowledge-bases", _checked_segment("slug", slug))
         try:
             body = Multipart(files)
         except (TypeError, ValueError) as error:
             raise ValidationError(str(error)) from error
-        request = Request("POST", path, Secret(body), body.content_type, False)
+        request = Request("POST", request.path + "/documents", Secret(body), body.content_type, False)
         return self._call(tuple[KnowledgeDocumentResponse, ...], request)
 
     def get_knowledge_document(self, document_id: str | UUID) -> KnowledgeDocumentResponse:
         """A document of a knowledge base."""
-        return self._call(*_knowledge_document(document_id))
+        from .models.knowledge import KnowledgeDocumentResponse
+
+        request = _get("knowledge-documents", _checked_uuid("document_id", document_id))
+        return self._call(KnowledgeDocumentResponse, request)
 
     def wait_for_knowledge_document(
         self, document_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> KnowledgeDocumentResponse:
         """Poll a document until it is neither pending nor sealed, as `wait_for_prompt_run`."""
-        return self._wait(*_knowledge_document(document_id), timeout, poll_interval, "pending", "sealed")
+        from .models.knowledge import KnowledgeDocumentResponse
+
+        request = _get("knowledge-documents", _checked_uuid("document_id", document_id))
+        return self._wait(KnowledgeDocumentResponse, request, timeout, poll_interval, "pending", "sealed")
 
     def delete_knowledge_document(self, document_id: str | UUID) -> None:
         """Delete a document of a knowledge base."""
-        self._send(_knowledge_document(document_id)[1]._replace(method="DELETE"))
+        self._send(_get("knowledge-documents", _checked_uuid("document_id", document_id))._replace(method="DELETE"))
 
     def _call(self, kind: type[_T], request: Request, limit: Limit | None = None) -> _T:
         from ._decode import read
@@ -320,9 +348,8 @@ class PromptJuggler:
                 error.attempts = sent = sent + error.attempts
                 again = may_send_again(repeatable=request.repeatable, status_code=status, request_sent=request_sent)
                 delay = seconds_to_wait(attempt, getattr(error, "retry_after", None), self._random)
-                if limit or attempt > self._max_retries or not again or delay is None:
-                    raise
-                if is_certificate_failure(error.__cause__):
+                final = limit or attempt > self._max_retries or not again or is_certificate_failure(error.__cause__)
+                if final or delay is None:
                     raise
             self._sleep(delay)
 
@@ -340,12 +367,13 @@ class PromptJuggler:
                 result = last = self._call(kind, request, Limit(self._timeout, deadline))
                 if last.status not in under_way:
                     return result
-            except (ApiError, NetworkError, DecodeError) as error:
-                if isinstance(error, ApiError):
-                    retry_after = error.retry_after or 0.0
-                    if error.status_code in (401, 403, 404) or time.monotonic() + retry_after > deadline:
-                        raise
+            except (NetworkError, DecodeError) as error:
                 if is_certificate_failure(error.__cause__):
+                    raise
+                failure = error
+            except ApiError as error:
+                retry_after = error.retry_after or 0.0
+                if error.status_code in (401, 403, 404) or time.monotonic() + retry_after > deadline:
                     raise
                 failure = error
             left = deadline - time.monotonic()
@@ -366,13 +394,13 @@ def _get(*segments: object) -> Request:
 
 def _revision(resource: str, slug: str, version: int | str) -> Request:
     slug = _checked_segment("slug", slug)
-    if isinstance(version, bool) or not isinstance(version, (int, str)):
-        raise wrong_type("version", "an int or a str", version)
-    if isinstance(version, int):
+    if isinstance(version, int) and not isinstance(version, bool):
         try:
             version = f"{version:d}"
         except ValueError:  # Of thousands of digits.
             raise ValidationError("version is too large a number") from None
+    if not isinstance(version, str):
+        raise wrong_type("version", "an int or a str", version)
     return _get(resource, slug, _checked_segment("version", version))
 
 
@@ -381,37 +409,7 @@ def _start(resource: str, slug: str, version: int | str, run: Any) -> Request:
     return Request("POST", path, Secret(run.to_json().encode()), "application/json", False)
 
 
-def _prompt_run(run_id: str | UUID) -> tuple[type[PromptRun], Request]:
-    from .models.runs import PromptRun
-
-    return PromptRun, _get("promptruns", _checked_uuid("run_id", run_id))
-
-
-def _workflow_run(run_id: str | UUID) -> tuple[type[WorkflowRun], Request]:
-    from .models.runs import WorkflowRun
-
-    return WorkflowRun, _get("workflowruns", _checked_uuid("run_id", run_id))
-
-
-def _stream_token(thread: str | UUID) -> tuple[type[StreamTokenResponse], Request]:
-    from .models.streaming import StreamTokenResponse
-
-    return StreamTokenResponse, _get("threads", _checked_uuid("thread", thread), "stream-token")._replace(method="POST")
-
-
-def _knowledge_base(slug: str) -> tuple[type[KnowledgeBaseResponse], Request]:
-    from .models.knowledge import KnowledgeBaseResponse
-
-    return KnowledgeBaseResponse, _get("knowledge-bases", _checked_segment("slug", slug))
-
-
-def _knowledge_document(document_id: str | UUID) -> tuple[type[KnowledgeDocumentResponse], Request]:
-    from .models.knowledge import KnowledgeDocumentResponse
-
-    return KnowledgeDocumentResponse, _get("knowledge-documents", _checked_uuid("document_id", document_id))
-
-
-# Each check gives what to send; no error shows a secret.
+# Checks give what to send; no error shows a secret.
 
 
 def _checked_api_key(key: Secret) -> Secret:
@@ -462,10 +460,9 @@ def _checked_uuid(name: str, value: object) -> UUID:
         return value
     if not isinstance(value, str):
         raise wrong_type(name, "a UUID or its text", value)
-    text = value.lower().removeprefix("urn:uuid:").strip("{}").replace("-", "")
-    if not re.fullmatch("[0-9a-f]{32}", text):  # UUID() takes more.
+    if not re.fullmatch("(urn:uuid:)?[{}]*(-*[0-9a-f]){32}-*[{}]*", value.lower()):  # UUID() takes more.
         raise ValidationError(f"{name} must be a UUID")
-    return UUID(text)
+    return UUID(value.lower())
 
 
 def _checked_text(name: str, value: object) -> str | None:
@@ -479,40 +476,33 @@ def _checked_run_options(
 ) -> dict[str, Any]:
     if _checked_text("priority", priority) not in (None, "onsite", "normal", "low"):
         raise ValidationError(f"priority must be 'onsite', 'normal' or 'low', not {str(priority)[:40]!r}")
-    return {
-        "inputs": _checked_map("inputs", Secret(inputs)),
-        "priority": priority,
-        "thread": None if thread is None else _checked_uuid("thread", thread),
-        "environment": _checked_text("environment", environment),
-        "metadata": None if metadata is None else _checked_map("metadata", Secret(metadata)),
-        "env_vars": None if env_vars.value is None else _checked_map("env_vars", env_vars),
-    }
-
-
-def _checked_map(name: str, value: Secret) -> dict[str, Any]:
     try:
-        return _map(name, value.value)
+        return {
+            "inputs": _checked_map("inputs", inputs),
+            "priority": priority,
+            "thread": None if thread is None else _checked_uuid("thread", thread),
+            "environment": _checked_text("environment", environment),
+            "metadata": None if metadata is None else _checked_map("metadata", metadata),
+            "env_vars": None if env_vars.value is None else _checked_map("env_vars", env_vars.value),
+        }
     except ValidationError as error:
         raise error.with_traceback(None) from None  # No frame with values.
 
 
-def _map(name: str, value: object) -> dict[str, Any]:
+def _checked_map(name: str, value: object) -> dict[str, Any]:
     sequences = name == "metadata"
     expected = "str or a sequence of str" if sequences else "str"
     if not isinstance(value, Mapping):
         raise wrong_type(name, f"a mapping of str to {expected}", value)
-    result: dict[str, Any] = {}
-    for key, item in value.items():
+    result = dict(value)
+    for key, item in result.items():
         if not isinstance(key, str):
             raise wrong_type(f"every key of {name}", "a str", key)
-        place = f"{name}[{key!r}]"
-        if isinstance(item, str):
-            result[key] = item
-        elif sequences and isinstance(item, Sequence) and not isinstance(item, (bytes, bytearray, memoryview)):
+        if sequences and isinstance(item, Sequence) and not isinstance(item, (str, bytes, bytearray, memoryview)):
             result[key] = tuple(item)
             for index, element in enumerate(item):
                 if not isinstance(element, str):
-                    raise wrong_type(f"{place}[{index}]", "a str", element)
-        else:
-            raise wrong_type(place, f"a {expected}", item)
+                    raise wrong_type(f"{name}[{key!r}][{index}]", "a str", element)
+        elif not isinstance(item, str):
+            raise wrong_type(f"{name}[{key!r}]", f"a {expected}", item)
     return result

@@ -8,8 +8,8 @@ PromptJugglerError
 ├── ValidationError (ValueError)
 └── WaitTimeout (TimeoutError)
 
-In brackets: the builtin that it also is. The standard library's own error is the `__cause__`. Beside these there is
-only the `OSError` of a path to upload that cannot be opened.
+In brackets: the builtin that it also is. `__cause__`: the standard library's own error. Only a path to upload that
+cannot be opened raises another, `OSError`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class PromptJugglerError(Exception):
 class ApiError(PromptJugglerError):
     """The API answered with another status than 2xx.
 
-    The text is the server's own `error` text, or else such as `HTTP 502 Bad Gateway`. `headers`: names in any case.
-    `retry_after`: seconds after which the server wants to be asked again. `attempts`: how often the request was sent.
+    The text is the server's own `error`, or such as `HTTP 502 Bad Gateway`. `headers`: names in any case.
+    `retry_after`: seconds to wait, as the server asks. `attempts`: how often the request was sent.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class ApiError(PromptJugglerError):
 
 
 class NetworkError(PromptJugglerError):
-    """There is no complete answer: the connection could not be made, or it broke.
+    """No complete answer: the connection could not be made, or it broke.
 
-    `request_sent`: False only where no byte of the request left: sending it again is safe. `attempts`: how often it was
-    tried.
+    `request_sent`: False only where no byte of the request was sent: it is safe to try again. `attempts`: how often the
+    request was tried.
     """
 
     def __init__(self, message: str, *, request_sent: bool = True, attempts: int = 1) -> None:
@@ -62,14 +62,14 @@ class NetworkError(PromptJugglerError):
 
 
 class RequestTimeout(NetworkError, TimeoutError):
-    """The connection, or the answer, took longer than `timeout` seconds."""
+    """The connection or the answer took over `timeout` seconds."""
 
 
 class DecodeError(PromptJugglerError):
     """A document that is not what the API promises. Where it is an answer, the request was carried out.
 
-    `path`: where in the document, such as `transcript[3].citations[0].url`. `status_code`: of the answer, if any.
-    `body`: as it came.
+    `path`: where, such as `transcript[3].citations[0].url`. `status_code`: of the answer, if any. `body`: as
+    it came.
     """
 
     def __init__(self, message: str, *, path: str = "", status_code: int | None = None, body: bytes = b"") -> None:
@@ -80,11 +80,11 @@ class DecodeError(PromptJugglerError):
 
 
 class ValidationError(PromptJugglerError, ValueError):
-    """An argument that must not be sent. Nothing was sent."""
+    """An argument is wrong; nothing was sent."""
 
 
 class WaitTimeout(PromptJugglerError, TimeoutError):
-    """A wait ran out of time; the run goes on. `last`: the last result seen, if any."""
+    """A wait ran out of time; the run goes on. `last`: the last result, if any."""
 
     def __init__(self, message: str, *, last: object = None) -> None:
         super().__init__(message)

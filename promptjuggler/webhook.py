@@ -1,6 +1,6 @@
 """Is a webhook from PromptJuggler?
 
-Its header is `PromptJuggler-Signature: t={unix seconds},v1={hex}`: the HMAC-SHA256 of `{t}.{raw body}`.
+Its header is `PromptJuggler-Signature: t={Unix time},v1={hex}`, the HMAC-SHA256 of `{t}.{raw body}`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def verify_webhook_signature(
 ) -> bool:
     """Whether the header is a valid and recent signature of the payload; no sender can make it raise.
 
-    `payload`: the body exactly as it came, before any JSON parsing. `secret`: one, or a list or tuple of which any will
-    do. `tolerance`: seconds that the timestamp may lie in the past or the future. `now`: Unix time in seconds.
+    `payload`: the body exactly as it came, before JSON parsing. `secret`: one, or a list or tuple of which any will do.
+    `tolerance`: seconds that the timestamp may lie in the past or future. `now`: Unix time.
 
-    Raises `ValidationError` for a payload that is no text or bytes, an empty secret, or a tolerance that is no finite
-    number of at least 0.
+    Raises `ValidationError` for a payload that is no str or bytes, an empty secret, or a tolerance that is no finite
+    number of seconds, at least 0.
     """
     macs = _keyed(secret)
     secret = ""  # Error trackers record variables.
@@ -43,13 +43,14 @@ def verify_webhook_signature(
 
     timestamp, signatures = "", []
     header = signature_header if isinstance(signature_header, str) else ""
-    if len(header) <= 65_536 and header.isascii() and "\0" not in header:
-        for field in header.split(","):
-            key, _, value = field.partition("=")
-            if value and key.strip() == "t":
-                timestamp = value.strip()
-            elif value and key.strip() == "v1":
-                signatures.append(value.strip())
+    if len(header) > 65_536 or not header.isascii() or "\0" in header:
+        return False
+    for field in header.split(","):
+        key, _, value = field.partition("=")
+        if value and key.strip() == "t":
+            timestamp = value.strip()
+        elif key.strip() == "v1":
+            signatures.append(value.strip())
     # int() of thousands of digits raises.
     if not timestamp.isdigit() or len(timestamp) > 20 or abs(now - int(timestamp)) > tolerance:
         return False
@@ -68,18 +69,18 @@ def verify_webhook_signature(
 
 
 def _keyed(secret: object) -> list[hmac.HMAC]:
-    # Empty where one is wrong: an error would carry it.
+    # Empty if one is wrong: an error would carry it.
     secrets = secret if isinstance(secret, (list, tuple)) else [secret]
+    if not all(isinstance(one, str) and one for one in secrets):
+        return []
     try:
-        if all(isinstance(one, str) and one for one in secrets):
-            return [hmac.new(str(one).encode(), digestmod="sha256") for one in secrets]
+        return [hmac.new(str(one).encode(), digestmod="sha256") for one in secrets]
     except UnicodeEncodeError:
-        pass
-    return []
+        return []
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0  # Finite.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def _invalid(message: str) -> Exception:

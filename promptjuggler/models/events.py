@@ -10,7 +10,7 @@ from .runs import Citation, ToolStatus, TranscriptItem
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """What came of a run: how its answer begins. `text` is all text, `data` the payloads, and `transcript` both and the
+    """What came of a run: how its answer begins. `text`: all text, `data`: the payloads, `transcript`: both and the
     calls of tools, without citations of text. `gapped`: something was lost; `get_prompt_run` has it all."""
 
     text: str
@@ -26,7 +26,7 @@ class ConnectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DisconnectedEvent:
-    """The connection was lost, for a `reason` in words; the stream connects again."""
+    """The connection was lost; the stream connects again. `reason`: in words."""
 
     reason: str
 
@@ -44,7 +44,7 @@ class TokenEvent:
 
 @dataclass(frozen=True, slots=True)
 class ResetEvent:
-    """The segment is generated, for the first time or again: what came of it, and of every higher one, is void."""
+    """The segment is generated, for the first time or again: what came of it and of any higher one is void."""
 
     run_id: UUID
     channel: str
@@ -53,7 +53,7 @@ class ResetEvent:
 
 @dataclass(frozen=True, slots=True)
 class DataEvent:
-    """A payload of the emit tool `tool`."""
+    """A payload of an emit tool."""
 
     run_id: UUID
     channel: str
@@ -86,7 +86,7 @@ class ToolEndEvent:
 
 @dataclass(frozen=True, slots=True)
 class GapEvent:
-    """Something of the run was lost, at `segment` (0 where that is not known)."""
+    """Something of the run was lost, at `segment`, 0 if not known."""
 
     run_id: UUID
     channel: str
@@ -100,7 +100,7 @@ class StaleEvent:
 
 @dataclass(frozen=True, slots=True)
 class DoneEvent:
-    """The run finished. `gapped`: not all of it came. `get_prompt_run` or `get_workflow_run` has it all."""
+    """The run finished. `gapped`: something was lost; `get_prompt_run` or `get_workflow_run` has it all."""
 
     run_id: UUID
     channel: str

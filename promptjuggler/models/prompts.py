@@ -1,4 +1,4 @@
-"""Prompts: a revision with its model, its messages and its tools."""
+"""Revisions of prompts."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +10,7 @@ from .runs import ServiceTier
 
 
 class Memory(OpenEnum):
-    """How a prompt uses the messages of its thread."""
+    """How a prompt uses messages of its thread."""
 
     STATELESS = "stateless"
     READ_ONLY = "read_only"
@@ -81,7 +81,7 @@ class JsonSchemaFormat(Model):
 
 @dataclass(frozen=True, slots=True)
 class UnknownResponseFormat(UnknownVariant):
-    """A format whose `type` this version does not know; `data` is the whole JSON object."""
+    """A format with a `type` newer than this version; `data`: the whole object."""
 
 
 ResponseFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat | UnknownResponseFormat
@@ -108,7 +108,7 @@ class VersionRef(Model):
 
 @dataclass(frozen=True, slots=True)
 class HttpHeader(Model):
-    """A header. Its value can be a credential: it is no part of the repr."""
+    """A header. Its value can be a secret: not in the repr."""
 
     key: str
     value: str = field(repr=False)
@@ -152,7 +152,7 @@ class KnowledgeSearch(Model):
 
 @dataclass(frozen=True, slots=True)
 class Mcp(Model):
-    """The tools of an MCP server; without `allowed_tools`, all. Its token is no part of the repr."""
+    """The tools of an MCP server; without `allowed_tools`, all. Its token is not in the repr."""
 
     name: str
     url: str
@@ -205,7 +205,7 @@ class WorkflowCall(Model):
 
 @dataclass(frozen=True, slots=True)
 class UnknownTool(UnknownVariant):
-    """A tool whose `type` this version does not know; `data` is the whole JSON object."""
+    """A tool with a `type` newer than this version; `data`: the whole object."""
 
 
 Tool = Emit | HttpCall | KnowledgeSearch | Mcp | PromptCall | ScriptCall | WebSearch | WorkflowCall | UnknownTool

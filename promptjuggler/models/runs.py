@@ -54,7 +54,7 @@ class TranscriptText(Model):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptTool(Model):
-    """A call of a tool. `queries` and `citations` are those of the built-in web search."""
+    """A call of a tool. `queries` and `citations`: of the built-in web search."""
 
     name: str
     status: ToolStatus
@@ -74,7 +74,7 @@ class TranscriptData(Model):
 
 @dataclass(frozen=True, slots=True)
 class UnknownTranscriptItem(UnknownVariant):
-    """An item whose `type` this version does not know; `data` is the whole JSON object."""
+    """An item with a `type` newer than this version; `data`: the whole object."""
 
 
 TranscriptItem = TranscriptText | TranscriptTool | TranscriptData | UnknownTranscriptItem
@@ -82,7 +82,7 @@ TranscriptItem = TranscriptText | TranscriptTool | TranscriptData | UnknownTrans
 
 @dataclass(frozen=True, slots=True)
 class EmittedItem(Model):
-    """The payload of an emit tool: the arguments of its call."""
+    """The payload of an emit tool: its arguments."""
 
     tool: str
     payload: Mapping[str, Any]
@@ -147,7 +147,7 @@ class PromptRun(Model):
 class WorkflowRun(Model):
     """A run of a workflow. Its `status` alone says how it ended.
 
-    `outputs`: of the completed output nodes, by name. `errors`: of nodes, even where a later attempt succeeds.
+    `outputs`: of the completed output nodes, by name. `errors`: of nodes, even where a later one succeeds.
     """
 
     id: UUID
@@ -165,7 +165,7 @@ MetadataValue = str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class CreateWorkflowRun(Model):
-    """What starts a run of a workflow. `env_vars` can be secrets: they are no part of the repr."""
+    """What starts a run of a workflow. `env_vars` can be secrets: not in the repr."""
 
     inputs: Mapping[str, str]
     thread: UUID | None = None
@@ -177,7 +177,7 @@ class CreateWorkflowRun(Model):
 
 @dataclass(frozen=True, slots=True)
 class CreatePromptRun(Model):
-    """What starts a run of a prompt. `env_vars` can be secrets: they are no part of the repr."""
+    """What starts a run of a prompt. `env_vars` can be secrets: not in the repr."""
 
     inputs: Mapping[str, str]
     thread: UUID | None = None
