@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from . import models as models
     from . import testing as testing
     from . import webhook as webhook
+    from ._assembly import *
     from ._stream import *
     from .client import *
     from .errors import *
-    from .models.events import *
     from .models.knowledge import *
     from .models.prompts import *
     from .models.runs import *
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 else:
     # The public names of each module.
     _NAMES = {
-        "_stream": "RunStream ThreadStream",
-        "client": "PromptJuggler",
-        "errors": "ApiError DecodeError NetworkError PromptJugglerError RequestTimeout ValidationError WaitTimeout",
-        "models.events": """
+        "_assembly": """
             ConnectedEvent DataEvent DisconnectedEvent DoneEvent FailureEvent GapEvent ResetEvent RunView StaleEvent
             StreamEvent TokenEvent ToolEndEvent ToolStartEvent
         """,
+        "_stream": "RunStream ThreadStream",
+        "client": "PromptJuggler",
+        "errors": "ApiError DecodeError NetworkError PromptJugglerError RequestTimeout ValidationError WaitTimeout",
         "models.knowledge": """
             KnowledgeBaseResponse KnowledgeBaseStatus KnowledgeDocumentResponse KnowledgeDocumentStatus
             KnowledgeDocumentSummary

@@ -13,11 +13,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid4
 
-from ._assembly import Assembler
-from ._sse import Decoder, FrameTooLong
-from ._transport import EndableLimit, Incoming, Secret, Transport, checked_base_url, is_certificate_failure, log
-from .errors import ApiError, DecodeError, NetworkError, ValidationError, WaitTimeout
-from .models.events import (
+from ._assembly import (
+    Assembler,
     ConnectedEvent,
     DisconnectedEvent,
     DoneEvent,
@@ -26,6 +23,9 @@ from .models.events import (
     StaleEvent,
     StreamEvent,
 )
+from ._sse import Decoder, FrameTooLong
+from ._transport import EndableLimit, Incoming, Secret, Transport, checked_base_url, is_certificate_failure, log
+from .errors import ApiError, DecodeError, NetworkError, ValidationError, WaitTimeout
 from .models.streaming import StreamTokenResponse
 
 _R = TypeVar("_R")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from promptjuggler._assembly import Assembler
-from promptjuggler.models.events import (
+from promptjuggler._assembly import (
+    Assembler,
     GapEvent,
     RunView,
     StreamEvent,

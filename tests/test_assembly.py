@@ -29,8 +29,8 @@ from frames import (
     view_of,
 )
 
-from promptjuggler._assembly import Assembler
-from promptjuggler.models.events import (
+from promptjuggler._assembly import (
+    Assembler,
     DataEvent,
     DoneEvent,
     FailureEvent,

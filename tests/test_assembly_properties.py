@@ -25,8 +25,9 @@ from frames import (
     view_of,
 )
 
-from promptjuggler._assembly import MOST_VERDICTS, Assembler
-from promptjuggler.models.events import (
+from promptjuggler._assembly import (
+    MOST_VERDICTS,
+    Assembler,
     DataEvent,
     DoneEvent,
     FailureEvent,

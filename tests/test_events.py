@@ -14,7 +14,7 @@ from frames import (
 )
 
 import promptjuggler
-from promptjuggler.models.events import (
+from promptjuggler._assembly import (
     ConnectedEvent,
     DataEvent,
     DisconnectedEvent,
@@ -79,7 +79,7 @@ def test_events_can_be_matched() -> None:
 
 def test_the_union_of_the_events_holds_all_of_them() -> None:
     """Every event of the module is a member of `StreamEvent`."""
-    names = promptjuggler._NAMES["models.events"].split()
+    names = promptjuggler._NAMES["_assembly"].split()
     named = [getattr(promptjuggler, name) for name in names if name.endswith("Event")]
     classes = [kind for kind in named if isinstance(kind, type)]
     assert set(StreamEvent.__args__) == set(classes) == {type(event) for event in EVENTS}

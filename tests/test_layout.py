@@ -104,7 +104,7 @@ def calls(module):
 
 
 def test_the_modules_are_those_of_the_design():
-    results = ("__init__", "runs", "prompts", "knowledge", "streaming", "events", "webhooks")
+    results = ("__init__", "runs", "prompts", "knowledge", "streaming", "webhooks")
     expected = ARROWS.keys() - {"models"} | {"__init__"} | {f"models/{name}" for name in results}
     assert set(MODULES) == expected
 

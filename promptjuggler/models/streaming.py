@@ -1,4 +1,4 @@
-"""The credential of a thread's stream. Not in `events`: that takes longer to load, and some only hand out tokens."""
+"""The credential of a thread's stream."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
