@@ -380,7 +380,7 @@ def _stream(args: Namespace, stack: ExitStack) -> None:
 def _upload(args: Namespace, stack: ExitStack) -> None:
     client, files, total = _client(args, stack), [], 0
     for path in args.words[1:]:
-        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        if os.path.exists(path) and not os.path.isfile(path):
             raise _Stop(2, f"{path} is not a regular file")  # a pipe would wait
         name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")  # surrogates cannot be sent
         files.append((name, stack.enter_context(FileIO(path))))
@@ -478,8 +478,8 @@ def _show_tokens(stream: Any) -> str:
     try:
         for event in stream:
             if not sys.stdout.isatty():
-                pass
-            elif isinstance(event, TokenEvent):
+                continue
+            if isinstance(event, TokenEvent):
                 shown += event.text
                 _write(sys.stdout, event.text)
             elif isinstance(event, (ResetEvent, StaleEvent)) and shown != stream.view.text:

@@ -526,7 +526,7 @@ def test_documents_are_uploaded_shown_and_deleted(cli, server, tmp_path):
     ("name", "problem"),
     [
         ("missing.txt", "missing.txt cannot be read: No such file or directory"),
-        ("folder", "folder cannot be read: Is a directory"),
+        ("folder", "folder is not a regular file"),
         ("pipe", "pipe is not a regular file"),
     ],
 )
