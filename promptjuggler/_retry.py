@@ -17,8 +17,8 @@ def may_send_again(*, repeatable: bool, status_code: int | None, request_sent: b
 def seconds_to_wait(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float | None:
     """The seconds to wait after attempt number `attempt`, from 1; never less than the server asked for
     (`retry_after`), and None where that is over a minute."""
-    if retry_after is not None and retry_after > 60.0:
+    retry_after = retry_after or 0.0
+    if retry_after > 60.0:
         return None
-    delay: float = min(0.5 * 2 ** min(attempt - 1, 10), 8.0)
     # Less a part by chance, so that many clients do not come back at once.
-    return max(delay * (1 - random() / 4), retry_after or 0.0)
+    return max(0.5 * 2.0 ** min(attempt - 1, 4) * (1 - random() / 4), retry_after)

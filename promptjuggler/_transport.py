@@ -30,7 +30,6 @@ from http.client import (
     IncompleteRead,
     responses,
 )
-from time import monotonic
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -43,16 +42,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 _USER_AGENT = f"promptjuggler-stdlib/{__version__} python/{'.'.join(map(str, sys.version_info[:3]))}"
-_PIECE = 64 * 1024
-_LARGEST_ANSWER = 100 * 1024 * 1024
-_LARGEST_ERROR = 1024 * 1024
-_MOST_IDLE = 8
+_PIECE = 2**16
+_LARGEST_ANSWER = 100 * 2**20
+_LARGEST_ERROR = 2**20
 _LONGEST_IDLE = 30.0
 # For what must not be sent twice: a server may be closing the connection just now.
 _LONGEST_IDLE_FOR_ONCE = 5.0
 
 # A whole interim answer (RFC 9110, 15.2), but not 101.
-_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n")
 
 
 class Secret:
@@ -99,28 +97,29 @@ def checked_base_url(name: str, value: object) -> str:
     return text
 
 
-def checked_proxy(name: str, url: Secret) -> tuple[str, Secret | None]:
+def checked_proxy(name: str, url: Secret) -> tuple[str, Secret]:
+    host, headers = "", Secret({})
+    if url.value is False:
+        return host, headers
     if not isinstance(url.value, str):
         raise wrong_type(name, "a str or False", url.value)
-    host, credentials = "", None
     with suppress(ValueError):
         parts = urlsplit(("" if "://" in url.value else "http://") + url.value.strip())
         if parts.scheme == "http" and parts.hostname and " " not in parts.hostname:
-            port = 80 if parts.port is None else parts.port
             if parts.username is not None:
-                pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-                credentials = Secret(f"Basic {b64encode(pair.encode()).decode()}")
-            host = f"[{parts.hostname}]:{port}" if ":" in parts.hostname else f"{parts.hostname}:{port}"
-    parts = pair = None  # type: ignore[assignment]  # The password is in them.
-    if not host:
-        example = "such as http://proxy.example:3128 (no https:// and no socks://)"
-        raise ValidationError(f"{name} must be the URL of an HTTP proxy, {example}")
-    return host, credentials
+                pair = Secret(unquote(f"{parts.username}:{parts.password or ''}").encode())
+                headers.value["Proxy-Authorization"] = "Basic " + b64encode(pair.value).decode()
+            host = parts.netloc.rpartition("@")[2].rstrip(":") + (":80" if parts.port is None else "")
+    parts = None  # type: ignore[assignment]  # The password is in it.
+    if host:
+        return host, headers
+    example = "such as http://proxy.example:3128 (no https:// and no socks://)"
+    raise ValidationError(f"{name} must be the URL of an HTTP proxy, {example}")
 
 
 # `body`: None, or the `Secret` of bytes or of a `Multipart`. `repeatable`: to send it twice does no more than once.
-Request = namedtuple("Request", ("method", "path", "body", "content_type", "repeatable"))
-Reply = namedtuple("Reply", ("status", "body"))
+Request = namedtuple("Request", "method path body content_type repeatable")
+Reply = namedtuple("Reply", "status body")
 
 
 class Limit:
@@ -132,10 +131,10 @@ class Limit:
         self.start()
 
     def start(self) -> None:
-        self._end = min(monotonic() + self.timeout, self.deadline)
+        self._end = min(time.monotonic() + self.timeout, self.deadline)
 
     def left(self) -> float:
-        left = self._end - monotonic()
+        left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         return min(left, 1e6)  # settimeout() refuses more than 25 days.
@@ -189,7 +188,7 @@ class _Raw(io.RawIOBase):
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         # It stays open when http.client closes the socket before the answer is read.
-        self._open = sock.makefile("rb", 0)
+        self.file = sock.makefile("rb", 0)
         self.limit: Limit | None = None
         self.received = self.ended = False
         self.early = bytearray()
@@ -211,24 +210,18 @@ class _Raw(io.RawIOBase):
             count = self.sock.recv_into(buffer)
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
-        self.received = self.received or count > 0
+        self.received |= count > 0
         self.ended = count == 0
         return count
 
     def final_answer_began(self) -> bool:
         """Whether the server has hung up, or begun an answer that is not interim."""
-        self.limit = None
         piece = bytearray(4096)
         self.early += piece[: self._receive(piece) or 0]
         while match := _INTERIM.match(self.early):
             del self.early[: match.end()]
-        undecided = b"HTTP/1.1 1".startswith(bytes(self.early[:10]).replace(b"/1.0", b"/1.1"))
+        undecided = b"HTTP/1.1 1".startswith(self.early[:10].replace(b"/1.0", b"/1.1"))
         return self.ended or not undecided or len(self.early) > _PIECE
-
-    def close(self) -> None:
-        if hasattr(self, "_open"):  # A signal can come in __init__.
-            self._open.close()
-        super().close()
 
 
 class _Reader(io.BufferedReader):
@@ -242,13 +235,11 @@ class _Reader(io.BufferedReader):
     def close(self) -> None:
         pass
 
-    flush = close
-
 
 class Response(HTTPResponse):
     """An answer that skips interim ones, and gives its connection back when it is closed."""
 
-    connection: Connection | None = None
+    lease: tuple[Connection, Pool] | None = None
     fp: _Reader
     headers: Any
 
@@ -281,69 +272,60 @@ class Response(HTTPResponse):
     def close(self) -> None:
         complete = self.isclosed()  # At its end, http.client lets go of the file.
         super().close()
-        connection, self.connection = self.connection, None
-        if connection:
-            connection.finish(complete and not self.will_close)
+        if self.lease:
+            (connection, pool), self.lease = self.lease, None
+            connection.close(pool if complete and not self.will_close else None)
 
     def __del__(self) -> None:
-        if self.connection:
-            self.connection.close()
+        self.lease = None  # The connection closes itself.
 
 
 class Connection:
-    """One connection. `route`: its host, whether with TLS, and the host behind it where it is a proxy's tunnel."""
+    """One connection. `route`: its host, the context of TLS, and the host behind it where it is a proxy's tunnel."""
 
-    _http: Any
+    _http: Any = None
     _reader: Any = None
+    _limit = _OVER
+    idle_since = 0.0
 
-    def __init__(self, pool: Pool, route: tuple[str, bool, str | None], context: ssl.SSLContext | None) -> None:
+    def __init__(self, route: tuple[str, ssl.SSLContext | None, str | None]) -> None:
         self.route = route
-        self._context = context
-        self._limit = _OVER
-        # None while idle: in a cycle the sockets would outlive the client.
-        self.pool: Pool | None = pool
         self._pid = os.getpid()
-        self.idle_since = 0.0
+        context = route[1]
         self._http = HTTPSConnection(route[0], context=context) if context else HTTPConnection(route[0])
         self._http._create_connection = self._connected_socket
         self._http.response_class = self._response
 
-    def connect(self, limit: Limit, credentials: Secret | None = None) -> None:
+    def connect(self, limit: Limit, proxy_headers: Secret) -> None:
         self._limit = limit
-        limit.start()
-        host = self.route[2]
-        try:
-            if host:
-                self._http.set_tunnel(host, headers={"Host": host})
-                if credentials:
-                    self._http._tunnel_headers["Proxy-Authorization"] = credentials.value
-                if host.startswith("["):  # Python before 3.13 sends it without.
-                    self._http._tunnel_host = host.partition("]")[0] + "]"
-            HTTPConnection.connect(self._http)
-            if self._context:
-                # HTTPSConnection.connect hides the socket during the handshake.
-                name = (self._http._tunnel_host or self._http.host).strip("[]")
-                limit.watch(None)  # What is ended while it is wrapped would never be closed.
-                limit.left()
-                plain, wrap = self._http.sock, self._context.wrap_socket
-                self._http.sock = sock = wrap(plain, server_hostname=name, do_handshake_on_connect=False)
-                limit.watch(sock)
-                sock.settimeout(limit.left())
-                sock.do_handshake()
-        except BaseException:
-            self.close()
-            raise
+        self._limit.start()
+        _, context, host = self.route
+        if host:
+            self._http.set_tunnel(host, headers={"Host": host, **proxy_headers.value})
+            if host.startswith("["):  # Python before 3.13 sends it without.
+                self._http._tunnel_host = f"[{self._http._tunnel_host}]"
+        HTTPConnection.connect(self._http)
+        if context:
+            # HTTPSConnection.connect hides the socket during the handshake.
+            name = (self._http._tunnel_host or self._http.host).strip("[]")
+            self._limit.watch(None)  # What is ended while it is wrapped would never be closed.
+            self._limit.left()
+            self._http.sock = context.wrap_socket(self._http.sock, server_hostname=name, do_handshake_on_connect=False)
+            self._reader = _Reader(_Raw(self._http.sock))
+            self._limit.watch(self._http.sock)
+            self._http.sock.settimeout(self._limit.left())
+            self._http.sock.do_handshake()
 
     def exchange(self, call: _Call) -> Response:
-        self._limit = limit = call.limit
+        self._limit = call.limit
         self._whole = True
         try:
-            limit.watch(self._http.sock)
-            limit.start()
-            self._http.sock.settimeout(limit.left())
-            if call.request_sent:
-                call.attempts += 1
-            call.request_sent = True
+            if not self._http.sock:
+                self.connect(call.limit, call.proxy_headers)
+            self._limit.watch(self._http.sock)
+            self._limit.start()
+            self._http.sock.settimeout(self._limit.left())
+            call.attempts += 1
             small = call.data is None or isinstance(call.data, bytes) and len(call.data) <= _PIECE
             try:
                 # In no variable: error trackers record them.
@@ -355,38 +337,32 @@ class Connection:
                 )
             except OSError:
                 # A server that refuses a body often answers and hangs up.
-                self._whole = False
                 if not self._final_answer_began():
                     raise
-            limit.start()
+            self._limit.start()
             response: Response = self._http.getresponse()
         except BaseException:
             self.close()
             raise
-        response.connection = self
+        response.lease = self, call.transport.pool
         return response
 
-    def finish(self, reusable: bool) -> None:
-        """The answer has been read, or given up."""
-        if reusable and self._whole and self._http.sock and self.pool and not self._reader.raw.ended:
-            self._limit.watch(None)
-            self._limit = _OVER
-            self._reader.raw.limit = None
-            self._reader.raw.received = False
-            self.pool.put(self)
-        else:
-            self.close()
-
-    def close(self) -> None:
+    def close(self, pool: Pool | None = None) -> None:
+        """Into the pool, if there is one and the connection can be used again."""
         self._limit.watch(None)
         self._limit = _OVER
+        if pool and self._whole and self._http.sock and not self._reader.raw.ended:
+            self._reader.raw.limit = None
+            self._reader.raw.received = False
+            pool.put(self)
+            return
         self._http.close()
         if self._reader:
-            self._reader.raw.close()
+            self._reader.raw.file.close()
 
     def __del__(self) -> None:
         # A signal can come where nobody closes it, or in __init__.
-        if hasattr(self, "_http"):
+        if self._http:
             self._limit = _OVER  # By now, another connection may have it.
             self.close()
 
@@ -402,8 +378,9 @@ class Connection:
         except OSError:
             return False
 
-    def _final_answer_began(self) -> Any:
-        return self._attached(self._http.sock).raw.final_answer_began()
+    def _final_answer_began(self) -> bool:
+        self._whole = not self._reader.raw.final_answer_began()
+        return not self._whole
 
     def _pieces(self, call: _Call) -> Iterator[bytes | memoryview]:
         body: Any = iter(call.data)
@@ -412,32 +389,25 @@ class Connection:
         while True:
             try:
                 piece = next(body, None)
-            except (OSError, ValueError) as error:
+            except OSError as error:
                 raise _UnreadableBody(str(error)) from error
-            if piece is None:
-                return
-            if self._final_answer_began():
-                self._whole = False
+            if piece is None or self._final_answer_began():
                 return
             self._limit.start()
             self._http.sock.settimeout(self._limit.left())
             yield piece
 
-    def _connected_socket(self, address: tuple[str, int], timeout: object, source: object) -> socket.socket:
+    def _connected_socket(self, address: tuple[str, int], *_: object) -> socket.socket:
         host, port = address
         # A str would load the tables for international names.
         name = host.encode() if host.isascii() else host
-        return connected_socket(socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM), self._limit)
+        sock = connected_socket(socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM), self._limit)
+        self._reader = _Reader(_Raw(sock))
+        return sock
 
-    def _response(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> Response:
-        return Response(self._attached(sock), debuglevel, method)
-
-    def _attached(self, sock: socket.socket) -> Any:
-        """After the TLS handshake, it is another socket."""
-        if not self._reader or self._reader.raw.sock is not sock:
-            self._reader = _Reader(_Raw(sock))
+    def _response(self, sock: socket.socket, *debuglevel: Any, **method: Any) -> Response:
         self._reader.raw.limit = self._limit
-        return self._reader
+        return Response(self._reader, *debuglevel, **method)
 
 
 def connected_socket(addresses: list[Any], limit: Limit) -> socket.socket:
@@ -465,7 +435,7 @@ class Pool:
         self._idle: deque[Connection] = deque()
         self.clock = time.time  # The wall clock goes on while the process is frozen.
 
-    def take(self, route: tuple[str, bool, str | None], longest_idle: float) -> Connection | None:
+    def take(self, route: tuple[str, ssl.SSLContext | None, str | None], longest_idle: float) -> Connection | None:
         others: list[Connection] = []
         try:
             while True:
@@ -474,20 +444,18 @@ class Pool:
                 if not connection.is_usable(now):
                     connection.close()
                 elif connection.route == route and now - connection.idle_since < longest_idle:
-                    connection.pool = self
                     return connection
                 else:
-                    others.append(connection)
+                    others.insert(0, connection)
         except IndexError:  # There are no more.
             return None
         finally:
-            self._idle.extend(reversed(others))
+            self._idle.extend(others)
 
     def put(self, connection: Connection) -> None:
         connection.idle_since = self.clock()
-        connection.pool = None
         self._idle.append(connection)
-        self.close(_MOST_IDLE)
+        self.close(keep=8)
 
     def close(self, keep: int = 0) -> None:
         with suppress(IndexError):  # Another thread was faster.
@@ -497,7 +465,7 @@ class Pool:
     __del__ = close
 
 
-class _Visited(dict):  # type: ignore[type-arg]
+class _Visited(dict[str, int]):
     """With this, urllib's redirect handler gives up at once, if an opener has one."""
 
     def get(self, *_: object) -> int:
@@ -511,9 +479,10 @@ class _Call(urllib.request.Request):
     _tunnel_host: str | None
     redirect_dict = _Visited()
     longest_idle = float("inf")
-    request_sent: bool | None = False
-    attempts = 1
-    proxy_credentials: Secret | None = None
+    attempts = 0
+    proxy_headers: Secret
+    # That of an answer from an opener from outside, to bound each wait. Our own answers do that themselves.
+    sock: socket.socket | None
 
     def __init__(
         self, transport: Transport, method: str, url: str, key: Secret, headers: dict[str, str], limit: Limit
@@ -523,6 +492,8 @@ class _Call(urllib.request.Request):
         self.unredirected_hdrs.update({"Host": self.host, "Authorization": f"Bearer {key.value}", **headers})
         self.transport = transport
         self.limit = limit
+        if not transport.opener:
+            transport._set_proxy(self)
 
 
 class Transport:
@@ -543,7 +514,7 @@ class Transport:
             raise wrong_type("opener", "a urllib.request.OpenerDirector", opener)
         if opener and (ssl_context or proxy):
             raise ValidationError("ssl_context and proxy have no effect with an opener: give them to the opener")
-        if proxy and proxy.value is not False:
+        if proxy:
             checked_proxy("proxy", proxy)
         self.base_url = base_url
         self.api_key = api_key
@@ -554,7 +525,7 @@ class Transport:
         self._kept_alive = urllib.request.OpenerDirector()
         self._kept_alive.add_handler(_KeepAliveHandler())
         self._context = ssl_context
-        self._proxies: dict[tuple[str, str], tuple[str, Secret | None]] = {}
+        self._proxies: dict[tuple[str, str], tuple[str, Secret]] = {}
         # By process: a fork could copy a lock while it is held.
         self._locks: dict[int, Any] = {}
 
@@ -578,8 +549,7 @@ class Transport:
             body = Secret(b"" if length > _LARGEST_ANSWER else b"".join(_pieces(call, response, _LARGEST_ANSWER + 1)))
             if max(length, len(body.value)) > _LARGEST_ANSWER:
                 del body
-                problem = f"the document is larger than {_LARGEST_ANSWER // 2**20} MiB"
-                raise DecodeError(problem, status_code=response.status)
+                raise DecodeError("the document is larger than 100 MiB", status_code=response.status)
             if getattr(response, "length", None):
                 raise IncompleteRead(b"")
             return Reply(response.status, body)
@@ -591,23 +561,21 @@ class Transport:
             return Incoming(call, self._open(call, range(200, 201)))
 
     def _open(self, call: _Call, success: range) -> Any:
-        if self.opener:
-            call.request_sent = None  # Only the error tells.
-            call.limit.start()
-            try:
-                response = self.opener.open(call, timeout=call.limit.left())
-            except HTTPError as error:
-                response = error
-                if not error.fp or error.headers is None:  # A handler has made it up.
-                    headers, body = error.hdrs or HTTPMessage(), error.fp or io.BytesIO()
-                    response = HTTPError(call.full_url, error.code, error.msg, headers, body)
-            except ValueError as error:  # A redirect to no URL. urllib's frames hold an open answer.
-                raise URLError(error) from error
-            if response is None:
-                raise URLError(f"the opener has no handler for {call.type}")
-        else:
-            self._set_proxy(call)
-            response = self._kept_alive.open(call)
+        call.limit.start()
+        try:
+            response = (self.opener or self._kept_alive).open(call, timeout=call.limit.left())
+        except HTTPError as error:
+            response = error
+            if not error.fp or error.hdrs is None:  # A handler has made it up.
+                headers, body = error.hdrs or HTTPMessage(), error.fp or io.BytesIO()
+                response = HTTPError(call.full_url, error.code, error.msg, headers, body)
+        except ValueError as error:  # A redirect to no URL. urllib's frames hold an open answer.
+            raise URLError(error) from error
+        if response is None:
+            raise URLError(f"the opener has no handler for {call.type}")
+        file = getattr(response, "fp", None)
+        file = getattr(file, "fp", None) or file  # Of an HTTPError.
+        call.sock = getattr(getattr(file, "raw", None), "_sock", None)
         if response.status not in success:
             with closing(response):
                 raise _api_error(call, response)
@@ -621,13 +589,13 @@ class Transport:
             if url is None:
                 name = f"{call.type.upper()}_PROXY"
                 bypassed = urllib.request.proxy_bypass(call.host)
-                url = Secret(None if bypassed else urllib.request.getproxies().get(call.type))
-            self._proxies[origin] = checked_proxy(name, url) if url.value else ("", None)
-        host, call.proxy_credentials = self._proxies[origin]
+                url = Secret(not bypassed and urllib.request.getproxies().get(call.type, False))
+            self._proxies[origin] = checked_proxy(name, url)
+        host, call.proxy_headers = self._proxies[origin]
         if host:
             call.set_proxy(host, "http")
-            if call.proxy_credentials and call.type == "http":
-                call.unredirected_hdrs["Proxy-authorization"] = call.proxy_credentials.value
+            if call.type == "http":
+                call.unredirected_hdrs.update(call.proxy_headers.value)
 
     def context(self) -> ssl.SSLContext:
         """Made when first needed: it takes 30 ms."""
@@ -647,19 +615,15 @@ class _KeepAliveHandler(urllib.request.BaseHandler):
 
     def http_open(self, call: _Call) -> Response:
         transport = call.transport
-        context = transport.context() if call.type == "https" else None
-        route = (call.host, context is not None, call._tunnel_host)
-        connection = transport.pool.take(route, call.longest_idle)
-        if connection:
+        route = (call.host, transport.context() if call.type == "https" else None, call._tunnel_host)
+        if connection := transport.pool.take(route, call.longest_idle):
             try:
                 return connection.exchange(call)
             except (OSError, HTTPException) as error:
                 # The server may have closed it just now.
                 if call.get_method() == "POST" or isinstance(error, TimeoutError) or connection._reader.raw.received:
                     raise
-        connection = Connection(transport.pool, route, context)
-        connection.connect(call.limit, call.proxy_credentials)
-        return connection.exchange(call)
+        return Connection(route).exchange(call)
 
     https_open = http_open
 
@@ -669,14 +633,25 @@ def _errors_mapped(call: _Call) -> Iterator[None]:
     """Around connecting, sending, headers and body: there are three families, URLError, OSError and HTTPException."""
     try:
         yield
-    except ValidationError:
-        raise
     except (OSError, HTTPException, ValueError) as error:
         # The variables of http.client's frames hold the key.
         cause: BaseException = error.with_traceback(None)
         if isinstance(error, URLError) and isinstance(error.reason, BaseException):
             cause = error.reason.with_traceback(None)
-        raise _network_error(call, cause) from cause
+        sent = call.attempts > 0
+        if call.transport.opener:  # Only the error tells.
+            sent = not isinstance(cause, (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError))
+        kind, host = NetworkError, call.origin_req_host
+        step = f"no complete answer from {host}" if sent else f"could not connect to {host}"
+        if isinstance(cause, _UnreadableBody):
+            step = "the request could not be sent whole"
+        text = f"{step}: {str(cause) or type(cause).__name__}"
+        if isinstance(cause, TimeoutError):
+            kind = RequestTimeout
+            text = f"no {'complete answer' if sent else 'connection'} from {host} within {call.limit.timeout:g} s"
+        elif is_certificate_failure(cause):
+            text += " (for a private certificate authority, pass ssl_context= or set SSL_CERT_FILE)"
+        raise kind(text, request_sent=sent, attempts=call.attempts or 1) from cause
 
 
 class Incoming:
@@ -685,58 +660,31 @@ class Incoming:
     def __init__(self, call: _Call, response: HTTPResponse) -> None:
         self._call = call
         self._response = response
-        self._sock = _socket_of_opener(response)
-        if self._sock:
-            call.limit.watch(self._sock)
+        if call.sock:
+            call.limit.watch(call.sock)
 
     def read(self) -> bytes:
         """What comes next; nothing at the end."""
         self._call.limit.start()
         with _errors_mapped(self._call):
-            if self._sock:
-                self._sock.settimeout(self._call.limit.left())
+            if self._call.sock:
+                self._call.sock.settimeout(self._call.limit.left())
             return self._response.read1(_PIECE)
 
     def close(self) -> None:
-        if self._sock:
-            self._call.limit.watch(None)
+        self._call.limit.watch(None)
         self._response.close()
 
 
-def _socket_of_opener(response: HTTPResponse) -> socket.socket | None:
-    """That of an answer from an opener from outside, to bound each wait. Our own answers do that themselves."""
-    file = getattr(response, "fp", None)
-    file = getattr(file, "fp", None) or file  # Of an HTTPError.
-    return getattr(getattr(file, "raw", None), "_sock", None)
-
-
 def _pieces(call: _Call, response: HTTPResponse, left: int) -> Iterator[bytes]:
-    sock = _socket_of_opener(response)
-    read = response.read1 if sock else response.read
-    if sock:
+    read = response.read1 if call.sock else response.read
+    if call.sock:
         call.limit.start()
     while left and (piece := read(min(_PIECE, left))):
         yield piece
         left -= len(piece)
-        if sock and sock.fileno() >= 0:  # At the end it is closed.
-            sock.settimeout(call.limit.left())
-
-
-def _network_error(call: _Call, cause: BaseException) -> NetworkError:
-    sent = call.request_sent
-    if sent is None:
-        sent = not isinstance(cause, (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError))
-    host = call.origin_req_host
-    if isinstance(cause, TimeoutError):
-        text = f"no {'complete answer' if sent else 'connection'} from {host} within {call.limit.timeout:g} s"
-        return RequestTimeout(text, request_sent=sent, attempts=call.attempts)
-    step = f"no complete answer from {host}" if sent else f"could not connect to {host}"
-    if isinstance(cause, _UnreadableBody):
-        step = "the request could not be sent whole"
-    text = f"{step}: {str(cause) or type(cause).__name__}"
-    if is_certificate_failure(cause):
-        text += " (for a private certificate authority, pass ssl_context= or set SSL_CERT_FILE)"
-    return NetworkError(text, request_sent=sent, attempts=call.attempts)
+        if call.sock and call.sock.fileno() >= 0:  # At the end it is closed.
+            call.sock.settimeout(call.limit.left())
 
 
 def is_certificate_failure(error: BaseException | None) -> bool:
@@ -768,14 +716,18 @@ def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
             with suppress(ValueError):  # It is no URL.
                 location = urljoin(call.full_url, location)
             message += f": redirects are not followed, this one leads to {location}"
-    headers, attempts = response.headers, call.attempts
-    retry_after = _retry_after(headers.get("Retry-After"))
-    return ApiError(message, status, body=text, headers=headers, retry_after=retry_after, attempts=attempts)
+    return ApiError(
+        message,
+        status,
+        body=text,
+        headers=response.headers,
+        retry_after=_retry_after(response.headers.get("Retry-After", "").strip()),
+        attempts=call.attempts or 1,
+    )
 
 
-def _retry_after(value: str | None) -> float | None:
+def _retry_after(value: str) -> float | None:
     """The seconds of a Retry-After header: a number or a date (RFC 9110, 10.2.3)."""
-    value = (value or "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:10])
     try:
@@ -788,7 +740,6 @@ def _retry_after(value: str | None) -> float | None:
 
 def log(method: str, path: str, outcome: object, begun: float, attempt: int) -> None:
     """A DEBUG line, where the program has imported logging."""
-    logging = sys.modules.get("logging")
-    if logging:
-        logger, milliseconds = logging.getLogger("promptjuggler"), (monotonic() - begun) * 1000
-        logger.debug("%s %s: %s in %.0f ms (attempt %d)", method, path, outcome, milliseconds, attempt)
+    if logging := sys.modules.get("logging"):
+        debug, milliseconds = logging.getLogger("promptjuggler").debug, (time.monotonic() - begun) * 1000
+        debug("%s %s: %s in %.0f ms (attempt %d)", method, path, outcome, milliseconds, attempt)

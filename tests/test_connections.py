@@ -19,7 +19,7 @@ from package import ENV, FOLDER, NAME
 from servers import CA_FILE, ConnectProxy, ScriptedServer, client_context, make_reply, respond, server_context
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler
-from promptjuggler._transport import Connection, EndableLimit, Limit, Pool, Secret
+from promptjuggler._transport import Connection, EndableLimit, Limit, Secret
 
 
 @pytest.fixture(params=["http", "https"])
@@ -632,12 +632,12 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, closed):
     """A stream gives its limit to one connection after the other, and ends it to end the wait of the latest."""
-    limit, pool = EndableLimit(5.0), Pool()
-    old, new = (Connection(pool, (f"127.0.0.1:{server.port}", False, None), None) for _ in range(2))
-    old.connect(limit)
+    limit = EndableLimit(5.0)
+    old, new = (Connection((f"127.0.0.1:{server.port}", None, None)) for _ in range(2))
+    old.connect(limit, Secret({}))
     if closed:
         old.close()
-    new.connect(limit)
+    new.connect(limit, Secret({}))
     del old
     gc.collect()
     assert limit._sock is new._http.sock
