@@ -1,10 +1,4 @@
-"""The PromptJuggler API in Python, with nothing but the standard library.
-
-    from promptjuggler import PromptJuggler
-
-    pj = PromptJuggler("your-api-key")
-    run = pj.run_prompt("greeting", "production", {"name": "Ada"})
-    print(pj.wait_for_prompt_run(run.id).output)
+"""The PromptJuggler API in Python, with nothing but the standard library. It begins with `PromptJuggler`.
 
 Every public name can be imported from here; its module is loaded when it is first used.
 """

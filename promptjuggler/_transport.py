@@ -1,8 +1,7 @@
 """The only module that opens sockets: `urllib.request` over connections of `http.client` that are kept alive.
 
 An answer that was read to its end gives its connection back to the pool; any other closes it, so that nothing is left
-for the next request. `_errors_mapped` alone makes a `NetworkError` of the standard library's errors, `_api_error` an
-`ApiError` of a status.
+for the next request.
 """
 
 from __future__ import annotations
