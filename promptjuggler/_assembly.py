@@ -119,7 +119,7 @@ class GapEvent:
 
 @dataclass(frozen=True, slots=True)
 class StaleEvent:
-    """The server could not go on where the connection was lost: what came of all runs is void, and may come again."""
+    """The server could not resume: what came of all runs is void, and may come again."""
 
 
 @dataclass(frozen=True, slots=True)

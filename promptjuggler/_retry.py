@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 
 def may_send_again(*, repeatable: bool, status_code: int | None, request_sent: bool) -> bool:
-    """Whether a request that failed may be sent again. `status_code`: None where there was no answer.
+    """Whether a request that failed may be sent again. `status_code`: None without an answer.
 
-    `repeatable`: sending it twice does no more than once. Any other (a run costs money) is sent again only where it
-    certainly did not arrive, or was turned away (429).
+    What is not `repeatable` (a run costs money) only where it certainly did not arrive, or got 429.
     """
     if status_code is None:
         return repeatable or not request_sent
@@ -15,8 +14,8 @@ def may_send_again(*, repeatable: bool, status_code: int | None, request_sent: b
 
 
 def seconds_to_wait(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float | None:
-    """The seconds to wait after attempt number `attempt`, from 1; never less than the server asked for
-    (`retry_after`), and None where that is over a minute."""
+    """The seconds to wait after attempt number `attempt`, from 1; never less than `retry_after`, and None where that is
+    over a minute."""
     retry_after = retry_after or 0.0
     if retry_after > 60.0:
         return None

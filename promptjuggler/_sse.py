@@ -12,7 +12,7 @@ LONGEST_FRAME = 8 * LONGEST_LINE  # Bytes of all data lines.
 
 
 class FrameTooLong(ValueError):
-    """A line, or the data of a frame, is too long. The stream cannot be read on."""
+    """A line, or the data of a frame, is too long."""
 
 
 class Frame(NamedTuple):

@@ -512,7 +512,7 @@ class Transport:
         if opener is not None and not isinstance(opener, urllib.request.OpenerDirector):
             raise wrong_type("opener", "a urllib.request.OpenerDirector", opener)
         if opener and (ssl_context or proxy):
-            raise ValidationError("ssl_context and proxy have no effect with an opener: give them to the opener")
+            raise ValidationError("ssl_context and proxy have no effect with an opener")
         if proxy:
             checked_proxy("proxy", proxy)
         self.base_url = base_url

@@ -8,8 +8,7 @@ from .._decode import Model
 
 @dataclass(frozen=True, slots=True)
 class StreamTokenResponse(Model):
-    """A credential that reads the stream of one thread until it expires. `url`: the stream's whole address. `token`:
-    the Bearer credential, no part of the repr."""
+    """Reads the stream of one thread until it expires. `url`: of the stream. `token`: a Bearer token, not in the repr."""
 
     token: str = field(repr=False)
     expires_at: datetime
