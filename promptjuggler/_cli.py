@@ -87,7 +87,7 @@ class _Stop(Exception):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out the arguments (default: of the process), give the exit code. Errors are lines on standard error."""
+    """Carry out the arguments, give the exit code. Errors are lines on standard error."""
     args, code = Namespace(maybe_done=False, run="", command="", output=None, channel=None, stream=False), 1
     try:
         _parse(sys.argv[1:] if argv is None else argv, args)

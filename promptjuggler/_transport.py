@@ -480,7 +480,7 @@ class _Call(urllib.request.Request):
     longest_idle = float("inf")
     attempts = 0
     proxy_headers: Secret
-    # That of an answer from an opener from outside, to bound each wait. Our own answers do that themselves.
+    # Of an answer from an opener, to bound each wait: our own answers do that themselves.
     sock: socket.socket | None
 
     def __init__(
@@ -629,7 +629,7 @@ class _KeepAliveHandler(urllib.request.BaseHandler):
 
 @contextmanager
 def _errors_mapped(call: _Call) -> Iterator[None]:
-    """Around connecting, sending, headers and body: there are three families, URLError, OSError and HTTPException."""
+    """There are three families of errors: URLError, OSError and HTTPException."""
     try:
         yield
     except (OSError, HTTPException, ValueError) as error:

@@ -8,7 +8,7 @@ from .._decode import Model
 
 @dataclass(frozen=True, slots=True)
 class StreamTokenResponse(Model):
-    """Reads the stream of one thread until it expires. `url`: of the stream. `token`: a Bearer token, not in the repr."""
+    """Reads the stream of one thread until it expires. `token`: a Bearer token, not in the repr."""
 
     token: str = field(repr=False)
     expires_at: datetime
