@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from .models.runs import Citation, ToolStatus, TranscriptData, TranscriptItem, TranscriptText, TranscriptTool
@@ -157,8 +157,6 @@ StreamEvent = (
     | DoneEvent
     | FailureEvent
 )
-
-_T = TypeVar("_T")
 
 MOST_VERDICTS = 4096  # The oldest go first: a thread has ever more runs.
 
@@ -336,7 +334,7 @@ class _Run:
         return RunView(text, tuple(transcript), data, gapped)
 
 
-def _field(kind: type[_T], fields: Any, name: str) -> _T:
+def _field(kind: Any, fields: Any, name: str) -> Any:
     value = fields.get(name) if isinstance(fields, dict) else None
     return value if isinstance(value, kind) else kind()
 

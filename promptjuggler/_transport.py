@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 _USER_AGENT = f"promptjuggler-stdlib/{__version__} python/{'.'.join(map(str, sys.version_info[:3]))}"
 _PIECE = 2**16
 _LARGEST_ANSWER = 100 * 2**20
-_LARGEST_ERROR = 2**20
 _LONGEST_IDLE = 30.0
 # For what must not be sent twice: a server may be closing the connection just now.
 _LONGEST_IDLE_FOR_ONCE = 5.0
@@ -695,7 +694,7 @@ def is_certificate_failure(error: BaseException | None) -> bool:
 def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
     body = io.BytesIO()
     try:
-        body.writelines(_pieces(call, response, _LARGEST_ERROR))
+        body.writelines(_pieces(call, response, 2**20))
     except TimeoutError:
         raise
     except (OSError, HTTPException, ValueError):
