@@ -273,8 +273,8 @@ class _Run:
                 segment = self.segments[number] = _Segment()
             fits = not segment.gapped and seq == segment.last + 1
             if kind == "token":
-                item = _field(str, fields, "text")
-                event = TokenEvent(self.id, channel, number, seq, item)
+                event = TokenEvent(self.id, channel, number, seq, _field(str, fields, "text"))
+                item = event.text
             elif kind == "data":
                 item = TranscriptData(_field(str, fields, "tool"), _field(dict, fields, "payload"))
                 event = DataEvent(self.id, channel, item.tool, item.payload)

@@ -109,10 +109,9 @@ def checked_proxy(name: str, url: Secret) -> tuple[str, Secret]:
                 headers.value["Proxy-Authorization"] = "Basic " + b64encode(pair.value).decode()
             host = parts.netloc.rpartition("@")[2].rstrip(":") + (":80" if parts.port is None else "")
     parts = None  # type: ignore[assignment]  # The password is in it.
-    if host:
-        return host, headers
-    example = "such as http://proxy.example:3128 (no https:// and no socks://)"
-    raise ValidationError(f"{name} must be the URL of an HTTP proxy, {example}")
+    if not host:
+        raise ValidationError(f"{name} must be the URL of an HTTP proxy, such as http://proxy.example:3128")
+    return host, headers
 
 
 # `body`: None, or the `Secret` of bytes or of a `Multipart`. `repeatable`: to send it twice does no more than once.
