@@ -8,11 +8,7 @@ __version__ = "0.1.0"
 # True for type checkers; importing typing would cost 5 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import client as client
-    from . import errors as errors
-    from . import models as models
-    from . import testing as testing
-    from . import webhook as webhook
+    from . import client as client, errors as errors, models as models, testing as testing, webhook as webhook
     from ._assembly import *
     from ._stream import *
     from .client import *

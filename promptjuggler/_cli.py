@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
                 text = f"HTTP {error.status_code}: {text}"
         elif isinstance(error, NetworkError):
             args.maybe_done &= error.request_sent
-        elif isinstance(error, OSError) and error.filename is not None:  # a file of the user
+        elif isinstance(error, OSError) and error.filename is not None:
             code, text = 2, f"{error.filename or 'a file without a name'} cannot be read: {error.strerror}"
         elif not isinstance(error, (PromptJugglerError, OSError)):
             text = f"{type(error).__name__}: {text}"
@@ -139,7 +139,7 @@ def _write(stream: TextIO | None, text: str) -> None:
             pass
         if stream is sys.stdout:
             text = f"standard output cannot be written: {error.strerror}"
-            raise _Stop(1, "" if isinstance(error, BrokenPipeError) else text) from error  # `| head` has its lines.
+            raise _Stop(1, "" if isinstance(error, BrokenPipeError) else text) from error  # `| head`
 
 
 def _say(text: str) -> None:
@@ -188,7 +188,6 @@ def _parse(arguments: list[str], args: Namespace) -> None:
     parser.add_argument("--version", action="version", version=f"promptjuggler {__version__}")
     parser.add_options(_COMMON)
     end = [*arguments, "--"].index("--")
-    # argparse takes no options between words.
     words = parser.parse_known_args(arguments[:end], args)[1]
     syntax = "COMMAND"
     if words and words[0] in _COMMANDS:
@@ -263,7 +262,7 @@ def _run_arguments(args: Namespace) -> dict[str, Any]:
     }
     try:
         json.dumps(arguments, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # surrogates cannot be sent
+    except UnicodeEncodeError:
         raise _Stop(2, "the inputs and options must be valid text") from None
     return arguments
 

@@ -49,7 +49,7 @@ class Multipart:
                         yield data
             except OSError:
                 raise
-            except Exception as error:  # Such as closed.
+            except Exception as error:
                 raise OSError(f"{title} can no longer be read: {error}") from error
             yield b"\r\n"
         yield self._end
@@ -77,7 +77,7 @@ def _part(label: str, file: UploadFile, boundary: str) -> tuple[str, bytes, Call
             start = source.tell()
             if not isinstance(source.read(0), bytes):
                 raise TypeError("a text file")
-            source.seek(0, os.SEEK_END)  # Gives None before Python 3.13, of a mmap.
+            source.seek(0, os.SEEK_END)
             size = max(0, source.tell() - start)
             source.seek(start)
         except Exception as error:  # Closed, a pipe, no file at all.

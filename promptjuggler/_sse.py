@@ -7,8 +7,8 @@ and `stale` have none), and sizes are limited.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LONGEST_LINE = 8 * 1024 * 1024  # Bytes, without the end.
-LONGEST_FRAME = 8 * LONGEST_LINE  # Bytes of all data lines.
+LONGEST_LINE = 8 * 1024 * 1024
+LONGEST_FRAME = 8 * LONGEST_LINE
 
 
 class FrameTooLong(ValueError):

@@ -377,7 +377,7 @@ class PromptJuggler:
                     raise
                 failure = error
             left = deadline - time.monotonic()
-            if left < 0.05:  # Too short for a poll.
+            if left < 0.05:
                 state = "gave no status within" if last is None else f"is still {last.status} after"
                 try:
                     raise WaitTimeout(f"{request.path} {state} {timeout:g} s", last=last) from failure
@@ -397,7 +397,7 @@ def _revision(resource: str, slug: str, version: int | str) -> Request:
     if isinstance(version, int) and not isinstance(version, bool):
         try:
             version = f"{version:d}"
-        except ValueError:  # Of thousands of digits.
+        except ValueError:
             raise ValidationError("version is too large a number") from None
     if not isinstance(version, str):
         raise wrong_type("version", "an int or a str", version)

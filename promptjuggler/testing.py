@@ -218,7 +218,7 @@ class FakeServer:
                 self._sockets.pop().shutdown(socket.SHUT_RDWR)
         self.drop_streams()
         deadline = time.monotonic() + 5
-        while self._threads:  # which may start others
+        while self._threads:
             self._threads.pop().join(deadline - time.monotonic())
         self._http.server_close()
 
@@ -438,7 +438,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.fake._spawn(self.process_request_thread, *connection)
 
     def finish_request(self, *connection: Any) -> None:
-        with suppress(OSError):  # the client hung up
+        with suppress(OSError):
             super().finish_request(*connection)
 
 
