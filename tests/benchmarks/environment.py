@@ -19,8 +19,7 @@ from pathlib import Path
 
 from .measure import Effort
 from .process import HERE, Failed, Process, whole
-from .report import FLOOR, OURS
-from .report import PEER as PEER_NAME
+from .report import FLOOR, OURS, PEER as PEER_NAME
 
 PEER = "promptjuggler==1.7.0"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
