@@ -479,7 +479,7 @@ class _Call(urllib.request.Request):
     attempts = 0
     proxy_headers: Secret
     # Of an answer from an opener, to bound each wait: our own answers do that themselves.
-    sock: socket.socket | None
+    sock: socket.socket | None = None
 
     def __init__(
         self, transport: Transport, method: str, url: str, key: Secret, headers: dict[str, str], limit: Limit
@@ -570,9 +570,10 @@ class Transport:
             raise URLError(error) from error
         if response is None:
             raise URLError(f"the opener has no handler for {call.type}")
-        file = getattr(response, "fp", None)
-        file = getattr(file, "fp", None) or file  # Of an HTTPError.
-        call.sock = getattr(getattr(file, "raw", None), "_sock", None)
+        if self.opener:
+            file = getattr(response, "fp", None)
+            file = getattr(file, "fp", None) or file  # Of an HTTPError.
+            call.sock = getattr(getattr(file, "raw", None), "_sock", None)
         if response.status not in success:
             with closing(response):
                 raise _api_error(call, response)
