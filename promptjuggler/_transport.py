@@ -547,8 +547,8 @@ class Transport:
             if max(length, len(body.value)) > _LARGEST_ANSWER:
                 del body
                 raise DecodeError("the document is larger than 100 MiB", status_code=response.status)
-            if getattr(response, "length", None):
-                raise IncompleteRead(b"")
+            if missing := getattr(response, "length", None):
+                raise IncompleteRead(body.value, missing)
             return Reply(response.status, body)
 
     def open_stream(self, url: str, token: Secret, headers: dict[str, str], limit: Limit) -> Incoming:
