@@ -18,19 +18,15 @@ def pytest_report_header():
 def pytest_sessionstart():
     # In the background of a shell it is ignored, which the processes that tests start would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The tests see an environment without proxies, certificates or an account.
+    for variable in list(os.environ):
+        if is_of_machine(variable):
+            del os.environ[variable]
 
 
 def pytest_collection_finish():
     # What is there now stays to the end: so the collections of the tests need not look at it.
     gc.freeze()
-
-
-@pytest.fixture(autouse=True)
-def no_machine(monkeypatch):
-    """Every test sees an environment without proxies, certificates or an account."""
-    for variable in list(os.environ):
-        if is_of_machine(variable):
-            monkeypatch.delenv(variable)
 
 
 @pytest.fixture(autouse=True, scope="module")
