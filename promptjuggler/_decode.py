@@ -1,4 +1,4 @@
-"""JSON to frozen dataclasses and back, by their annotations."""
+"""JSON to frozen dataclasses and back, by their annotations. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Decoder = Callable[[Any], Any]
 class Model:
     """The base of the results: frozen dataclasses that know their JSON."""
 
-    __slots__ = ("_said",)  # What to_dict() would say differently.
+    __slots__ = ("_said",)  # What the document said, where to_dict() would say it differently.
 
     @classmethod
     def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
@@ -321,7 +321,7 @@ def _schema(model: Any) -> list[tuple[str, str, Any, Any, bool]]:
 
 
 def _model(model: Any, constant: str = "") -> _Decoder:
-    # Faster than to call the class.
+    # To set each slot is faster than to call the class.
     new, required, optional, free = object.__new__, [], [], []
     secrets = [wire for _, wire, _, _, secret in _schema(model) if secret]
     for name, wire, annotation, default, _ in _schema(model):
