@@ -1,7 +1,5 @@
 """JSON to frozen dataclasses and back, by their annotations. Pure."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys
@@ -10,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from ._enums import OpenEnum
@@ -310,13 +308,12 @@ def _decoder(annotation: Any) -> _Decoder:
 
 @cache
 def _schema(model: Any) -> list[tuple[str, str, Any, Any, bool]]:
-    hints, schema = get_type_hints(model), []
+    schema = []
     for item in fields(model):
         wire = re.sub("_(.)", lambda match: match[1].upper(), item.name)
-        annotation = hints[item.name]
         # The default of a constant is not for JSON.
-        default = MISSING if get_origin(annotation) is Literal else item.default
-        schema.append((item.name, wire, annotation, default, not item.repr))
+        default = MISSING if get_origin(item.type) is Literal else item.default
+        schema.append((item.name, wire, item.type, default, not item.repr))
     return schema
 
 
