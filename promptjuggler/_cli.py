@@ -77,7 +77,6 @@ _COMMANDS = {
 _SETTINGS: dict[str, Any] = {
     "NUMBER": {"type": int},
     "SECONDS": {"type": _seconds},
-    "PRIORITY": {"choices": ["onsite", "normal", "low"]},
     "NAME=VALUE": {"action": "append"},
 }
 
@@ -107,8 +106,7 @@ def main(argv: list[str] | None = None) -> int:
             code, args.maybe_done = 2, False
         elif isinstance(error, ApiError):
             args.maybe_done &= (error.status_code or 0) >= 500
-            if not text.startswith("HTTP "):
-                text = f"HTTP {error.status_code}: {text}"
+            text = text if text.startswith("HTTP ") else f"HTTP {error.status_code}: {text}"
         elif isinstance(error, NetworkError):
             args.maybe_done &= error.request_sent
         elif isinstance(error, OSError) and error.filename is not None:
@@ -321,6 +319,8 @@ def _stand_in(stack: ExitStack) -> FakeServer:
 
 
 def _run(args: Namespace, stack: ExitStack) -> None:
+    if args.priority not in (None, "onsite", "normal", "low"):
+        raise _Stop(2, "argument --priority: must be onsite, normal or low")
     if args.output == "":
         raise _Stop(2, "--output must be the name of an output")
     kind, shown = args.command[4:], ""
@@ -379,7 +379,7 @@ def _stream(args: Namespace, stack: ExitStack) -> None:
 def _upload(args: Namespace, stack: ExitStack) -> None:
     client, files, total = _client(args, stack), [], 0
     for path in args.words[1:]:
-        if os.path.exists(path) and not os.path.isfile(path):
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
             raise _Stop(2, f"{path} is not a regular file")  # a pipe would wait
         name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")  # surrogates cannot be sent
         files.append((name, stack.enter_context(FileIO(path))))

@@ -141,7 +141,7 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(cli, command):
         (["get-prompt-run", "12"], "run_id must be a UUID"),
         (["create-stream-token", "12"], "thread must be a UUID"),
         (["run-prompt", "a", "1", "--thread", "12"], "thread must be a UUID"),
-        (["run-prompt", "a", "1", "--priority", "high"], "--priority: invalid choice"),
+        (["run-prompt", "a", "1", "--priority", "high"], "--priority: must be onsite, normal or low"),
         (["run-prompt", "a", "1", "name"], "form NAME=VALUE"),
         (["run-prompt", "a", "1", "=x"], "form NAME=VALUE"),
         (["run-prompt", "a", "1", "--", "--x"], "form NAME=VALUE"),
@@ -526,7 +526,7 @@ def test_documents_are_uploaded_shown_and_deleted(cli, server, tmp_path):
     ("name", "problem"),
     [
         ("missing.txt", "missing.txt cannot be read: No such file or directory"),
-        ("folder", "folder is not a regular file"),
+        ("folder", "folder cannot be read: Is a directory"),
         ("pipe", "pipe is not a regular file"),
     ],
 )
