@@ -84,6 +84,7 @@ class UnknownVariant(Model):
 
 
 def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
+    """Read an answer. Raises `DecodeError`."""
     result: _T | DecodeError = _read(kind, document, status_code)
     del document
     return _value_or_raise(result)

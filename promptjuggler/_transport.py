@@ -6,6 +6,7 @@ for the next request.
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import os
@@ -20,15 +21,7 @@ from collections import deque, namedtuple
 from contextlib import closing, contextmanager, suppress
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from http.client import (
-    HTTPConnection,
-    HTTPException,
-    HTTPMessage,
-    HTTPResponse,
-    HTTPSConnection,
-    IncompleteRead,
-    responses,
-)
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection, IncompleteRead
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -67,14 +60,17 @@ class Secret:
 
 
 def wrong_type(name: str, expected: str, value: object) -> ValidationError:
+    """The error for a value."""
     return ValidationError(f"{name} must be {expected}, not {type(value).__name__}")
 
 
 def is_header_text(value: str) -> bool:
+    """Whether it can be sent in a header."""
     return value.isascii() and value.isprintable() and " " not in value
 
 
 def checked_base_url(name: str, value: object) -> str:
+    """An http or https URL without a trailing slash."""
     if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
     text = value.strip().rstrip("/")
@@ -96,6 +92,7 @@ def checked_base_url(name: str, value: object) -> str:
 
 
 def checked_proxy(name: str, url: Secret) -> tuple[str, Secret]:
+    """The host and headers of a proxy."""
     host, headers = "", Secret({})
     if url.value is False:
         return host, headers
@@ -128,9 +125,11 @@ class Limit:
         self.start()
 
     def start(self) -> None:
+        """A new step begins."""
         self._end = min(time.monotonic() + self.timeout, self.deadline)
 
     def left(self) -> float:
+        """The seconds left, or TimeoutError."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -157,6 +156,7 @@ class EndableLimit(Limit):
         self._lock = threading.RLock()
 
     def left(self) -> float:
+        """As of any limit."""
         if self.ended.is_set():
             raise ConnectionAbortedError("the wait was ended")
         if self.each:
@@ -164,10 +164,12 @@ class EndableLimit(Limit):
         return super().left()
 
     def watch(self, sock: socket.socket | None) -> None:
+        """As of any limit."""
         with self._lock:
             self._sock = sock
 
     def end(self) -> None:
+        """End it for good."""
         self.ended.set()
         with self._lock, suppress(OSError):  # Not connected yet.
             if self._sock:
@@ -294,6 +296,7 @@ class Connection:
         self._http.response_class = self._response
 
     def connect(self, limit: Limit, proxy_headers: Secret) -> None:
+        """With the handshakes of proxy and TLS."""
         self._limit = limit
         self._limit.start()
         _, context, host = self.route
@@ -314,6 +317,7 @@ class Connection:
             self._http.sock.do_handshake()
 
     def exchange(self, call: _Call) -> Response:
+        """Send a request, and begin the answer."""
         self._limit = call.limit
         self._whole = True
         try:
@@ -433,6 +437,7 @@ class Pool:
         self.clock = time.time  # The wall clock goes on while the process is frozen.
 
     def take(self, route: tuple[str, ssl.SSLContext | None, str | None], longest_idle: float) -> Connection | None:
+        """A usable connection, or None."""
         others: list[Connection] = []
         try:
             while True:
@@ -450,11 +455,13 @@ class Pool:
             self._idle.extend(others)
 
     def put(self, connection: Connection) -> None:
+        """Keep a connection."""
         connection.idle_since = self.clock()
         self._idle.append(connection)
         self.close(keep=8)
 
     def close(self, keep: int = 0) -> None:
+        """Close all but some."""
         with suppress(IndexError):  # Another thread was faster.
             while len(self._idle) > keep:
                 self._idle.popleft().close()
@@ -670,6 +677,7 @@ class Incoming:
             return self._response.read1(_PIECE)
 
     def close(self) -> None:
+        """Close the connection."""
         self._call.limit.watch(None)
         self._response.close()
 
@@ -707,8 +715,8 @@ def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
     status = response.status
     if not message or not isinstance(message, str):
         location = response.headers.get("Location") if 300 <= status < 400 else None
-        # Of a redirect which an opener wanted to follow, it is a long text of urllib's.
-        reason = (None if location else response.reason) or responses.get(status, "")
+        # Of an opener's redirect, it is a long text of urllib's.
+        reason = (None if location else response.reason) or http.client.responses.get(status, "")
         message = f"HTTP {status} {reason}".rstrip()
         if location:
             with suppress(ValueError):  # It is no URL.
