@@ -236,7 +236,7 @@ class _Reader(io.BufferedReader):
 
 
 class Response(HTTPResponse):
-    """An answer that skips interim ones, and gives its connection back when it is closed."""
+    """An answer that skips interim ones."""
 
     lease: tuple[Connection, Pool] | None = None
     fp: _Reader
@@ -399,10 +399,9 @@ class Connection:
             yield piece
 
     def _connected_socket(self, address: tuple[str, int], *_: object) -> socket.socket:
-        host, port = address
         # A str would load the tables for international names.
-        name = host.encode() if host.isascii() else host
-        sock = connected_socket(socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM), self._limit)
+        name = address[0].encode() if address[0].isascii() else address[0]
+        sock = connected_socket(socket.getaddrinfo(name, address[1], 0, socket.SOCK_STREAM), self._limit)
         self._reader = _Reader(_Raw(sock))
         return sock
 

@@ -1,4 +1,4 @@
-"""The bodies of webhooks. None says reliably which of the four it is: give each kind an address of its own."""
+"""The bodies of webhooks. None says which of the four it is: give each kind its own address."""
 
 from dataclasses import dataclass
 from uuid import UUID
