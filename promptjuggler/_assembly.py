@@ -164,7 +164,7 @@ _json = json.JSONDecoder(parse_constant=int)  # It raises: NaN and Infinity are 
 
 
 class Assembler:
-    """What is held of the runs of a thread, across its connections."""
+    """What is held of the runs of a thread."""
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}

@@ -320,7 +320,7 @@ def _stand_in(stack: ExitStack) -> FakeServer:
 
 def _run(args: Namespace, stack: ExitStack) -> None:
     if args.priority not in (None, "onsite", "normal", "low"):
-        raise _Stop(2, "argument --priority: must be onsite, normal or low")
+        raise _Stop(2, "--priority: must be onsite, normal or low")
     if args.output == "":
         raise _Stop(2, "--output must be the name of an output")
     kind, shown = args.command[4:], ""

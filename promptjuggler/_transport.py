@@ -469,7 +469,7 @@ class Pool:
 
 
 class _Visited(dict[str, int]):
-    """With this, urllib's redirect handler gives up at once, if an opener has one."""
+    """With this, an opener's redirect handler gives up at once."""
 
     def get(self, *_: object) -> int:
         return sys.maxsize
@@ -500,7 +500,7 @@ class _Call(urllib.request.Request):
 
 
 class Transport:
-    """Sends requests to one base URL with one key, from any number of threads."""
+    """Sends requests to one base URL with one key."""
 
     def __init__(
         self,
