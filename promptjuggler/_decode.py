@@ -175,7 +175,7 @@ def _number(value: Any) -> float:
     raise _unexpected("a number", value)
 
 
-_UUID = re.compile(r"(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){4}[0-9a-f]{8}")
+_UUID = re.compile("[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){4}[0-9a-fA-F]{8}")
 
 
 def _uuid(value: Any) -> UUID:
@@ -360,7 +360,7 @@ def _model(model: Any, constant: str = "") -> _Decoder:
             for wire, name, several_ways, default in free:
                 if wire in value and type(value[wire]) is not float:  # No float differs.
                     item = getattr(result, name)
-                    if item == default or (several_ways and item != value[wire]):
+                    if several_ways and (type(value[wire]) is str or item != value[wire]) or item == default:
                         said[wire] = value[wire]
             if said:
                 object.__setattr__(result, "_said", said)

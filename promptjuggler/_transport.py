@@ -18,7 +18,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections import deque, namedtuple
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection, IncompleteRead
@@ -33,15 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_USER_AGENT = f"promptjuggler-stdlib/{__version__} python/{'.'.join(map(str, sys.version_info[:3]))}"
+_HEADERS = {"Accept": "application/json", "Accept-encoding": "identity"}
+_HEADERS["User-agent"] = f"promptjuggler-stdlib/{__version__} python/{'.'.join(map(str, sys.version_info[:3]))}"
 _PIECE = 2**16
 _LARGEST_ANSWER = 100 * 2**20
 _LONGEST_IDLE = 30.0
-# For what must not be sent twice: a server may be closing the connection just now.
-_LONGEST_IDLE_FOR_ONCE = 5.0
-
-# A whole interim answer (RFC 9110, 15.2), but not 101.
-_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n")
+_LONGEST_IDLE_FOR_ONCE = 5.0  # For what must not be sent twice: a server may be closing the connection just now.
 
 
 class Secret:
@@ -217,7 +214,8 @@ class _Raw(io.RawIOBase):
         """Whether the server has hung up, or begun an answer that is not interim."""
         piece = bytearray(4096)
         self.early += piece[: self._receive(piece) or 0]
-        while match := _INTERIM.match(self.early):
+        # A whole interim answer (RFC 9110, 15.2), but not 101.
+        while match := re.match(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n", self.early):
             del self.early[: match.end()]
         undecided = b"HTTP/1.1 1".startswith(self.early[:10].replace(b"/1.0", b"/1.1"))
         return self.ended or not undecided or len(self.early) > _PIECE
@@ -270,7 +268,8 @@ class Response(HTTPResponse):
 
     def close(self) -> None:
         complete = self.isclosed()  # At its end, http.client lets go of the file.
-        super().close()
+        if not complete:
+            super().close()
         if self.lease:
             (connection, pool), self.lease = self.lease, None
             connection.close(pool if complete and not self.will_close else None)
@@ -448,7 +447,7 @@ class Pool:
                     return connection
                 else:
                     others.insert(0, connection)
-        except IndexError:  # There are no more.
+        except IndexError:
             return None
         finally:
             self._idle.extend(others)
@@ -461,8 +460,8 @@ class Pool:
 
     def close(self, keep: int = 0) -> None:
         """Close all but some."""
-        with suppress(IndexError):  # Another thread was faster.
-            while len(self._idle) > keep:
+        while len(self._idle) > keep:
+            with suppress(IndexError):  # Another thread was faster.
                 self._idle.popleft().close()
 
     __del__ = close
@@ -490,13 +489,38 @@ class _Call(urllib.request.Request):
     def __init__(
         self, transport: Transport, method: str, url: str, key: Secret, headers: dict[str, str], limit: Limit
     ) -> None:
-        super().__init__(url, method=method, headers={"Accept-encoding": "identity", "User-agent": _USER_AGENT})
+        super().__init__(url, method=method, origin_req_host="")  # Which would take long to find.
         # Through a tunnel, urllib would take the proxy for the host.
-        self.unredirected_hdrs.update({"Host": self.host, "Authorization": f"Bearer {key.value}", **headers})
+        self.unredirected_hdrs = {"Host": self.host, "Authorization": f"Bearer {key.value}", **_HEADERS, **headers}
         self.transport = transport
         self.limit = limit
         if not transport.opener:
             transport._set_proxy(self)
+
+    def __enter__(self) -> None:
+        """Within, there are three families of errors: URLError, OSError and HTTPException."""
+
+    def __exit__(self, _: object, error: BaseException | None, *traceback: object) -> None:
+        if not isinstance(error, (OSError, HTTPException, ValueError)):
+            return
+        # The variables of http.client's frames hold the key.
+        cause: BaseException = error.with_traceback(None)
+        if isinstance(error, URLError) and isinstance(error.reason, BaseException):
+            cause = error.reason.with_traceback(None)
+        sent = self.attempts > 0
+        if self.transport.opener:  # Only the error tells.
+            sent = not isinstance(cause, (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError))
+        kind, host = NetworkError, urlsplit(self.full_url).hostname
+        text = f"no complete answer from {host}" if sent else f"could not connect to {host}"
+        if isinstance(cause, _UnreadableBody):
+            text = "the request could not be sent whole"
+        text += f": {str(cause) or type(cause).__name__}"
+        if isinstance(cause, TimeoutError):
+            kind = RequestTimeout
+            text = f"no {'complete answer' if sent else 'connection'} from {host} within {self.limit.timeout:g} s"
+        elif is_certificate_failure(cause):
+            text += " (for a private certificate authority, pass ssl_context= or set SSL_CERT_FILE)"
+        raise kind(text, request_sent=sent, attempts=self.attempts or 1) from cause
 
 
 class Transport:
@@ -539,15 +563,14 @@ class Transport:
 
     def send(self, request: Request, limit: Limit) -> Reply:
         """`limit` bounds connect, each send, and the answer."""
-        url = self.base_url + request.path
-        call = _Call(self, request.method, url, self.api_key, {"Accept": "application/json"}, limit)
+        call = _Call(self, request.method, self.base_url + request.path, self.api_key, {}, limit)
         if not request.repeatable:
             call.longest_idle = _LONGEST_IDLE_FOR_ONCE
         if request.body:
             call.data = request.body.value
             length = len(call.data) if isinstance(call.data, bytes) else call.data.content_length
             call.unredirected_hdrs.update({"Content-type": request.content_type, "Content-length": str(length)})
-        with _errors_mapped(call), closing(self._open(call, range(200, 300))) as response:
+        with call, self._open(call, range(200, 300)) as response:
             length = getattr(response, "length", None) or 0
             body = Secret(b"" if length > _LARGEST_ANSWER else b"".join(_pieces(call, response, _LARGEST_ANSWER + 1)))
             if max(length, len(body.value)) > _LARGEST_ANSWER:
@@ -560,7 +583,7 @@ class Transport:
     def open_stream(self, url: str, token: Secret, headers: dict[str, str], limit: Limit) -> Incoming:
         """`limit` bounds connect and headers."""
         call = _Call(self, "GET", url, token, headers, limit)
-        with _errors_mapped(call):
+        with call:
             return Incoming(call, self._open(call, range(200, 201)))
 
     def _open(self, call: _Call, success: range) -> Any:
@@ -632,32 +655,6 @@ class _KeepAliveHandler(urllib.request.BaseHandler):
     https_open = http_open
 
 
-@contextmanager
-def _errors_mapped(call: _Call) -> Iterator[None]:
-    """There are three families of errors: URLError, OSError and HTTPException."""
-    try:
-        yield
-    except (OSError, HTTPException, ValueError) as error:
-        # The variables of http.client's frames hold the key.
-        cause: BaseException = error.with_traceback(None)
-        if isinstance(error, URLError) and isinstance(error.reason, BaseException):
-            cause = error.reason.with_traceback(None)
-        sent = call.attempts > 0
-        if call.transport.opener:  # Only the error tells.
-            sent = not isinstance(cause, (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError))
-        kind, host = NetworkError, call.origin_req_host
-        step = f"no complete answer from {host}" if sent else f"could not connect to {host}"
-        if isinstance(cause, _UnreadableBody):
-            step = "the request could not be sent whole"
-        text = f"{step}: {str(cause) or type(cause).__name__}"
-        if isinstance(cause, TimeoutError):
-            kind = RequestTimeout
-            text = f"no {'complete answer' if sent else 'connection'} from {host} within {call.limit.timeout:g} s"
-        elif is_certificate_failure(cause):
-            text += " (for a private certificate authority, pass ssl_context= or set SSL_CERT_FILE)"
-        raise kind(text, request_sent=sent, attempts=call.attempts or 1) from cause
-
-
 class Incoming:
     """An answer that is still coming."""
 
@@ -670,7 +667,7 @@ class Incoming:
     def read(self) -> bytes:
         """What comes next; nothing at the end."""
         self._call.limit.start()
-        with _errors_mapped(self._call):
+        with self._call:
             if self._call.sock:
                 self._call.sock.settimeout(self._call.limit.left())
             return self._response.read1(_PIECE)

@@ -388,8 +388,8 @@ class PromptJuggler:
                 interval = min(interval * 1.5, 5.0)
 
 
-def _get(*segments: object) -> Request:
-    return Request("GET", "/".join(["/api/v1", *map(str, segments)]), None, "", True)
+def _get(*segments: str) -> Request:
+    return Request("GET", "/".join(("/api/v1", *segments)), None, "", True)
 
 
 def _revision(resource: str, slug: str, version: int | str) -> Request:
@@ -453,16 +453,17 @@ def _checked_segment(name: str, value: object) -> str:
         raise ValidationError(f"{name} must be encodable as UTF-8") from None
 
 
-def _checked_uuid(name: str, value: object) -> UUID:
+def _checked_uuid(name: str, value: object) -> str:
     from uuid import UUID
 
-    if isinstance(value, UUID):
-        return value
-    if not isinstance(value, str):
+    if not isinstance(value, (str, UUID)):
         raise wrong_type(name, "a UUID or its text", value)
-    if not re.fullmatch("(urn:uuid:)?[{}]*(-*[0-9a-f]){32}-*[{}]*", value.lower()):  # UUID() takes more.
+    text = str(value).lower()
+    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){4}[0-9a-f]{8}", text):
+        return text
+    if not re.fullmatch("(urn:uuid:)?[{}]*(-*[0-9a-f]){32}-*[{}]*", text):  # UUID() takes more.
         raise ValidationError(f"{name} must be a UUID")
-    return UUID(value.lower())
+    return str(UUID(text))
 
 
 def _checked_text(name: str, value: object) -> str | None:
