@@ -570,7 +570,7 @@ class Transport:
             call.data = request.body.value
             length = len(call.data) if isinstance(call.data, bytes) else call.data.content_length
             call.unredirected_hdrs.update({"Content-type": request.content_type, "Content-length": str(length)})
-        with call, self._open(call, range(200, 300)) as response:
+        with call, closing(self._open(call, range(200, 300))) as response:
             length = getattr(response, "length", None) or 0
             body = Secret(b"" if length > _LARGEST_ANSWER else b"".join(_pieces(call, response, _LARGEST_ANSWER + 1)))
             if max(length, len(body.value)) > _LARGEST_ANSWER:
