@@ -1,4 +1,4 @@
-"""The PromptJuggler API in Python, with nothing but the standard library. It begins with `PromptJuggler`.
+"""The PromptJuggler API in Python, with nothing but the standard library.
 
 Every public name can be imported from here; its module is loaded when it is first used.
 """

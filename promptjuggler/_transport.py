@@ -715,7 +715,7 @@ def _api_error(call: _Call, response: HTTPResponse) -> ApiError:
         reason = (None if location else response.reason) or http.client.responses.get(status, "")
         message = f"HTTP {status} {reason}".rstrip()
         if location:
-            with suppress(ValueError):  # It is no URL.
+            with suppress(ValueError):
                 location = urljoin(call.full_url, location)
             message += f": redirects are not followed, this one leads to {location}"
     return ApiError(
