@@ -81,7 +81,7 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
     return client
 
 
-def at_once(check, cases, *, threads=4):
+def at_once(check, cases, *, threads=8):
     """Call `check` with each of the cases, some of them at the same time: for checks that mostly wait. What fails is
     raised with its case, once all are done."""
 

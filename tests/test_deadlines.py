@@ -80,7 +80,7 @@ def test_a_server_that_never_answers_is_cut_off(serve):
             CALLS[kind](client)
         assert len(server.requests) == 1
 
-    at_once(check, CALLS, threads=6)
+    at_once(check, CALLS)
 
 
 # What comes first, and what comes again and again then.
