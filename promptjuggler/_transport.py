@@ -498,7 +498,7 @@ class _Call(urllib.request.Request):
             transport._set_proxy(self)
 
     def __enter__(self) -> None:
-        """Within, there are three families of errors: URLError, OSError and HTTPException."""
+        """Within, errors of three families become ours: URLError, OSError and HTTPException."""
 
     def __exit__(self, _: object, error: BaseException | None, *traceback: object) -> None:
         if not isinstance(error, (OSError, HTTPException, ValueError)):
@@ -510,7 +510,7 @@ class _Call(urllib.request.Request):
         sent = self.attempts > 0
         if self.transport.opener:  # Only the error tells.
             sent = not isinstance(cause, (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError))
-        kind, host = NetworkError, urlsplit(self.full_url).hostname
+        kind, host = NetworkError, urllib.request.Request(self.full_url).origin_req_host
         text = f"no complete answer from {host}" if sent else f"could not connect to {host}"
         if isinstance(cause, _UnreadableBody):
             text = "the request could not be sent whole"

@@ -261,6 +261,16 @@ def test_a_str_enum_is_sent_as_its_value(server, pj):
     assert server.requests[-1].json() == {"inputs": {"a": "production"}, "environment": "production"}
 
 
+@pytest.mark.parametrize("form", ["{}", "{{{}}}", "urn:uuid:{}", "--{}"])
+def test_an_id_in_any_form_of_a_uuid_is_sent_as_its_one_text(server, pj, form):
+    text = form.format(RUN_ID)
+    for some_id in (text, text.upper(), text.replace("-", ""), enum.Enum("Id", {"RUN": text}, type=str).RUN):
+        pj.delete_knowledge_document(some_id)
+        assert server.requests[-1].target == f"/api/v1/knowledge-documents/{RUN_ID}"
+        pj.run_prompt("p", 1, {}, thread=some_id)
+        assert server.requests[-1].json()["thread"] == RUN_ID
+
+
 def test_error_texts_stay_short_whatever_was_given(pj):
     long = "x" * 100_000
     for call in (

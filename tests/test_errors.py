@@ -221,6 +221,11 @@ def test_a_refused_connection_was_not_sent_and_has_the_error_of_the_system_as_it
     assert str(error).startswith("could not connect to 127.0.0.1: ")
 
 
+def test_the_text_names_the_host_as_the_url_has_it():
+    error = failure_of(PromptJuggler("test-key", base_url=f"http://[::1]:{closed_port()}", max_retries=0))
+    assert str(error).startswith("could not connect to [::1]: ")
+
+
 def test_a_name_that_does_not_exist_was_not_sent():
     error = failure_of(PromptJuggler("test-key", base_url="http://nothing.invalid", max_retries=0))
     assert (type(error), error.request_sent) == (NetworkError, False)
