@@ -7,8 +7,8 @@ import threading
 import time
 
 import pytest
-from package import FOLDER, NAME, is_of_machine
-from servers import descriptors
+from helpers.package import FOLDER, NAME, is_of_machine
+from helpers.servers import descriptors
 
 
 def pytest_report_header():

@@ -1,0 +1,122 @@
+"""The log: one line at DEBUG for each attempt, and nothing that is secret or large in it."""
+
+import logging
+import re
+import subprocess
+import sys
+
+import pytest
+from helpers.package import ENV, NAME
+from helpers.servers import Conn, ScriptedServer, respond
+
+from promptjuggler import ApiError, NetworkError, PromptJuggler
+from promptjuggler.testing import FakeServer
+
+RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
+
+
+@pytest.fixture
+def lines(caplog):
+    caplog.set_level(logging.DEBUG)
+    return lambda: [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+
+
+def quiet(server, **options):
+    pj = PromptJuggler("secret-key", base_url=server.url, **options)
+    pj._sleep = lambda seconds: None
+    return pj
+
+
+def test_each_attempt_is_a_line_with_method_path_status_milliseconds_and_attempt(lines):
+    with FakeServer(api_key="secret-key") as server, quiet(server) as pj:
+        server.add_prompt("greet", str)
+        server.fail_next(503)
+        pj.get_prompt("greet", 1)
+        pj.run_prompt("greet", "production", {"name": "private-input"}, env_vars={"A": "private-env"})
+        with pytest.raises(ApiError):
+            pj.delete_knowledge_document(RUN_ID)
+    logged = lines()
+    assert {line[:2] for line in logged} == {("promptjuggler", "DEBUG")}
+    texts = [re.sub(r"\d+ ms", "N ms", text) for _, _, text in logged]
+    assert texts == [
+        "GET /api/v1/prompts/greet/1: 503 in N ms (attempt 1)",
+        "GET /api/v1/prompts/greet/1: 200 in N ms (attempt 2)",
+        "POST /api/v1/prompts/greet/production/runs: 200 in N ms (attempt 1)",
+        f"DELETE /api/v1/knowledge-documents/{RUN_ID}: 404 in N ms (attempt 1)",
+    ]
+
+
+def test_an_attempt_without_an_answer_is_logged_with_the_name_of_its_error(lines):
+    for handler, options in ((Conn.reset, {"max_retries": 1}), (Conn.hang, {"max_retries": 0, "timeout": 0.05})):
+        with ScriptedServer(handler) as server, quiet(server, **options) as pj, pytest.raises(NetworkError):
+            pj.get_prompt_run(RUN_ID)
+    texts = [re.sub(r"\d+ ms", "N ms", text) for _, _, text in lines()]
+    assert texts == [
+        f"GET /api/v1/promptruns/{RUN_ID}: {outcome} in N ms (attempt {attempt})"
+        for outcome, attempt in (("NetworkError", 1), ("NetworkError", 2), ("RequestTimeout", 1))
+    ]
+
+
+def test_line_breaks_in_arguments_cannot_forge_a_line(lines):
+    with FakeServer(api_key="secret-key") as server, quiet(server) as pj, pytest.raises(ApiError):
+        pj.get_prompt("x\r\nERROR forged\u2028", 1)
+    ((_, _, text),) = lines()
+    assert len(text.splitlines()) == 1
+
+
+def test_nothing_is_logged_at_any_other_level_and_nothing_by_other_loggers(caplog):
+    caplog.set_level(logging.INFO)
+    with ScriptedServer(respond((500, "no"))) as server, quiet(server) as pj, pytest.raises(ApiError):
+        pj.get_prompt_run(RUN_ID)
+    assert caplog.records == []
+
+
+def test_nothing_is_logged_for_what_is_refused_before_it_is_sent(lines):
+    with ScriptedServer(respond((200, {}))) as server, quiet(server) as pj, pytest.raises(ValueError, match="inputs"):
+        pj.run_prompt("p", 1, {"private": 5})
+    assert lines() == []
+
+
+def test_logging_is_not_imported_on_account_of_the_client():
+    code = f"""
+import sys
+before = "logging" in sys.modules
+from {NAME} import ApiError, PromptJuggler
+from {NAME}.client import PromptJuggler
+import http.server, socketserver, threading, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *arguments):
+        pass
+with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with PromptJuggler("k", base_url=f"http://127.0.0.1:{{server.server_port}}", max_retries=0) as pj:
+        try:
+            pj.get_prompt("p", 1)
+        except ApiError:
+            pass
+    server.shutdown()
+print(before, "logging" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENV, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("False False\n", "")
+
+
+def test_a_program_that_has_logging_sees_nothing_unless_it_asks_for_debug():
+    code = f"""
+import logging
+from {NAME} import PromptJuggler
+from {NAME}.testing import FakeServer
+with FakeServer() as server, PromptJuggler(server.api_key, base_url=server.url) as pj:
+    server.add_prompt("p", str)
+    pj.get_prompt("p", 1)
+    logging.basicConfig(level="DEBUG", format="%(name)s %(levelname)s")
+    pj.get_prompt("p", 1)
+logger = logging.getLogger("promptjuggler")
+print(logger.handlers, logger.level, logger.propagate)
+"""
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENV, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("[] 0 True\n", "promptjuggler DEBUG\n")

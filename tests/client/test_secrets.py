@@ -1,0 +1,259 @@
+"""Secrets stay secret: in texts, reprs, logs and tracebacks, and in the variables that error trackers record."""
+
+import logging
+import signal
+import socket
+import traceback
+
+import pytest
+from helpers.calls import postponed
+from helpers.secrets import (
+    ENV_VARS,
+    KEY,
+    PROXY_USER,
+    TOKEN,
+    assert_silent,
+    recorded,
+    shows_a_secret,
+    variables,
+)
+from helpers.servers import ConnectProxy, ScriptedServer, client_context, respond, server_context
+
+from promptjuggler import CreatePromptRun, CreateWorkflowRun, PromptJuggler, PromptJugglerError, StreamTokenResponse
+
+RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
+@pytest.fixture(autouse=True)
+def log_is_silent(caplog):
+    caplog.set_level(logging.DEBUG)
+    yield
+    for record in caplog.records:
+        assert not shows_a_secret(record.getMessage() + repr(record.__dict__))
+
+
+def failure_of(call):
+    with pytest.raises(PromptJugglerError) as caught:
+        call()
+    return caught.value
+
+
+def client(url, **options):
+    options = {"max_retries": 1, "timeout": 5, **options}
+    pj = PromptJuggler(KEY, base_url=url, **options)
+    pj._sleep = lambda seconds: None
+    return pj
+
+
+def start(pj, **options):
+    return pj.run_prompt("p", 1, {"a": "b"}, env_vars=dict(ENV_VARS), **options)
+
+
+CALLS = {
+    "run_prompt": start,
+    "run_large_prompt": lambda pj: pj.run_prompt("p", 1, {"a": "b" * 300_000}, env_vars=dict(ENV_VARS)),
+    "run_workflow": lambda pj: pj.run_workflow("p", 1, {"a": "b"}, env_vars=dict(ENV_VARS)),
+    "get_prompt_run": lambda pj: pj.get_prompt_run(RUN_ID),
+    "wait_for_prompt_run": lambda pj: pj.wait_for_prompt_run(RUN_ID, timeout=0.1, poll_interval=0.02),
+    "create_stream_token": lambda pj: pj.create_stream_token(RUN_ID),
+    "upload_documents": lambda pj: pj.upload_documents("docs", [("a", b"x" * 300_000)]),
+    "delete_knowledge_document": lambda pj: pj.delete_knowledge_document(RUN_ID),
+}
+EACH_CALL = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+# Failures on the way
+
+
+REPLIES = {
+    "401": respond((401, {"error": "Invalid API key."})),
+    "422": respond((422, {"error": "No."})),
+    "429": respond((429, "slow down", {"Retry-After": "0"})),
+    "500": respond((500, "<html>")),
+    "redirect": respond((302, "", {"Location": "https://other.example/"})),
+    "html": respond((200, "<html>")),
+    "reset": lambda conn: (conn.read_request(), conn.reset()),
+    "reset at once": lambda conn: conn.reset(),
+    "cut off": lambda conn: (conn.read_request(), conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")),
+    "garbage": lambda conn: (conn.read_request(), conn.send(b"SMTP\r\n")),
+}
+
+
+@EACH_CALL
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
+def test_no_secret_shows_when_the_answer_is_an_error_or_broken(call, reply):
+    with ScriptedServer(reply) as server, client(server.url) as pj:
+        if call is CALLS["delete_knowledge_document"] and reply is REPLIES["html"]:
+            return  # a success: its body does not matter
+        assert_silent(failure_of(lambda: call(pj)))
+
+
+@EACH_CALL
+def test_no_secret_shows_when_the_server_says_nothing(call):
+    with ScriptedServer(lambda conn: conn.hang()) as server, client(server.url, timeout=0.03) as pj:
+        assert_silent(failure_of(lambda: call(pj)))
+
+
+@EACH_CALL
+def test_no_secret_shows_when_there_is_no_server(call):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    assert_silent(failure_of(lambda: call(client(url))))
+
+
+@EACH_CALL
+def test_no_secret_shows_when_tls_fails(call):
+    with ScriptedServer(respond((200, {})), tls=server_context()) as server:
+        assert_silent(failure_of(lambda: call(client(f"https://localhost:{server.port}"))))
+
+
+@EACH_CALL
+def test_no_secret_shows_when_a_connection_over_tls_breaks(call):
+    with (
+        ScriptedServer(REPLIES["reset"], tls=server_context()) as server,
+        client(f"https://localhost:{server.port}", ssl_context=client_context()) as pj,
+    ):
+        assert_silent(failure_of(lambda: call(pj)))
+
+
+@pytest.mark.parametrize("call", [start, CALLS["create_stream_token"], CALLS["upload_documents"]])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("behaviour", ["407", "refuse", "silent", "gone"])
+def test_no_secret_shows_when_the_proxy_fails(call, scheme, behaviour, monkeypatch):
+    user, way = ("else", "forward") if behaviour == "407" else (None, behaviour.replace("gone", "forward"))
+    proxy = ConnectProxy(user=user, behaviour=way)
+    options = {"timeout": 0.05, "max_retries": 0, "ssl_context": client_context()}
+    url = f"http://{PROXY_USER}@127.0.0.1:{proxy.port}"
+    with proxy:
+        if behaviour == "gone":
+            proxy.close()
+        with client(f"{scheme}://api.invalid", proxy=url, **options) as pj:
+            assert_silent(failure_of(lambda: call(pj)))
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
+        with client(f"{scheme}://api.invalid", **options) as pj:
+            assert_silent(failure_of(lambda: call(pj)))
+
+
+@pytest.mark.parametrize("body", [
+    {"token": "sekret-token"},
+    {**TOKEN, "expiresAt": "tomorrow"},
+    {**TOKEN, "url": 7},
+    {**TOKEN, "token": ["sekret-token"]},
+    [TOKEN],
+    b'{"token": "sekret-token", "expiresAt": ',
+    b'{"token": "sekret-token", "url": "\xff"}',
+    b'{"token": "sekret-token", "url": ' + b"[" * 100_000,
+    b'{"token": "sekret-token", "url": ' + b"9" * 5000 + b"}",
+    b'{"token": "sekret-token", "url": NaN}',
+])  # fmt: skip
+def test_no_token_shows_when_its_answer_cannot_be_decoded(body):
+    with ScriptedServer(respond((200, body))) as server, client(server.url) as pj:
+        assert_silent(failure_of(lambda: pj.create_stream_token(RUN_ID)))
+
+
+def test_no_token_shows_when_its_answer_is_cut_off():
+    reply = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"token": "sekret-token", '
+    with ScriptedServer(lambda conn: (conn.read_request(), conn.send(reply))) as server, client(server.url) as pj:
+        error = failure_of(lambda: pj.create_stream_token(RUN_ID))
+    assert not any(shows_a_secret(text) for _, value in variables(error) for text in recorded(value))
+    assert not shows_a_secret(str(error) + "".join(traceback.format_exception(None, error, error.__traceback__)))
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize("options", [
+    {"channel": 5}, {"environment": 5}, {"priority": "high"}, {"thread": "x"}, {"metadata": {"a": 5}},
+    {"metadata": []}, {"version": True}, {"slug": ".."}, {"inputs": {"a": 5}}, {"inputs": None},
+    {"env_vars": {**ENV_VARS, "B": 5}}, {"env_vars": {**ENV_VARS, 5: "x"}}, {"env_vars": list(ENV_VARS.items())},
+    {"env_vars": "sekret-text"}, {"env_vars": {"A": b"sekret-bytes"}}, {"env_vars": [("A", "sekret")]},
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["run_prompt", "run_workflow"])
+def test_no_secret_shows_when_an_argument_is_refused(options, name):
+    if name == "run_workflow" and "channel" in options:
+        options = {"environment": 5}
+    given = {"slug": "p", "version": 1, "inputs": {}, "env_vars": dict(ENV_VARS), **options}
+    assert_silent(failure_of(lambda: getattr(client("http://127.0.0.1:1"), name)(**given)))
+
+
+@pytest.mark.parametrize("options", [
+    {"base_url": "ftp://a.example"}, {"base_url": 5}, {"timeout": 0}, {"timeout": "x"}, {"max_retries": -1},
+    {"ssl_context": "x"}, {"opener": "x"}, {"proxy": "https://" + PROXY_USER + "@p.example"},
+    {"proxy": f"http://{PROXY_USER}@p.example:port"}, {"proxy": f"http://{PROXY_USER}@"},
+    {"proxy": f"http://{PROXY_USER}@[::1"}, {"proxy": PROXY_USER.encode()},
+    {"proxy": f"http://{PROXY_USER}@p.example", "opener": "x"},
+])  # fmt: skip
+def test_no_secret_shows_when_the_constructor_refuses_an_option(options):
+    assert_silent(failure_of(lambda: PromptJuggler(KEY, **{"base_url": "http://a.example", **options})))
+
+
+@pytest.mark.parametrize("key", ["sekret key", "sekret\nkey", "sekrét-sekret", b"sekret", ["sekret"], "sekret\x00"])
+def test_no_bad_key_shows(key, monkeypatch):
+    assert_silent(failure_of(lambda: PromptJuggler(key)))
+    if isinstance(key, str) and "\0" not in key:
+        monkeypatch.setenv("PROMPTJUGGLER_API_KEY", key)
+        assert_silent(failure_of(PromptJuggler))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_password_of_a_malformed_proxy_in_the_environment_shows(scheme, monkeypatch):
+    for url in (f"socks5://{PROXY_USER}@p.example", f"http://{PROXY_USER}@p.example:port"):
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
+        assert_silent(failure_of(lambda: start(client(f"{scheme}://a.example"))))
+
+
+def test_no_secret_shows_when_an_upload_is_refused_or_cannot_be_opened(tmp_path):
+    pj = client("http://127.0.0.1:1")
+    assert_silent(failure_of(lambda: pj.upload_documents("docs", [("a", 5)])))
+    with pytest.raises(FileNotFoundError) as caught:
+        pj.upload_documents("docs", [tmp_path / "missing"])
+    assert_silent(caught.value)
+
+
+# Errors that come from outside, at any moment
+
+
+class Interruption(Exception):
+    """What a worker raises from a signal handler when a job takes too long."""
+
+
+@EACH_CALL
+@pytest.mark.parametrize("moment", ["waiting", "sending"])
+def test_no_secret_shows_when_a_signal_interrupts_a_call(call, moment):
+    def interrupt(number, frame):
+        if not postponed(frame):
+            raise Interruption
+
+    def wait(conn):
+        if moment == "waiting":
+            conn.read_request()
+        conn.wait(5)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with ScriptedServer(wait) as server, client(server.url) as pj:
+            signal.setitimer(signal.ITIMER_REAL, 0.03)
+            # A wait that ends at just that moment has an error of its own.
+            with pytest.raises((Interruption, PromptJugglerError)) as caught:
+                call(pj)
+            assert_silent(caught.value)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# Reprs
+
+
+def test_no_repr_shows_a_secret():
+    run = {"inputs": {}, "env_vars": ENV_VARS}
+    pj = client("http://a.example", proxy=f"http://{PROXY_USER}@p.example")
+    for value in (
+        StreamTokenResponse.from_dict(TOKEN), CreatePromptRun(**run), CreateWorkflowRun(**run), pj, vars(pj),
+        vars(pj._transport), pj._transport.api_key, pj._transport.proxy,
+    ):  # fmt: skip
+        for text in recorded(value):
+            assert not shows_a_secret(text), value
+
+
+def test_a_token_and_the_variables_of_a_run_are_there_for_who_asks_for_them():
+    assert StreamTokenResponse.from_dict(TOKEN).token == "sekret-token"
+    assert CreatePromptRun({}, env_vars=ENV_VARS).env_vars == ENV_VARS

@@ -1,0 +1,154 @@
+"""Calls of a client, and the right answers to them, for the tests of what happens on the way.
+
+Every document that is asked for has the id that it was asked by, so that a client that takes the answer to another
+request for its own is found out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import signal
+import socket
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+from helpers.servers import Conn, Request, ScriptedServer, client_context, make_reply
+from promptjuggler import PromptJuggler
+
+ID = "00000000-0000-4000-8000-000000000001"
+
+CALLS = {
+    "GET": lambda client: client.get_knowledge_document(ID),
+    "DELETE": lambda client: client.delete_knowledge_document(ID),
+    "token": lambda client: client.create_stream_token(ID),
+    "prompt": lambda client: client.run_prompt("greeting", 1, {"name": "Ada"}),
+    "workflow": lambda client: client.run_workflow("greeting", 1, {"name": "Ada"}),
+    "upload": lambda client: client.upload_documents("base", [("a.txt", b"text")]),
+}
+"""One call of each kind."""
+
+REPEATABLE = {"GET", "DELETE", "token"}
+"""The kinds of call that do no more when they are sent twice."""
+
+
+def document(target: str) -> object:
+    """What the API answers to a request for `target`."""
+    id = target.rpartition("/")[2]
+    if target.endswith("/runs"):
+        return {"id": ID, "thread": ID}
+    if target.endswith("/stream-token"):
+        return {"token": "token", "expiresAt": "2030-01-01T00:00:00Z", "url": "https://stream.example/"}
+    shown = {"id": id, "status": "ready", "fileName": "a.txt", "bytes": 4, "chunkCount": 1}
+    return [{**shown, "id": ID}] if target.endswith("/documents") else shown
+
+
+def answer(request: Request, **options: object) -> bytes:
+    """The bytes of the right answer to a request."""
+    if request.method == "DELETE":
+        return make_reply(204, **options)
+    return make_reply(200, document(request.target), **options)
+
+
+def answer_all(conn: Conn) -> None:
+    """A handler that answers every request as the API does."""
+    while not conn.closed and (request := conn.read_request()):
+        conn.send(answer(request))
+
+
+def document_as_text(id: object) -> bytes:
+    """The body of the answer to a request for a document."""
+    return json.dumps(document(str(id))).encode()
+
+
+def get(client: PromptJuggler) -> None:
+    """Get a document with an id of its own, and see that it comes."""
+    id = uuid.uuid4()
+    assert client.get_knowledge_document(id).id == id
+
+
+def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
+    """A client of a server that does not really wait before it sends again; `delays` says how long it would have."""
+    url = server if isinstance(server, str) else server.url
+    if url.startswith("https:"):
+        options.setdefault("ssl_context", client_context())
+    client = PromptJuggler("key", base_url=url, **{"proxy": False, "timeout": 5.0, **options})
+    client.delays = []
+    client._sleep = client.delays.append
+    client._random = lambda: 0.0
+    return client
+
+
+def at_once(check, cases, *, threads=8):
+    """Call `check` with each of the cases, some of them at the same time: for checks that mostly wait. What fails is
+    raised with its case, once all are done."""
+
+    def outcome(case):
+        try:
+            check(case)
+        except BaseException as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(threads) as pool:
+        for case, error in zip(cases, pool.map(outcome, cases), strict=True):
+            if error:
+                raise AssertionError(f"{case!r}: {error!r}") from error
+
+
+@contextlib.contextmanager
+def refusing_port():
+    """A port on which nobody listens, and nobody else can while the block lasts."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def port_without_answer():
+    """A port on which a connection is not even refused: there is no room left for one that nobody accepts."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            sock = stack.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+class Zeros(io.RawIOBase):
+    """A file of `size` zeros."""
+
+    def __init__(self, size):
+        self.size, self.position = size, 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=0):
+        self.position = offset + (0, self.position, self.size)[whence]
+        return self.position
+
+    def tell(self):
+        return self.position
+
+    def readinto(self, buffer):
+        count = min(len(buffer), self.size - self.position)
+        buffer[:count] = bytes(count)
+        self.position += count
+        return count
+
+
+def postponed(frame):
+    """In a handler of SIGALRM: whether it comes later again, because what it raised in this frame would be lost."""
+    if not frame.f_code.co_filename.endswith("_weakrefset.py"):
+        return False
+    # Python is telling of a dead reference.
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    return True

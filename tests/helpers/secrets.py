@@ -1,0 +1,66 @@
+"""What must not be seen: the secrets of the tests, and where an error tracker would find them."""
+
+import base64
+import traceback
+from pathlib import Path
+
+from helpers.package import FOLDER
+
+KEY = "pj-sekret-key"
+ENV_VARS = {"A_TOKEN": "sekret-variable"}
+PROXY_USER = "ann:sekret-p%40ss"
+TOKEN = {"token": "sekret-token", "expiresAt": "2026-01-02T03:04:05Z", "url": "https://stream.example/x"}
+# However they are written: as they are, in a Proxy-Authorization header, or in UTF-16.
+FORMS = ["sekret", base64.b64encode(b"ann:sekret-p@ss").decode()[:16]]
+
+
+def shows_a_secret(text):
+    return any(form in text for form in FORMS)
+
+
+def recorded(value, depth=0):
+    """What an error tracker records of a variable: its repr, and of what is in containers, named tuples too."""
+    yield repr(value)
+    if depth < 6:
+        if isinstance(value, dict):
+            for pair in value.items():
+                yield from recorded(pair, depth + 1)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            for item in value:
+                yield from recorded(item, depth + 1)
+
+
+def chain(error):
+    """An error with its causes and contexts."""
+    found = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in found:
+            found.append(one)
+            waiting += [one.__cause__, one.__context__]
+    return found
+
+
+def variables(error):
+    """Every variable of every frame of ours in the tracebacks of an error, as (where, value)."""
+    for one in chain(error):
+        for frame, line in traceback.walk_tb(one.__traceback__):
+            file = Path(frame.f_code.co_filename)
+            if FOLDER in file.parents:
+                for name, value in frame.f_locals.items():
+                    yield f"{file.name}:{line} {frame.f_code.co_name}: {name}", value
+
+
+def assert_silent(error):
+    """No secret in anything that is said about an error; and there are frames of ours, or this would prove nothing."""
+    found = list(variables(error))
+    assert found
+    for where, value in found:
+        for text in recorded(value):
+            assert not shows_a_secret(text), where
+    for one in chain(error):
+        assert not shows_a_secret(str(one)), repr(one)
+        assert not shows_a_secret(repr(one)), repr(one)
+        assert not shows_a_secret(repr(one.args)), repr(one)
+    assert not shows_a_secret("".join(traceback.format_exception(type(error), error, error.__traceback__)))

@@ -1,0 +1,433 @@
+"""No server, however it behaves, can hold a call for longer than `timeout` allows."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+import urllib.request
+
+import pytest
+from helpers.calls import (
+    CALLS,
+    ID,
+    Zeros,
+    answer,
+    answer_all,
+    at_once,
+    client_of,
+    get,
+    port_without_answer,
+    refusing_port,
+)
+from helpers.servers import ConnectProxy, ScriptedServer, client_context, make_reply, server_context
+
+from promptjuggler import NetworkError, PromptJuggler, RequestTimeout, ValidationError, WaitTimeout
+from promptjuggler._transport import EndableLimit, Limit, Secret, connected_socket
+
+TIMEOUT = 0.1
+# What a busy machine may take on top; the servers here would go on for longer than that.
+SLACK = 3.0
+DRIP = 0.01
+
+PENDING = {"id": ID, "status": "pending", "fileName": "a.txt", "bytes": 4, "chunkCount": 0}
+
+
+@pytest.fixture(params=["http", "https"])
+def serve(request):
+    """Starts a server with a handler."""
+    with contextlib.ExitStack() as stack:
+        tls = server_context() if request.param == "https" else None
+        yield lambda handler: stack.enter_context(ScriptedServer(handler, tls=tls))
+
+
+@contextlib.contextmanager
+def cut_off(*, after=TIMEOUT, sent):
+    """What is done in the block ends with a RequestTimeout after so many seconds."""
+    begun = time.monotonic()
+    with pytest.raises(RequestTimeout) as caught:
+        yield caught
+    taken = time.monotonic() - begun
+    assert caught.value.request_sent is sent
+    assert isinstance(caught.value, TimeoutError)
+    assert after * 0.9 <= taken < after + SLACK
+    assert f"within {TIMEOUT:g} s" in str(caught.value)
+
+
+def client_in_haste(server, **options):
+    return client_of(server, **{"timeout": TIMEOUT, "max_retries": 0, **options})
+
+
+def drip_for_ever(conn, head, piece):
+    conn.read_request()
+    conn.send(head)
+    while not conn.wait(DRIP):
+        conn.send(piece)
+
+
+# --- the answer ---
+
+
+def test_a_server_that_never_answers_is_cut_off(serve):
+    def handler(conn):
+        conn.read_request()
+        conn.hang()
+
+    def check(kind):
+        server = serve(handler)
+        with client_in_haste(server) as client, cut_off(sent=True):
+            CALLS[kind](client)
+        assert len(server.requests) == 1
+
+    at_once(check, CALLS)
+
+
+# What comes first, and what comes again and again then.
+DRIPS = {
+    "status line": (b"", b"H"),
+    "header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", b" "),
+    "chunk size": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    "until close": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    "1.0": (b"HTTP/1.0 200 OK\r\n\r\n", b" "),
+    "error": (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "error until close": (b"HTTP/1.1 500 Oh\r\n\r\n", b" "),
+    "interim headers": (b"HTTP/1.1 100 Continue\r\n", b"X: y\r\n"),
+    "100": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "102": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    "103": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+}
+
+
+def test_a_server_that_drips_is_cut_off(serve):
+    def check(way):
+        server = serve(lambda conn: drip_for_ever(conn, *DRIPS[way]))
+        with client_in_haste(server) as client, cut_off(sent=True):
+            get(client)
+
+    at_once(check, DRIPS)
+
+
+def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve):
+    """The head is the opener's own business."""
+    lengths = ("", "Content-Length: 100000\r\n")
+    heads = [f"HTTP/1.1 {status}\r\n{length}\r\n" for status in ("200 OK", "500 Oh") for length in lengths]
+    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=client_context())]
+
+    def check(head):
+        options = {"opener": urllib.request.build_opener(*handlers), "proxy": None, "ssl_context": None}
+        server = serve(lambda conn: drip_for_ever(conn, head.encode(), b" "))
+        with client_in_haste(server, **options) as client, cut_off(sent=True):
+            get(client)
+
+    at_once(check, heads)
+
+
+@pytest.mark.parametrize("status", [b"100", b"102"])
+def test_a_server_that_says_continue_at_full_speed_is_cut_off(serve, status):
+    def handler(conn):
+        conn.read_request()
+        with contextlib.suppress(OSError):
+            while not conn.server.closing.is_set():
+                conn.send(b"HTTP/1.1 " + status + b" Go on\r\n\r\n")
+
+    with client_in_haste(serve(handler)) as client, cut_off(sent=True):
+        get(client)
+
+
+def test_each_answer_has_the_whole_time(serve):
+    def handler(conn):
+        while request := conn.read_request():
+            conn.wait(0.06)
+            conn.send(answer(request))
+
+    server = serve(handler)
+    with client_in_haste(server, timeout=0.2) as client:
+        for _ in range(4):
+            get(client)
+        assert server.connections == 1
+
+
+# --- connecting ---
+
+
+def test_a_connection_that_is_never_accepted_is_cut_off():
+    def check(kind):
+        with client_in_haste(f"http://127.0.0.1:{port}") as client, cut_off(sent=False):
+            CALLS[kind](client)
+
+    with port_without_answer() as port:
+        at_once(check, ["GET", "prompt", "upload"])
+
+
+def test_a_tls_handshake_that_never_begins_is_cut_off():
+    def check(kind):
+        with client_in_haste(f"https://127.0.0.1:{server.port}") as client, cut_off(sent=False):
+            CALLS[kind](client)
+
+    with ScriptedServer(lambda conn: conn.hang()) as server:
+        at_once(check, ["GET", "prompt"])
+
+
+def test_a_tls_handshake_that_drips_is_cut_off():
+    # The head of a handshake record of 16 KB, and then its content.
+    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03"
+    with (
+        ScriptedServer(lambda conn: conn.drip(record + b"x" * 10_000, DRIP)) as server,
+        client_in_haste(f"https://127.0.0.1:{server.port}") as client,
+        cut_off(sent=False),
+    ):
+        get(client)
+
+
+@pytest.mark.parametrize("behaviour", ["silent", "drip"])
+def test_a_proxy_that_takes_its_time_with_a_tunnel_is_cut_off(behaviour):
+    with (
+        ScriptedServer(answer_all, tls=server_context()) as server,
+        ConnectProxy(behaviour=behaviour, delay=0.02) as proxy,
+        client_in_haste(server, proxy=proxy.url) as client,
+        cut_off(sent=False),
+    ):
+        get(client)
+
+
+def test_a_proxy_that_sends_headers_without_end_is_cut_off():
+    with (
+        ScriptedServer(lambda conn: drip_for_ever(conn, b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")) as proxy,
+        client_in_haste("https://api.example", proxy=proxy.url) as client,
+        cut_off(sent=False),
+    ):
+        get(client)
+
+
+def test_a_tls_handshake_through_a_tunnel_is_cut_off():
+    with (
+        ScriptedServer(lambda conn: conn.hang()) as server,
+        ConnectProxy(target=("127.0.0.1", server.port)) as proxy,
+        client_in_haste("https://api.example", proxy=proxy.url) as client,
+        cut_off(sent=False),
+    ):
+        get(client)
+
+
+def test_a_proxy_that_does_not_answer_a_plain_request_may_have_passed_it_on():
+    with (
+        ConnectProxy(behaviour="silent") as proxy,
+        client_in_haste("http://api.example", proxy=proxy.url) as client,
+        cut_off(sent=True),
+    ):
+        get(client)
+
+
+def address(port):
+    return (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
+
+
+def test_the_addresses_of_a_name_share_the_time():
+    def check(dead_ends):
+        addresses = [address(port)] * dead_ends + [address(server.port)]
+        begun = time.monotonic()
+        with connected_socket(addresses, Limit(0.3)) as sock:
+            assert sock.getpeername() == ("127.0.0.1", server.port)
+            assert 0 < sock.gettimeout() < 0.3
+        assert time.monotonic() - begun < 0.3
+
+    with ScriptedServer(answer_all) as server, port_without_answer() as port:
+        at_once(check, [1, 2, 3])
+
+
+def test_an_address_that_refuses_costs_no_time():
+    with (
+        ScriptedServer(answer_all) as server,
+        refusing_port() as port,
+        connected_socket([address(port)] * 5 + [address(server.port)], Limit(5.0)) as sock,
+    ):
+        assert sock.getpeername() == ("127.0.0.1", server.port)
+
+
+def test_where_no_address_answers_the_error_is_that_of_the_last():
+    with port_without_answer() as silent, refusing_port() as refusing:
+        with pytest.raises(ConnectionRefusedError):
+            connected_socket([address(silent), address(refusing)], Limit(0.1))
+        with pytest.raises(TimeoutError):
+            connected_socket([address(refusing), address(silent)], Limit(0.1))
+    with pytest.raises(OSError, match="no address"):
+        connected_socket([], Limit(0.1))
+
+
+def test_a_name_is_looked_up_and_connected_to():
+    # One of its addresses at least is that of the server.
+    where = socket.getaddrinfo("localhost", 0, 0, socket.SOCK_STREAM)[-1][4]
+    with (
+        ScriptedServer(answer_all, host=where[0]) as server,
+        client_in_haste(f"http://localhost:{server.port}", timeout=2.0) as client,
+    ):
+        get(client)
+
+
+# --- sending ---
+
+
+def test_a_server_that_does_not_read_is_cut_off(serve):
+    def handler(conn):
+        conn.read_head()
+        conn.server.closing.wait(10)
+
+    def check(call):
+        with client_in_haste(serve(handler)) as client, cut_off(sent=True):
+            call(client)
+
+    upload = lambda client: client.upload_documents("base", [("zeros", Zeros(200_000_000))])  # noqa: E731
+    start = lambda client: client.run_prompt("greeting", 1, {"text": "x" * 15_000_000})  # noqa: E731
+    at_once(check, [upload, start])
+
+
+def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve):
+    """The limit is for each piece that is sent, and not for the upload as a whole."""
+    size = 32_000_000
+
+    def handler(conn):
+        request = conn.read_head()
+        total = left = int(request.headers["content-length"]) - len(conn._received)
+        waits = 8
+        while left > 0:
+            left -= len(conn.sock.recv(65536))
+            # In the first half alone: what the system still holds for us at the end is not the client's any more.
+            if left < total - total / 2 * (9 - waits) / 8 and waits:
+                waits -= 1
+                conn.wait(0.03)
+        conn.send(answer(request))
+
+    server = serve(handler)
+    begun = time.monotonic()
+    with client_in_haste(server, timeout=0.2) as client:
+        client.upload_documents("base", [("zeros", Zeros(size))])
+    # Otherwise this test would show nothing.
+    assert time.monotonic() - begun > 0.2
+
+
+# --- waiting for a run ---
+
+
+def test_the_deadline_of_a_wait_is_shorter_than_the_patience_of_a_poll(serve):
+    def check(head):
+        server = serve(lambda conn: drip_for_ever(conn, head, b" "))
+        begun = time.monotonic()
+        with client_of(server, timeout=30.0) as client, pytest.raises(WaitTimeout) as caught:
+            client.wait_for_knowledge_document(ID, timeout=0.2)
+        assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
+        assert caught.value.last is None
+        assert isinstance(caught.value.__cause__, RequestTimeout)
+
+    at_once(check, [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+
+
+def test_a_wait_that_runs_out_of_time_gives_what_it_saw_last(serve):
+    def handler(conn):
+        conn.read_request()
+        conn.send(make_reply(200, PENDING))
+        drip_for_ever(conn, b"", b" ")
+
+    with client_of(serve(handler), timeout=30.0) as client, pytest.raises(WaitTimeout) as caught:
+        client.wait_for_knowledge_document(ID, timeout=0.2, poll_interval=0.01)
+    assert caught.value.last.status == "pending"
+
+
+def test_the_deadline_of_a_wait_holds_for_the_connection_as_well():
+    begun = time.monotonic()
+    with (
+        port_without_answer() as port,
+        client_of(f"http://127.0.0.1:{port}", timeout=30.0) as client,
+        pytest.raises(WaitTimeout),
+    ):
+        client.wait_for_knowledge_document(ID, timeout=0.2)
+    assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
+
+
+# --- ending a wait from elsewhere ---
+
+
+def test_another_thread_can_end_the_wait_for_an_answer(serve):
+    ready = threading.Event()
+
+    def handler(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)
+        ready.set()
+        conn.server.closing.wait(10)
+
+    server = serve(handler)
+    with client_of(server) as client:
+        limit = EndableLimit(20.0)
+        incoming = client._transport.open_stream(server.url + "/stream", Secret("token"), {}, limit)
+        with contextlib.closing(incoming):
+            seen = set(incoming.read())
+            assert ready.wait(5)
+            timer = threading.Timer(0.05, limit.end)
+            timer.start()
+            begun = time.monotonic()
+            with contextlib.suppress(NetworkError):
+                while data := incoming.read():
+                    seen |= set(data)
+            timer.join()
+            assert time.monotonic() - begun < SLACK
+            assert seen <= {ord("x")}
+
+
+def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encrypted(serve):
+    """Over TLS, that is: there the end of the wait must not be the end of the decryption."""
+    ready = threading.Event()
+
+    def handler(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)
+        ready.set()
+        conn.server.closing.wait(10)
+
+    server = serve(handler)
+    with client_of(server) as client:
+        limit = EndableLimit(20.0)
+        incoming = client._transport.open_stream(server.url + "/stream", Secret("token"), {}, limit)
+        with contextlib.closing(incoming):
+            assert set(incoming.read()) == {ord("x")}
+            assert ready.wait(5)
+            limit.end()
+            with contextlib.suppress(NetworkError):
+                while data := incoming.read():
+                    assert set(data) == {ord("x")}
+
+
+# --- the limit itself ---
+
+
+def test_a_limit_gives_what_is_left_and_then_an_error():
+    limit = Limit(0.05)
+    assert 0 < limit.left() <= 0.05
+    time.sleep(0.06)
+    with pytest.raises(TimeoutError):
+        limit.left()
+    limit.start()
+    assert limit.left() > 0
+
+
+def test_a_limit_ends_at_its_deadline_whenever_it_starts():
+    limit = Limit(30.0, time.monotonic() + 0.05)
+    assert limit.left() <= 0.05
+    limit.start()
+    assert limit.left() <= 0.05
+
+
+def test_a_limit_of_years_can_be_given_to_a_socket(serve):
+    with client_of(serve(answer_all), timeout=1e12) as client:
+        get(client)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", None, True])
+def test_a_timeout_is_a_finite_number_of_seconds_above_nothing(timeout):
+    with pytest.raises(ValidationError, match="timeout"):
+        PromptJuggler("key", timeout=timeout)

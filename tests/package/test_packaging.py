@@ -1,0 +1,193 @@
+"""What users get: a wheel without dependencies, and a folder that works under any name, from a zip too."""
+
+import configparser
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from helpers.calls import at_once
+from helpers.package import ENV, FOLDER, NAME
+
+import promptjuggler
+
+ROOT = Path(__file__).parents[2]
+
+# What a user's program does, in a copy of the package under the name PACKAGE.
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import copy, pickle
+import PACKAGE as package
+from PACKAGE import ApiError, PromptJuggler, PromptRun, RunStatus, WaitTimeout, verify_webhook_signature
+from PACKAGE.testing import FakeServer, sign_webhook
+
+assert package.__file__.startswith(sys.argv[1]), package.__file__
+assert repr(PromptJuggler("secret-key")).count("secret-key") == 0
+
+pending = PromptRun.from_json(
+    '{"id": "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e", "status": "brewing", "createdAt": "2026-01-02T03:04:05.678Z",'
+    ' "emitted": [], "transcript": [{"type": "text", "content": "Hi", "citations": []}, {"type": "dance"}]}'
+)
+assert pending.status == "brewing" and pending.transcript[0].content == "Hi"
+errors = [ApiError("gone", 410), WaitTimeout("late", last=pending)]
+for value in [pending, RunStatus.PENDING, RunStatus("brewing"), *errors]:
+    again = pickle.loads(pickle.dumps(value))
+    assert type(again) is type(value) and str(again) == str(value)
+assert pickle.loads(pickle.dumps(pending)) == copy.deepcopy(pending) == pending
+
+assert verify_webhook_signature("{}", sign_webhook("{}", "s"), "s")
+assert not verify_webhook_signature("{}", sign_webhook("{}", "s"), "t")
+
+with FakeServer() as server:
+    server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
+    with PromptJuggler(server.api_key, base_url=server.url) as client:
+        started = client.run_prompt("greeting", "production", {"name": "Ada"})
+        run = client.wait_for_prompt_run(started.id, poll_interval=0.02)
+        assert (run.status, run.output) == (RunStatus.COMPLETED, "Hello, Ada!")
+        try:
+            client.get_prompt("no-such-prompt", 1)
+        except ApiError as error:
+            assert error.status_code == 404
+        else:
+            raise AssertionError("no error")
+
+strangers = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__", "__mp_main__"}
+assert strangers == {"PACKAGE".partition(".")[0]}, strangers
+assert "PACKAGE" == "promptjuggler" or "promptjuggler" not in sys.modules
+print("done")
+"""
+
+NAMES = ["promptjuggler", "pj", "acme._vendor.promptjuggler", "acme.client"]
+
+
+def copy_package(folder, name):
+    """A copy of the package under test as the package `name` in `folder`."""
+    target = folder.joinpath(*name.split("."))
+    shutil.copytree(FOLDER, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def assert_works(place, name, tmp_path):
+    """The program above runs, without a warning or a word, on an interpreter without site-packages and environment."""
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", PROGRAM.replace("PACKAGE", name), str(place)]
+    result = subprocess.run(command, env=ENV, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (result.stdout, result.stderr, result.returncode) == ("done\n", "", 0)
+
+
+def test_a_copy_of_the_folder_works_under_any_name(tmp_path):
+    at_once(lambda name: assert_works(copy_package(tmp_path / name, name), name, tmp_path), NAMES)
+
+
+def test_a_copy_inside_a_zip_works_under_any_name(tmp_path):
+    archives = {
+        name: shutil.make_archive(str(tmp_path / name), "zip", copy_package(tmp_path / f"place of {name}", name))
+        for name in NAMES
+    }
+    at_once(lambda name: assert_works(archives[name], name, tmp_path), NAMES)
+
+
+def test_a_copy_on_a_read_only_disk_works_without_compiled_files(tmp_path):
+    place = copy_package(tmp_path / "place", "promptjuggler")
+    folders = [folder for folder, _, _ in os.walk(place)]
+    try:
+        for folder in folders:
+            os.chmod(folder, 0o555)
+        assert_works(place, "promptjuggler", tmp_path)
+    finally:
+        for folder in folders:
+            os.chmod(folder, 0o755)
+
+
+def test_two_copies_in_one_process_do_not_meet(tmp_path):
+    copy_package(tmp_path, "one")
+    copy_package(tmp_path, "two")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import one, two\n"
+        "assert one.ApiError is not two.ApiError and one.RunStatus is not two.RunStatus\n"
+        "assert not {n for n in sys.modules if n.partition('.')[0] == 'promptjuggler'}"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-W", "error", "-c", code, str(tmp_path)], check=True, timeout=60)
+
+
+def test_every_file_compiles_without_a_warning_and_is_utf_8():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in FOLDER.rglob("*.py"):
+            compile(path.read_text("utf-8"), str(path), "exec", dont_inherit=True)
+
+
+def test_no_module_names_the_package_by_its_own_name_to_import_it():
+    for path in FOLDER.rglob("*.py"):
+        code = path.read_text("utf-8").split('"""')[::2]  # without docstrings, whose examples do
+        assert not re.search(r"^\s*(from|import) promptjuggler\b", "".join(code), re.MULTILINE), path.name
+
+
+def metadata():
+    """The metadata of the package: of the wheel where it is installed, else what setup.cfg says."""
+    try:
+        installed = importlib.metadata.distribution("promptjuggler")
+    except importlib.metadata.PackageNotFoundError:
+        installed = None
+    if installed is not None and Path(installed.locate_file("promptjuggler")).resolve() == FOLDER.resolve():
+        return {
+            "name": installed.metadata["Name"],
+            "version": installed.version,
+            "python": installed.metadata["Requires-Python"],
+            "requires": installed.requires or [],
+            "home": [
+                url.rpartition(" ")[2]
+                for field in ("Home-page", "Project-URL")
+                for url in installed.metadata.get_all(field) or []
+            ],
+        }
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert config["metadata"]["version"] == "attr: promptjuggler.__version__"
+    return {
+        "name": config["metadata"]["name"],
+        "version": promptjuggler.__version__,
+        "python": config["options"]["python_requires"],
+        "requires": config["options"].get("install_requires", "").split(),
+        "home": [config["metadata"]["url"]],
+    }
+
+
+def test_the_metadata_names_the_version_of_the_package_and_no_dependency():
+    found = metadata()
+    assert found["name"] == "promptjuggler"
+    assert found["version"] == promptjuggler.__version__
+    assert found["python"] == ">=3.10"
+    assert found["requires"] == []
+    assert "https://promptjuggler.com" in found["home"]
+
+
+def test_the_version_is_a_literal_that_the_changelog_has():
+    literal = re.search(r'^__version__ = "(\d+\.\d+\.\d+)"$', (FOLDER / "__init__.py").read_text("utf-8"), re.MULTILINE)
+    assert literal
+    assert literal[1] == promptjuggler.__version__
+    assert f"## {literal[1]}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_every_package_of_the_folder_is_in_setup_cfg():
+    """Else the wheel would lack it, and only the wheel."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    folders = {path.parent.relative_to(FOLDER) for path in FOLDER.rglob("__init__.py")}
+    assert set(config["options"]["packages"].split()) == {".".join(("promptjuggler", *part.parts)) for part in folders}
+
+
+def test_type_checkers_are_told_that_the_package_is_typed():
+    assert (FOLDER / "py.typed").read_bytes() == b""
+
+
+@pytest.mark.parametrize("flag", ["-O", "-OO"])
+def test_nothing_depends_on_assertions_or_docstrings(flag):
+    code = f"import {NAME} as p; [getattr(p, name) for name in dir(p)]; p.PromptJuggler('k')"
+    subprocess.run([sys.executable, flag, "-W", "error", "-c", code], env=ENV, check=True, timeout=60)

@@ -1,0 +1,97 @@
+"""The events of a stream as values, and the token that opens it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import datetime, timezone
+
+import pytest
+from helpers.frames import (
+    LOST,
+    RUN,
+    text,
+)
+
+import promptjuggler
+from promptjuggler._assembly import (
+    ConnectedEvent,
+    DataEvent,
+    DisconnectedEvent,
+    DoneEvent,
+    FailureEvent,
+    GapEvent,
+    ResetEvent,
+    RunView,
+    StaleEvent,
+    StreamEvent,
+    TokenEvent,
+    ToolEndEvent,
+    ToolStartEvent,
+)
+from promptjuggler.models.runs import (
+    Citation,
+    ToolStatus,
+)
+from promptjuggler.models.streaming import StreamTokenResponse
+
+EVENTS: list[StreamEvent] = [
+    ConnectedEvent(),
+    DisconnectedEvent("the connection was lost"),
+    TokenEvent(RUN, "c", 0, 1, "text"),
+    ResetEvent(RUN, "c", 0),
+    DataEvent(RUN, "c", "emit", {"a": [1]}),
+    ToolStartEvent(RUN, "c", "r", "search"),
+    ToolEndEvent(RUN, "c", "r", ToolStatus.OK, ("q",), (Citation("T", "u"),)),
+    GapEvent(RUN, "c", 1),
+    StaleEvent(),
+    DoneEvent(RUN, "c", False, RunView("a", (text("a"),), ({"a": 1},), False)),
+    FailureEvent(RUN, "c", "code", "message", True, LOST),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_events_are_values(event: StreamEvent) -> None:
+    """They can be compared, copied and pickled, and neither changed nor added to."""
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(event, protocol)) == event
+    assert copy.deepcopy(event) == event
+    assert [other for other in EVENTS if other == event] == [event]
+    assert not hasattr(event, "__dict__")
+    names = type(event).__match_args__
+    assert type(event)(**{name: getattr(event, name) for name in names}) == event
+    for name in names:
+        with pytest.raises(AttributeError):
+            setattr(event, name, None)
+
+
+def test_events_can_be_matched() -> None:
+    """By their fields, as the stream's users do."""
+    shown = []
+    for event in EVENTS:
+        match event:
+            case TokenEvent(text=text):
+                shown.append(text)
+            case DoneEvent(run_id=run_id) | FailureEvent(run_id=run_id) if run_id == RUN:
+                shown.append(type(event).__name__)
+    assert shown == ["text", "DoneEvent", "FailureEvent"]
+
+
+def test_the_union_of_the_events_holds_all_of_them() -> None:
+    """Every event of the module is a member of `StreamEvent`."""
+    names = promptjuggler._NAMES["_assembly"].split()
+    named = [getattr(promptjuggler, name) for name in names if name.endswith("Event")]
+    classes = [kind for kind in named if isinstance(kind, type)]
+    assert set(StreamEvent.__args__) == set(classes) == {type(event) for event in EVENTS}
+
+
+def test_a_stream_token_hides_its_secret() -> None:
+    """It is read from the API's document, and its repr shows where and how long, not the credential."""
+    document = {"token": "secret", "expiresAt": "2026-01-02T03:04:05Z", "url": "https://example.com/stream"}
+    response = StreamTokenResponse.from_dict(document)
+    assert response.token == "secret"
+    assert response.expires_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert response.url == "https://example.com/stream"
+    assert response.to_dict() == document
+    assert "secret" not in repr(response)
+    assert "https://example.com/stream" in repr(response)

@@ -1,0 +1,427 @@
+"""One run and its events: `stream_prompt` and `stream_workflow`."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+
+import pytest
+from helpers.frames import RUN, STALE, done, failure, reset, token
+from helpers.secrets import assert_silent
+from helpers.servers import ScriptedServer
+from test_stream import Consumer, Hub, client_of, ends, hangs, says, texts
+
+from promptjuggler import (
+    ApiError,
+    DoneEvent,
+    FailureEvent,
+    NetworkError,
+    PromptJugglerError,
+    ResetEvent,
+    StaleEvent,
+    TokenEvent,
+    ToolEndEvent,
+    ToolStartEvent,
+    ValidationError,
+    WaitTimeout,
+)
+from promptjuggler.testing import FakeServer, Payload, Reset, Tool
+
+SLACK = 5.0
+
+
+@pytest.fixture
+def fake():
+    with FakeServer(api_key="pj-sekret-key", run_seconds=0.02) as server:
+        server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
+        server.add_workflow("summary", lambda inputs: {"summary": inputs["text"].upper()})
+        yield server
+
+
+def methods_of(fake):
+    return [(request.method, request.path.split("/")[-1]) for request in fake.requests]
+
+
+def test_the_stream_is_connected_before_the_run_starts(fake):
+    with client_of(fake) as pj, pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
+        assert methods_of(fake) == [("POST", "stream-token"), ("GET", str(stream.thread)), ("POST", "runs")]
+        assert fake.requests[-1].json() == {"inputs": {"name": "Ada"}, "thread": str(stream.thread)}
+
+
+def test_the_events_are_those_of_the_run_up_to_its_end(fake):
+    with client_of(fake) as pj, pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
+        events = list(stream)
+        assert [type(event) for event in events] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+        assert {event.run_id for event in events} == {stream.run_id}
+        assert texts(events) == ["Hello, ", "Ada!"]
+        assert events[-1].view is stream.view
+        assert stream.view.text == "Hello, Ada!"
+        assert list(stream) == []
+
+
+@pytest.mark.parametrize("kind", ["prompt", "workflow"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
+    """The connection is lost before any event: a new one begins with what comes next, which can be nothing at all."""
+
+    dropped = threading.Event()
+
+    def work(inputs):
+        assert dropped.wait(SLACK)
+        assert not fails, "no luck"
+        return {"a": "b"} if kind == "workflow" else "a b"
+
+    getattr(fake, f"add_{kind}")("slow", work)
+    with client_of(fake) as pj, getattr(pj, f"stream_{kind}")("slow", 1, {}) as stream:
+        pj._sleep = lambda seconds: time.sleep(0.01)
+        stream._stream._wait = lambda seconds: (dropped.set(), stream.result())
+        fake.drop_streams()
+        (event,) = stream
+    assert (event.run_id, event.channel, event.gapped, event.view.gapped) == (stream.run_id, "default", True, True)
+    assert isinstance(event, FailureEvent if fails else DoneEvent)
+    assert not fails or "no luck" in event.message
+
+
+def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
+    def work(inputs):
+        deadline = time.monotonic() + SLACK
+        while "/promptruns/" not in fake.requests[-1].path:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return "a b"
+
+    fake.add_prompt("slow", work)
+    with client_of(fake) as pj, pj.stream_prompt("slow", 1, {}) as stream:
+        stream._stream._wait = lambda seconds: None
+        fake.drop_streams()
+        events = list(stream)
+    assert [type(event) for event in events] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+    assert not events[-1].gapped
+
+
+def test_a_token_that_cannot_be_had_means_that_no_run_was_started(fake):
+    fake.drop_next()
+    with client_of(fake, max_retries=0) as pj, pytest.raises(NetworkError) as caught:
+        pj.stream_prompt("greeting", 1, {}).__enter__()
+    assert caught.value.request_sent is False
+    assert {name for _, name in methods_of(fake)} == {"stream-token"}
+
+
+def test_the_result_is_the_run_as_it_is_fetched(fake):
+    with client_of(fake) as pj:
+        with pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
+            list(stream)
+        result = stream.result()
+        assert result == pj.get_prompt_run(stream.run_id)
+        assert (result.output, result.status) == ("Hello, Ada!", "completed")
+
+
+def test_the_result_can_be_had_without_reading_the_events(fake):
+    with client_of(fake) as pj:
+        pj._sleep = lambda seconds: time.sleep(0.01)
+        with pj.stream_prompt("greeting", 1, {"name": "Ada"}) as stream:
+            assert stream.result().output == "Hello, Ada!"
+
+
+def test_the_view_is_what_is_held_so_far_in_the_types_of_a_run(fake):
+    parts = ["a", Tool("search"), "b", Reset(), "x", Tool("search"), Payload("emit", {"n": 1}), "y"]
+    fake.add_prompt("tools", lambda inputs: parts)
+    with client_of(fake) as pj, pj.stream_prompt("tools", 1, {}) as stream:
+        seen = []
+        for event in stream:
+            seen.append(stream.view.text)
+            assert not isinstance(event, ToolEndEvent) or event.status == "ok"
+        assert seen == ["", "a", "a", "a", "ab", "", "x", "x", "x", "x", "xy", "xy"]
+        assert stream.view.transcript == stream.result().transcript
+        assert [dict(payload) for payload in stream.view.data] == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "form", [str, lambda thread: thread, lambda thread: str(thread).upper(), lambda thread: thread.urn]
+)
+def test_the_thread_is_the_given_one(fake, form):
+    thread = uuid.uuid4()
+    with client_of(fake) as pj, pj.stream_prompt("greeting", 1, {"name": "Ada"}, thread=form(thread)) as stream:
+        assert stream.thread == thread
+        assert fake.requests[-1].json()["thread"] == str(thread)
+        assert texts(stream) == ["Hello, ", "Ada!"]
+
+
+@pytest.mark.parametrize("options", [{}, {"thread": None}])
+def test_without_a_thread_each_run_has_a_new_one(fake, options):
+    with client_of(fake) as pj:
+        threads = {pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options).thread for _ in range(3)}
+        assert len(threads) == 3
+        assert {thread.version for thread in threads} == {4}
+
+
+def test_the_options_are_those_of_run_prompt(fake):
+    options = {
+        "priority": "low",
+        "environment": "staging",
+        "env_vars": {"A": "sekret"},
+        "metadata": {"k": ["v"]},
+        "channel": "side",
+    }
+    with client_of(fake) as pj, pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options) as stream:
+        body = fake.requests[-1].json()
+        assert body == {
+            "inputs": {"name": "Ada"}, "thread": str(stream.thread), "priority": "low", "environment": "staging",
+            "envVars": {"A": "sekret"}, "metadata": {"k": ["v"]}, "channel": "side",
+        }  # fmt: skip
+        assert {event.channel for event in stream} == {"side"}
+
+
+def test_a_workflow_is_run_and_followed_in_the_same_way(fake):
+    summary = ("summary", "production", {"text": "short"})
+    with client_of(fake) as pj, pj.stream_workflow(*summary, priority="low") as stream:
+        assert fake.requests[-1].path == "/api/v1/workflows/summary/production/runs"
+        assert fake.requests[-1].json()["priority"] == "low"
+        assert [type(event) for event in stream] == [DoneEvent]
+        assert stream.result() == pj.get_workflow_run(stream.run_id)
+        assert stream.result().outputs == {"summary": "SHORT"}
+
+
+def test_a_run_that_fails_ends_with_a_failure(fake):
+    def fails(inputs):
+        yield "so far"
+        raise ValueError("no good")
+
+    fake.add_prompt("bad", fails)
+    with client_of(fake) as pj, pj.stream_prompt("bad", 1, {}) as stream:
+        events = list(stream)
+        assert isinstance(events[-1], FailureEvent)
+        assert (events[-1].message, stream.view.text) == ("no good", "so far")
+        assert stream.result().status == "failed"
+
+
+def test_other_runs_in_the_same_thread_are_left_out(fake):
+    thread = uuid.uuid4()
+    with (
+        client_of(fake) as pj,
+        pj.stream_prompt("greeting", 1, {"name": "Ada"}, thread=thread) as one,
+        pj.stream_prompt("greeting", 1, {"name": "Bob"}, thread=thread) as two,
+    ):
+        assert texts(two) == ["Hello, ", "Bob!"]
+        assert texts(one) == ["Hello, ", "Ada!"]
+
+
+class RunHub(Hub):
+    """A hub that starts runs too; `start` is a reply to the request that does."""
+
+    def __init__(self, *scripts, start=None, **options):
+        self.start = start
+        super().__init__(*scripts, **options)
+
+    def mint(self, conn):
+        if self.requests[-1].target.endswith("/runs"):
+            started = {"id": str(RUN), "thread": self.requests[-1].json()["thread"]}
+            conn.reply(*(self.start or (200, started)), keep=False)
+        else:
+            super().mint(conn)
+
+
+def test_stale_is_passed_on_since_what_is_held_was_dropped():
+    frames = [reset(), token(1, "a"), STALE, reset(), token(1, "b"), done()]
+    with RunHub(says(*frames)) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+        assert [event for event in stream if isinstance(event, StaleEvent)] == [StaleEvent()]
+        assert stream.view.text == "b"
+
+
+def test_a_lost_connection_is_made_again_and_is_no_event_of_the_run():
+    first = says(reset(), token(1, "a"), then=ends)
+    with RunHub(first, says(token(2, "b"), done())) as server, client_of(server) as pj:
+        stream = pj.stream_prompt("p", 1, {})
+        stream._stream._wait = lambda seconds: None
+        with stream:
+            assert [type(event) for event in stream] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+        assert stream.view.text == "ab"
+        assert len(server.gets) == 2
+
+
+def test_after_its_end_the_socket_is_closed_at_once():
+    gone = threading.Event()
+    script = lambda conn: (says(reset(), token(1, "a"), done())(conn), gone.set())  # noqa: E731
+    with RunHub(script) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+        list(stream)
+        assert gone.wait(SLACK)
+
+
+@pytest.mark.parametrize("start", [(404, {"error": "No such prompt."}), (422, {"error": "No such prompt."})])
+def test_where_the_run_cannot_be_started_the_stream_is_closed_and_the_error_raised(start):
+    gone = threading.Event()
+    with (
+        RunHub(lambda conn: (says()(conn), gone.set()), start=start) as server,
+        client_of(server) as pj,
+    ):
+        stream = pj.stream_prompt("p", 1, {}, env_vars={"A": "sekret"})
+        with pytest.raises(ApiError, match="No such prompt") as caught, stream:
+            pytest.fail("it was entered")
+        assert gone.wait(SLACK)
+        assert_silent(caught.value)
+        assert stream._stream.closed
+
+
+def test_where_there_is_no_stream_no_run_is_started():
+    no = lambda conn: conn.reply(404, {"error": "Never."})  # noqa: E731
+    with RunHub(no) as server, client_of(server) as pj:
+        with pytest.raises(ApiError, match="Never"), pj.stream_prompt("p", 1, {}):
+            pytest.fail("it was entered")
+        assert not any(request.target.endswith("/runs") for request in server.requests)
+
+
+def test_closed_while_it_connects_it_starts_no_run():
+    connecting = threading.Event()
+    with RunHub(lambda conn: (connecting.set(), conn.hang())) as server, client_of(server) as pj:
+        stream = pj.stream_prompt("p", 1, {})
+        errors = []
+
+        def enter():
+            try:
+                stream.__enter__()
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        assert connecting.wait(SLACK)
+        stream.close()
+        thread.join(SLACK)
+        assert [type(error) for error in errors] == [NetworkError]
+        assert not errors[0].request_sent
+        assert not any(request.target.endswith("/runs") for request in server.requests)
+
+
+@pytest.mark.parametrize("options", [
+    {"slug": ".."}, {"version": None}, {"inputs": {"a": 5}}, {"priority": "high"}, {"channel": 5}, {"thread": "x"},
+    {"thread": ""}, {"env_vars": {"A": 5, "B": "sekret"}}, {"metadata": 5}, {"idle_timeout": 0}, {"timeout": 0},
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["stream_prompt", "stream_workflow"])
+def test_arguments_are_checked_before_anything_is_sent(fake, name, options):
+    if name == "stream_workflow" and "channel" in options:
+        options = {"environment": 5}
+    given = {"slug": "p", "version": 1, "inputs": {}, "env_vars": {"A": "sekret"}, **options}
+    with client_of(fake) as pj, pytest.raises(ValidationError) as caught:
+        getattr(pj, name)(**given)
+    assert_silent(caught.value)
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("options", [{"chanel": "x"}, {"last_event_id": "1"}])
+def test_an_option_that_run_prompt_does_not_have_is_a_type_error(fake, options):
+    with client_of(fake) as pj, pytest.raises(TypeError, match=next(iter(options))):
+        pj.stream_prompt("p", 1, {}, **options)
+    with client_of(fake) as pj, pytest.raises(TypeError, match="channel"):
+        pj.stream_workflow("p", 1, {}, channel="x")
+
+
+def test_before_it_is_entered_there_is_no_run(fake):
+    with client_of(fake) as pj:
+        stream = pj.stream_prompt("greeting", 1, {"name": "Ada"})
+        for use in (lambda: stream.run_id, lambda: stream.view, stream.result, lambda: next(stream)):
+            with pytest.raises(RuntimeError, match="with statement"):
+                use()
+        assert fake.requests == []
+
+
+@pytest.mark.parametrize("kind", ["reset", "html", "401"])
+def test_no_secret_shows_when_the_start_of_a_run_fails(kind):
+    def handler(conn):
+        while not conn.closed and (request := conn.read_request()):
+            if request.method == "GET":
+                says()(conn)
+            elif request.target.endswith("/stream-token"):
+                document = {"token": "sekret-token", "expiresAt": "2030-01-01T00:00:00Z", "url": server.url + "/s"}
+                conn.reply(200, document)
+            elif kind == "reset":
+                conn.reset()
+            else:
+                conn.reply(*{"html": (200, "<html>"), "401": (401, {"error": "Who?"})}[kind])
+
+    with ScriptedServer(handler) as server, client_of(server, max_retries=0) as pj:
+        stream = pj.stream_prompt("p", 1, {"a": "b"}, env_vars={"A": "sekret-variable"})
+        assert "sekret" not in repr(stream)
+        assert "sekret" not in repr(vars(stream))
+        with pytest.raises(PromptJugglerError) as caught, stream:
+            pytest.fail("it was entered")
+        assert_silent(caught.value)
+
+
+def test_the_timeout_is_for_the_iteration():
+    with RunHub(says(reset(), token(1, "a"))) as server, client_of(server) as pj:
+        with pj.stream_prompt("p", 1, {}, timeout=0.1) as stream, pytest.raises(WaitTimeout):
+            list(stream)
+        assert stream.view.text == "a"
+
+
+def test_the_idle_timeout_is_that_of_the_stream():
+    with RunHub(says(reset()), says(done())) as server, client_of(server) as pj:
+        stream = pj.stream_prompt("p", 1, {}, idle_timeout=0.05)
+        stream._stream._wait = lambda seconds: None
+        with stream:
+            assert isinstance(list(stream)[-1], DoneEvent)
+        assert len(server.gets) == 2
+
+
+def test_close_from_another_thread_ends_the_iteration():
+    hub = RunHub(says(reset(), token(1, "a")))
+    with hub as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+        assert isinstance(next(stream), ResetEvent)
+        assert isinstance(next(stream), TokenEvent)
+        consumer = Consumer(stream)
+        stream.close()
+        consumer.join(SLACK)
+        assert not consumer.is_alive()
+        assert (consumer.events, consumer.error) == ([], None)
+        assert stream.view.text == "a"
+
+
+def test_a_verdict_that_came_while_the_run_was_started_is_not_missed():
+    """A quick run can be over before the answer to the request that started it has come."""
+    over = threading.Event()
+
+    class Quick(RunHub):
+        def mint(self, conn):
+            if self.requests[-1].target.endswith("/runs"):
+                assert over.wait(SLACK)
+            super().mint(conn)
+
+    script = says(reset(), token(1, "a"), done(), then=lambda conn: (over.set(), hangs(conn)))
+    with Quick(script) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+        assert texts(stream) == ["a"]
+
+
+def test_the_example_prints_what_the_run_says_and_starts_again_after_a_reset(fake, capsys):
+    fake.add_prompt("greeting", lambda inputs: ["Oh no", Reset(), "Hello, ", f"{inputs['name']}!"])
+    with client_of(fake) as pj:
+        thread = uuid.uuid4()
+        with pj.stream(thread) as stream:
+            run = pj.run_prompt("greeting", "production", {"name": "Ada"}, thread=thread)
+            for event in stream:
+                match event:
+                    case TokenEvent(text=text):
+                        print(text, end="", flush=True)
+                    case ResetEvent():
+                        print("|", end="")
+                    case DoneEvent() | FailureEvent() if event.run_id == run.id:
+                        break
+    assert capsys.readouterr().out == "|Oh no|Hello, Ada!"
+
+
+def test_events_of_tools_carry_what_they_found(fake):
+    source = {"title": "T", "url": "https://a.example"}
+    fake.add_prompt("search", lambda inputs: [Tool("web_search", queries=["q"], citations=[source])])
+    with client_of(fake) as pj, pj.stream_prompt("search", 1, {}) as stream:
+        start, end = [event for event in stream if isinstance(event, (ToolStartEvent, ToolEndEvent))]
+        assert (start.tool, start.ref) == ("web_search", end.ref)
+        assert end.queries == ("q",)
+        assert [citation.to_dict() for citation in end.citations] == [source]
+
+
+def test_failure_frames_of_the_wire_are_failures_of_the_run():
+    with RunHub(says(failure("timeout", "Too long."))) as server, client_of(server) as pj:
+        with contextlib.closing(pj.stream_prompt("p", 1, {})) as stream, stream:
+            (event,) = stream
+        assert (event.code, event.message, event.gapped) == ("timeout", "Too long.", True)
