@@ -46,4 +46,6 @@ def nothing_left_behind():
     assert not left, f"threads that still run: {left}"
     if len(descriptors()) > len(files):
         gc.collect()
-    assert len(descriptors()) <= len(files), f"files left open: {sorted(descriptors() - files)}"
+    assert len(descriptors()) <= len(files), (
+        f"files left open: {sorted(descriptors() - files)}"
+    )

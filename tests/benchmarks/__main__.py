@@ -31,7 +31,9 @@ GROUPS = {
 }
 
 
-def measured(package: Path, groups: Sequence[str], effort: Effort, peer: bool) -> tuple[list[Finding], dict[str, Any]]:
+def measured(
+    package: Path, groups: Sequence[str], effort: Effort, peer: bool
+) -> tuple[list[Finding], dict[str, Any]]:
     """What the groups found about a package, and all of it for the JSON. What is made on the way is removed."""
     findings: list[Finding] = []
     numbers: dict[str, Any] = {"machine": machine()}
@@ -41,7 +43,10 @@ def measured(package: Path, groups: Sequence[str], effort: Effort, peer: bool) -
             begun = time.perf_counter()
             found = list(GROUPS[name].measure(bench))
             findings += found
-            numbers[name] = [{"kind": type(finding).__name__, **finding.to_dict()} for finding in found]
+            numbers[name] = [
+                {"kind": type(finding).__name__, **finding.to_dict()}
+                for finding in found
+            ]
             print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)
         numbers["peer"] = bench.missing or PEER
     return findings, numbers
@@ -50,24 +55,57 @@ def measured(package: Path, groups: Sequence[str], effort: Effort, peer: bool) -
 def machine() -> dict[str, Any]:
     """What the numbers depend on, as far as it can be told."""
     system = f"{platform.system()} {platform.machine()}"
-    return {"python": platform.python_version(), "system": system, "cores": os.cpu_count()}
+    return {
+        "python": platform.python_version(),
+        "system": system,
+        "cores": os.cpu_count(),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python3 -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 -m tests.benchmarks", description=__doc__
+    )
     names = list(GROUPS)
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="GROUP", help=", ".join(names))
-    parser.add_argument("--effort", type=float, default=1.0, metavar="N", help="the share of all rounds and sizes")
-    parser.add_argument("--quick", action="store_const", const=0.25, dest="effort", help="the same as --effort 0.25")
-    parser.add_argument("--no-peer", action="store_true", help=f"leave out {PEER}, which is installed otherwise")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="GROUP",
+        help=", ".join(names),
+    )
+    parser.add_argument(
+        "--effort",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="the share of all rounds and sizes",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_const",
+        const=0.25,
+        dest="effort",
+        help="the same as --effort 0.25",
+    )
+    parser.add_argument(
+        "--no-peer",
+        action="store_true",
+        help=f"leave out {PEER}, which is installed otherwise",
+    )
     parser.add_argument("--json", metavar="FILE", help="write every number to FILE")
     parser.add_argument("--package", type=Path, default=HERE.parents[1] / "promptjuggler", metavar="FOLDER",
                         help="the folder to measure, if not that of this project")  # fmt: skip
     options = parser.parse_args(arguments)
-    findings, numbers = measured(options.package, options.only, Effort(options.effort), not options.no_peer)
+    findings, numbers = measured(
+        options.package, options.only, Effort(options.effort), not options.no_peer
+    )
     about = numbers["machine"]
-    print(f"CPython {about['python']}, {about['system']}, {about['cores']} cores. Compared with: {numbers['peer']}.")
+    print(
+        f"CPython {about['python']}, {about['system']}, {about['cores']} cores. Compared with: {numbers['peer']}."
+    )
     print("Medians; in brackets the quartiles of the ratios, round by round.\n")
     print(text(findings))
     if options.json:

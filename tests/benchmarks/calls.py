@@ -23,7 +23,14 @@ def measure(bench: Bench) -> Iterator[Finding]:
             url = f"{scheme}://localhost:{port}"
             server.ask("pend", runs=[PENDING_ID], polls=10**9)
             for state, run_id in (("completed", RUN_ID), ("pending", PENDING_ID)):
-                yield warm(bench, bench.subjects(), f"get_prompt_run, {state}, warm, {scheme}", url, 15, run_id)
+                yield warm(
+                    bench,
+                    bench.subjects(),
+                    f"get_prompt_run, {state}, warm, {scheme}",
+                    url,
+                    15,
+                    run_id,
+                )
             yield from _eight_threads(bench, server, scheme, url)
             if scheme == "http":
                 polling = _polling(bench, server, url)
@@ -33,7 +40,12 @@ def measure(bench: Bench) -> Iterator[Finding]:
 
 
 def warm(
-    bench: Bench, subjects: dict[str, Subject], what: str, url: str, rounds: int, run_id: str = RUN_ID
+    bench: Bench,
+    subjects: dict[str, Subject],
+    what: str,
+    url: str,
+    rounds: int,
+    run_id: str = RUN_ID,
 ) -> Ratio:
     """Calls one after another in a process for each subject; the seconds are those of one call."""
     with ExitStack() as stack:
@@ -62,7 +74,9 @@ def _caller(worker: Process, run_id: str) -> Callable[[], float]:
 class Threads:
     """The same work from many threads of a process for each subject, with what the server counted."""
 
-    def __init__(self, server: Process, run_ids: list[str], threads: int, polls: int) -> None:
+    def __init__(
+        self, server: Process, run_ids: list[str], threads: int, polls: int
+    ) -> None:
         self.server = server
         self.run_ids, self.threads, self.polls = run_ids, threads, polls
         self.connections: dict[str, list[int]] = {}
@@ -73,7 +87,10 @@ class Threads:
         """The seconds of each round. Every one is of a new process, which has made one call before."""
         return in_turns(
             bench.effort.times(rounds),
-            {name: self._round(name, subject, url) for name, subject in bench.subjects().items()},
+            {
+                name: self._round(name, subject, url)
+                for name, subject in bench.subjects().items()
+            },
             warm_up=0,
         )
 
@@ -83,9 +100,20 @@ class Threads:
                 self.server.ask("reset")
                 worker = _connected(stack, subject, url, name == FLOOR)
                 worker.ask("calls", run_id=RUN_ID, count=1)
-                self.server.ask("pend", runs=self.run_ids if self.polls > 1 else [], polls=self.polls - 1)
-                answer = worker.ask("in_threads", run_ids=self.run_ids, threads=self.threads, polls=self.polls)
-                self.connections.setdefault(name, []).append(self.server.ask("count")["connections"])
+                self.server.ask(
+                    "pend",
+                    runs=self.run_ids if self.polls > 1 else [],
+                    polls=self.polls - 1,
+                )
+                answer = worker.ask(
+                    "in_threads",
+                    run_ids=self.run_ids,
+                    threads=self.threads,
+                    polls=self.polls,
+                )
+                self.connections.setdefault(name, []).append(
+                    self.server.ask("count")["connections"]
+                )
             self.errors.setdefault(name, []).extend(answer["errors"])
             self.calls[name] = answer["calls"]
             seconds: float = answer["seconds"]
@@ -101,16 +129,28 @@ class Threads:
 
     def numbers(self) -> dict[str, object]:
         """All that was counted."""
-        return {"connections": self.connections, "errors": self.errors, "calls": self.calls}
+        return {
+            "connections": self.connections,
+            "errors": self.errors,
+            "calls": self.calls,
+        }
 
 
-def _eight_threads(bench: Bench, server: Process, scheme: str, url: str) -> Iterator[Finding]:
+def _eight_threads(
+    bench: Bench, server: Process, scheme: str, url: str
+) -> Iterator[Finding]:
     count = bench.effort.times(4000)
     threads = Threads(server, [RUN_ID] * count, 8, 1)
     seconds = threads.measure(bench, url, 3)
     what = f"{count:,} calls from 8 threads, {scheme}"
     yield Ratio(what, seconds, "one `http.client` for each thread", 1)
-    yield Fact(what, threads.counted(OURS), threads.counted(PEER), "at most 8 connections", threads.numbers())
+    yield Fact(
+        what,
+        threads.counted(OURS),
+        threads.counted(PEER),
+        "at most 8 connections",
+        threads.numbers(),
+    )
 
 
 def _polling(bench: Bench, server: Process, url: str) -> Table:
@@ -121,9 +161,16 @@ def _polling(bench: Bench, server: Process, url: str) -> Table:
     rows = []
     for name, values in seconds.items():
         rate = threads.calls[name] / spread(values).median
-        rows.append([name, f"{threads.calls[name]:,}", f"{rate:,.0f}", threads.counted(name)])
+        rows.append(
+            [name, f"{threads.calls[name]:,}", f"{rate:,.0f}", threads.counted(name)]
+        )
     title = f"Polling {runs} runs at once from 20 threads, each five times, over http"
-    return Table(title, ["", "calls", "calls per second", "counted"], rows, [{"seconds": seconds, **threads.numbers()}])
+    return Table(
+        title,
+        ["", "calls", "calls per second", "counted"],
+        rows,
+        [{"seconds": seconds, **threads.numbers()}],
+    )
 
 
 def _growth(bench: Bench, server: Process, url: str) -> Table:
@@ -132,7 +179,10 @@ def _growth(bench: Bench, server: Process, url: str) -> Table:
     for number in bench.effort.sizes(THREADS):
         threads = Threads(server, [RUN_ID] * count, number, 1)
         seconds = threads.measure(bench, url, 2)
-        rates = {name: f"{count / spread(values).median:,.0f}" for name, values in seconds.items()}
+        rates = {
+            name: f"{count / spread(values).median:,.0f}"
+            for name, values in seconds.items()
+        }
         ratio = Ratio("", seconds)
         rows.append([
             str(number), *(rates.get(name, "") for name in (OURS, PEER, FLOOR)), ratio_text(ratio.times_faster()),
@@ -141,4 +191,6 @@ def _growth(bench: Bench, server: Process, url: str) -> Table:
         numbers.append({"threads": number, "seconds": seconds, **threads.numbers()})
     rates_header = [f"{name}: calls/s" for name in (OURS, PEER, FLOOR)]
     header = ["threads", *rates_header, "times faster", "times the floor", OURS, PEER]
-    return Table(f"Calls against threads: {count:,} calls over http", header, rows, numbers)
+    return Table(
+        f"Calls against threads: {count:,} calls over http", header, rows, numbers
+    )

@@ -19,7 +19,9 @@ LENGTHS = (10, 100, 300, 1000, 3000, 10_000, 30_000)
 
 def measure(bench: Bench) -> Iterator[Ratio | Table]:
     """The row of the design, and how the time grows with the length of the transcript."""
-    yield decoding(bench, bench.subjects(), f"decoding a run with {LENGTH:,} items", LENGTH, 11)
+    yield decoding(
+        bench, bench.subjects(), f"decoding a run with {LENGTH:,} items", LENGTH, 11
+    )
     rows, numbers = [], []
     for length in bench.effort.sizes(LENGTHS):
         row = decoding(bench, bench.subjects(), "", length, 1 if length > 3000 else 3)
@@ -29,11 +31,21 @@ def measure(bench: Bench) -> Iterator[Ratio | Table]:
             ratio_text(row.times_faster()), ratio_text(row.times_floor()), f"{medians[OURS] / length * 1e6:.2f} µs",
         ])  # fmt: skip
         numbers.append({"items": length, **row.to_dict()})
-    header = ["items", OURS, PEER, "`json.loads`", "times faster", "times `json.loads`", f"{OURS}, for each item"]
+    header = [
+        "items",
+        OURS,
+        PEER,
+        "`json.loads`",
+        "times faster",
+        "times `json.loads`",
+        f"{OURS}, for each item",
+    ]
     yield Table("Decoding against the length of the transcript", header, rows, numbers)
 
 
-def decoding(bench: Bench, subjects: dict[str, Subject], what: str, length: int, rounds: int) -> Ratio:
+def decoding(
+    bench: Bench, subjects: dict[str, Subject], what: str, length: int, rounds: int
+) -> Ratio:
     """One document, decoded by turns in a process for each subject; the seconds are those of one decoding."""
     file = bench.work / f"run-{length}.json"
     file.write_text(json.dumps(run(length)))
@@ -46,7 +58,9 @@ def decoding(bench: Bench, subjects: dict[str, Subject], what: str, length: int,
     return Ratio(what, seconds, "`json.loads`", 25, 3)
 
 
-def _decoder(worker: Process, file: Path, name: str, length: int) -> Callable[[], float]:
+def _decoder(
+    worker: Process, file: Path, name: str, length: int
+) -> Callable[[], float]:
     # Long enough for the clock, and short enough for turns to be even.
     count = max(1, LENGTH // length // (20 if name == PEER else 1))
 

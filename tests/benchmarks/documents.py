@@ -14,16 +14,32 @@ _SENTENCE = "The delivery left the warehouse on Tuesday and should arrive within
 
 def run(items: int) -> dict[str, Any]:
     """A completed run of a prompt with so many items in its transcript: texts, tools and payloads by turns."""
-    price = {"input": 0.0021, "cachedInput": 0.0003, "cacheWrite": 0, "output": 0.0105, "webSearch": 0, "total": 0.0129}
+    price = {
+        "input": 0.0021,
+        "cachedInput": 0.0003,
+        "cacheWrite": 0,
+        "output": 0.0105,
+        "webSearch": 0,
+        "total": 0.0129,
+    }
     nothing = dict.fromkeys(price, 0)
-    usage = {"input": 1200, "inputCached": 300, "output": 450, "reasoning": 64, "total": 1650, "serviceTier": "default"}
+    usage = {
+        "input": 1200,
+        "inputCached": 300,
+        "output": 450,
+        "reasoning": 64,
+        "total": 1650,
+        "serviceTier": "default",
+    }
     return {
         "id": RUN_ID,
         "status": "completed",
         "createdAt": "2026-01-02T03:04:05.678901+00:00",
         "finishedAt": "2026-01-02T03:04:09+00:00",
         "output": _SENTENCE * 2,
-        "emitted": [{"tool": "record", "payload": {"order": 1, "tags": ["late", "checked"]}}],
+        "emitted": [
+            {"tool": "record", "payload": {"order": 1, "tags": ["late", "checked"]}}
+        ],
         "transcript": [_item(number) for number in range(items)],
         "error": None,
         "tokenUsage": usage,
@@ -32,19 +48,47 @@ def run(items: int) -> dict[str, Any]:
 
 
 def _item(number: int) -> dict[str, Any]:
-    citations = [{"title": f"Page {number}", "url": f"https://example.com/page/{number}"}]
+    citations = [
+        {"title": f"Page {number}", "url": f"https://example.com/page/{number}"}
+    ]
     if number % 3 == 0:
-        return {"type": "text", "content": f"{number}: {_SENTENCE}", "citations": citations if number % 2 else []}
+        return {
+            "type": "text",
+            "content": f"{number}: {_SENTENCE}",
+            "citations": citations if number % 2 else [],
+        }
     if number % 3 == 1:
         queries = [f"where is order {number}"]
-        return {"type": "tool", "name": "web_search", "status": "ok", "queries": queries, "citations": citations}
-    return {"type": "data", "tool": "record", "payload": {"order": number, "late": False, "tags": ["a", "b"]}}
+        return {
+            "type": "tool",
+            "name": "web_search",
+            "status": "ok",
+            "queries": queries,
+            "citations": citations,
+        }
+    return {
+        "type": "data",
+        "tool": "record",
+        "payload": {"order": number, "late": False, "tags": ["a", "b"]},
+    }
 
 
 def answers() -> dict[str, str]:
     """What the server answers, by name, as JSON texts."""
-    document = {"id": RUN_ID, "status": "pending", "fileName": "data.bin", "bytes": 1, "chunkCount": 0}
-    pending = {"id": RUN_ID, "status": "pending", "createdAt": "2026-01-02T03:04:05Z", "emitted": [], "transcript": []}
+    document = {
+        "id": RUN_ID,
+        "status": "pending",
+        "fileName": "data.bin",
+        "bytes": 1,
+        "chunkCount": 0,
+    }
+    pending = {
+        "id": RUN_ID,
+        "status": "pending",
+        "createdAt": "2026-01-02T03:04:05Z",
+        "emitted": [],
+        "transcript": [],
+    }
     return {
         "run": json.dumps(run(4)),
         "pending": json.dumps(pending),

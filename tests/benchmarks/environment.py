@@ -31,7 +31,9 @@ _FOUND = "import sys, promptjuggler; assert promptjuggler.__file__.startswith(sy
 
 # Of the machine's environment, what a process needs to start. All else could change what is measured.
 _NEEDED = ("HOME", "PATH", "LD_LIBRARY_PATH", "TMPDIR")
-BARE = {name: os.environ[name] for name in _NEEDED if name in os.environ} | {"LANG": "C.UTF-8"}
+BARE = {name: os.environ[name] for name in _NEEDED if name in os.environ} | {
+    "LANG": "C.UTF-8"
+}
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,22 @@ class Subject:
 
     def process(self, code: str, *arguments: str, **env: str) -> Process:
         """A process that runs `code`, which takes orders."""
-        return Process([self.python, "-c", code, *arguments], self.env | env, self.folder)
+        return Process(
+            [self.python, "-c", code, *arguments], self.env | env, self.folder
+        )
 
 
 class Python:
     """One CPython, with an environment in which nothing is installed: what its own has would be measured too."""
 
-    def __init__(self, executable: str, version: str, work: Path, trusted: Path) -> None:
+    def __init__(
+        self, executable: str, version: str, work: Path, trusted: Path
+    ) -> None:
         self.executable, self.version = executable, version
         empty = work / f"empty-{version}"
-        subprocess.run([executable, "-m", "venv", "--without-pip", empty], check=True, env=BARE)
+        subprocess.run(
+            [executable, "-m", "venv", "--without-pip", empty], check=True, env=BARE
+        )
         self.interpreter = str(empty / "bin" / "python")
         self._folder = work / "nothing"
         self._folder.mkdir(exist_ok=True)
@@ -92,8 +100,14 @@ class Bench:
         self.missing = "" if peer else "left out (--no-peer)"
         self.trusted = work / "trusted.pem"
         _write_certificates(self.trusted)
-        self.python = Python(sys.executable, ".".join(map(str, sys.version_info[:3])), work, self.trusted)
-        self.source, self.compiled, self.archive = work / "source", work / "compiled", work / "source.zip"
+        self.python = Python(
+            sys.executable, ".".join(map(str, sys.version_info[:3])), work, self.trusted
+        )
+        self.source, self.compiled, self.archive = (
+            work / "source",
+            work / "compiled",
+            work / "source.zip",
+        )
         self._copy_package()
         self._compile(self.python)
         self.ours = self.python.finding(self.compiled)
@@ -117,7 +131,11 @@ class Bench:
         """Every CPython of VERSIONS that is there, and our package under it."""
         for executable, version in found_pythons():
             same = version == self.python.version
-            python = self.python if same else Python(executable, version, self.work, self.trusted)
+            python = (
+                self.python
+                if same
+                else Python(executable, version, self.work, self.trusted)
+            )
             self._compile(python)
             yield python, python.finding(self.compiled)
 
@@ -131,7 +149,11 @@ class Bench:
 
     def _copy_package(self) -> None:
         for folder in (self.source, self.compiled):
-            shutil.copytree(self.package, folder / "promptjuggler", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                self.package,
+                folder / "promptjuggler",
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
         with zipfile.ZipFile(self.archive, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(self.source.rglob("*.py")):
                 archive.write(path, path.relative_to(self.source))
@@ -146,8 +168,14 @@ def found_pythons() -> list[tuple[str, str]]:
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     found = {}
     for minor in VERSIONS:
-        by_patch = sorted(pyenv.glob(f"{minor}.*/bin/python3"), key=lambda path: _numbers(path.parts[-3]))
-        for candidate in [*map(str, reversed(by_patch)), shutil.which(f"python{minor}")]:
+        by_patch = sorted(
+            pyenv.glob(f"{minor}.*/bin/python3"),
+            key=lambda path: _numbers(path.parts[-3]),
+        )
+        for candidate in [
+            *map(str, reversed(by_patch)),
+            shutil.which(f"python{minor}"),
+        ]:
             version = _version(candidate) if candidate else ""
             if candidate and version.startswith(f"{minor}."):
                 found[minor] = (candidate, version)
@@ -163,7 +191,9 @@ def _version(python: str) -> str:
     """The version of a Python, or nothing where it is no CPython or does not run."""
     code = "import platform as p; print(p.python_version() if p.python_implementation() == 'CPython' else '')"
     try:
-        return subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, env=BARE).stdout.strip()
+        return subprocess.run(
+            [python, "-c", code], capture_output=True, text=True, timeout=30, env=BARE
+        ).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
@@ -171,7 +201,11 @@ def _version(python: str) -> str:
 def _write_certificates(path: Path) -> None:
     """What the system trusts, and our own authority: reading all of it is what a TLS context costs in real life."""
     system = ssl.get_default_verify_paths().cafile
-    path.write_bytes((Path(system).read_bytes() if system else b"") + b"\n" + (TLS / "ca.pem").read_bytes())
+    path.write_bytes(
+        (Path(system).read_bytes() if system else b"")
+        + b"\n"
+        + (TLS / "ca.pem").read_bytes()
+    )
 
 
 def cache_folder() -> Path:
@@ -204,7 +238,13 @@ def with_pip(python: Python) -> str:
 
 def run_pip(command: list[str], folder: Path | None = None) -> None:
     """Run a command that needs the settings which this machine has for pip. Raises `Failed` with what it said."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON")
+    }
+    result = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True
+    )
     if result.returncode:
         raise Failed((result.stderr.strip().splitlines() or ["no reason given"])[-1])

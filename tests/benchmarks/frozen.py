@@ -17,7 +17,7 @@ from .report import OURS, PEER, Table, bytes_text, seconds_text
 
 BUDGET = 128 * 2**20
 
-HANDLER = '''
+HANDLER = """
 import os
 from promptjuggler import PromptJuggler
 
@@ -26,10 +26,10 @@ pj = PromptJuggler(os.environ["PROMPTJUGGLER_API_KEY"], base_url=os.environ["PRO
 def handler(event, context):
     created = pj.run_prompt("greeting", "production", {"name": event["name"]})
     return {"output": pj.get_prompt_run(created.id).output}
-'''
+"""
 
 # What the runtime of Lambda does: limit, import, and call for every event. `worker` tells how much memory it took.
-RUNTIME = '''
+RUNTIME = """
 import json, os, sys
 budget = int(sys.argv[2])
 limited = False
@@ -56,7 +56,7 @@ for line in sys.stdin:
             answer = {"failed": repr(error)}
     print(json.dumps(answer), flush=True)
 os._exit(0)
-'''
+"""
 
 
 def measure(bench: Bench) -> Iterator[Table]:
@@ -74,8 +74,14 @@ def measure(bench: Bench) -> Iterator[Table]:
         for scheme in ("http", "https"):
             url = f"{scheme}://localhost:{ports[scheme]}"
             cases = {
-                f"{OURS}, one zip": (bench.python.finding(archive, caches=False), archive),
-                f"{OURS}, unzipped, no caches": (bench.python.finding(bench.source, caches=False), folder),
+                f"{OURS}, one zip": (
+                    bench.python.finding(archive, caches=False),
+                    archive,
+                ),
+                f"{OURS}, unzipped, no caches": (
+                    bench.python.finding(bench.source, caches=False),
+                    folder,
+                ),
             }
             if bench.peer:
                 cases[f"{PEER}, installed"] = (bench.peer, folder)
@@ -95,7 +101,9 @@ def measure(bench: Bench) -> Iterator[Table]:
 def _cells(result: dict[str, Any]) -> list[str]:
     if "refused" in result:
         return [result["refused"], *[""] * 7]
-    times = [seconds_text(spread(result[name]).median) for name in ("cold", "warm", "thawed")]
+    times = [
+        seconds_text(spread(result[name]).median) for name in ("cold", "warm", "thawed")
+    ]
     return [
         *times, str(result["calls"]), str(len(result["errors"])), str(result["posts"]), bytes_text(result["resident"]),
         bytes_text(result["space"]) if result["space"] else "not told",
@@ -105,7 +113,9 @@ def _cells(result: dict[str, Any]) -> list[str]:
 class Freezer:
     """Starts the small Lambda, calls it, and freezes it."""
 
-    def __init__(self, bench: Bench, server: Process, subject: Subject, task: Path, url: str) -> None:
+    def __init__(
+        self, bench: Bench, server: Process, subject: Subject, task: Path, url: str
+    ) -> None:
         self.server = server
         self.cold_starts, self.freezes = bench.effort.times(5), bench.effort.times(20)
         self.subject, self.task, self.url = subject, task, url
@@ -114,7 +124,12 @@ class Freezer:
 
     def measure(self) -> dict[str, Any]:
         """The seconds of the calls, cold, warm and thawed, and what was counted; or why it did not even start."""
-        cold, warm, thawed, memory = [], [], [], {"resident": 0, "space": 0, "limited": False}
+        cold, warm, thawed, memory = (
+            [],
+            [],
+            [],
+            {"resident": 0, "space": 0, "limited": False},
+        )
         self.server.ask("reset")
         try:
             for _ in range(self.cold_starts):
@@ -128,13 +143,23 @@ class Freezer:
                         thawed.append(self._call(process))
                     memory = process.ask("memory")
         except Failed as error:
-            return {"refused": str(error).strip().splitlines()[-1][:60], "calls": self.calls, "errors": self.errors}
-        counted = {"calls": self.calls, "errors": self.errors, "posts": self.server.ask("count")["posts"]}
+            return {
+                "refused": str(error).strip().splitlines()[-1][:60],
+                "calls": self.calls,
+                "errors": self.errors,
+            }
+        counted = {
+            "calls": self.calls,
+            "errors": self.errors,
+            "posts": self.server.ask("count")["posts"],
+        }
         return {"cold": cold, "warm": warm, "thawed": thawed, **counted, **memory}
 
     def _started(self) -> Process:
         account = {"PROMPTJUGGLER_API_KEY": "key", "PROMPTJUGGLER_BASE_URL": self.url}
-        return self.subject.process(RUNTIME, str(self.task), str(BUDGET), str(HERE / "worker.py"), **account)
+        return self.subject.process(
+            RUNTIME, str(self.task), str(BUDGET), str(HERE / "worker.py"), **account
+        )
 
     def _call(self, process: Process) -> float:
         begun = time.perf_counter()

@@ -49,7 +49,9 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> Spread:
     return spread([first / second for first, second in zip(above, below, strict=True)])
 
 
-def in_turns(rounds: int, subjects: Mapping[str, Callable[[], float]], warm_up: int = 1) -> dict[str, list[float]]:
+def in_turns(
+    rounds: int, subjects: Mapping[str, Callable[[], float]], warm_up: int = 1
+) -> dict[str, list[float]]:
     """Measure every subject once in each round. The rounds of the `warm_up` come before, and do not count.
 
     The subject that begins is another one in each round, so that none always comes after the same one.

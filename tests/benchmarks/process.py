@@ -26,7 +26,9 @@ def whole(command: Sequence[str], env: Mapping[str, str], folder: Path) -> float
     with tempfile.TemporaryFile() as errors:
         begun = time.perf_counter()
         nowhere = subprocess.DEVNULL
-        process = subprocess.Popen(command, env=env, cwd=folder, stdin=nowhere, stdout=nowhere, stderr=errors)
+        process = subprocess.Popen(
+            command, env=env, cwd=folder, stdin=nowhere, stdout=nowhere, stderr=errors
+        )
         status = process.wait()
         seconds = time.perf_counter() - begun
         if status:
@@ -38,10 +40,17 @@ def whole(command: Sequence[str], env: Mapping[str, str], folder: Path) -> float
 class Process:
     """A process that reads orders, one JSON object in each line, and answers each one by such a line."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], folder: Path
+    ) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # It is closed where this ends.
         self._process = subprocess.Popen(
-            command, env=env, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+            command,
+            env=env,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
         )
         self.pid = self._process.pid
 
@@ -49,7 +58,10 @@ class Process:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         assert self._process.stdin
         assert self._process.stdout
@@ -86,7 +98,10 @@ class Process:
         if not line:
             self._process.wait()
             self._errors.seek(0)
-            raise Failed(self._errors.read().decode(errors="replace")[-2000:] or "the process ended")
+            raise Failed(
+                self._errors.read().decode(errors="replace")[-2000:]
+                or "the process ended"
+            )
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise Failed(answer["error"])

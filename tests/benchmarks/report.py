@@ -26,25 +26,38 @@ class Ratio:
 
     def times_faster(self) -> Spread | None:
         """How many times as long the published package takes."""
-        return ratios(self.seconds[PEER], self.seconds[OURS]) if PEER in self.seconds else None
+        return (
+            ratios(self.seconds[PEER], self.seconds[OURS])
+            if PEER in self.seconds
+            else None
+        )
 
     def times_floor(self) -> Spread | None:
         """How many times as long as the floor it takes."""
-        return ratios(self.seconds[OURS], self.seconds[FLOOR]) if FLOOR in self.seconds else None
+        return (
+            ratios(self.seconds[OURS], self.seconds[FLOOR])
+            if FLOOR in self.seconds
+            else None
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """All of it."""
         faster, floor = self.times_faster(), self.times_floor()
         return {
             **asdict(self),
-            "spreads": {name: asdict(spread(values)) for name, values in self.seconds.items()},
+            "spreads": {
+                name: asdict(spread(values)) for name, values in self.seconds.items()
+            },
             "times_faster_than_peer": asdict(faster) if faster else None,
             "times_the_floor": asdict(floor) if floor else None,
         }
 
     def cells(self) -> list[str]:
         """The row of the table."""
-        medians = {name: seconds_text(spread(values).median) for name, values in self.seconds.items()}
+        medians = {
+            name: seconds_text(spread(values).median)
+            for name, values in self.seconds.items()
+        }
         return [
             self.what,
             medians[OURS],
@@ -57,7 +70,16 @@ class Ratio:
         ]
 
 
-RATIO_HEADER = ("what", OURS, PEER, "goal", "times faster", "floor", "goal", "times the floor")
+RATIO_HEADER = (
+    "what",
+    OURS,
+    PEER,
+    "goal",
+    "times faster",
+    "floor",
+    "goal",
+    "times the floor",
+)
 
 
 @dataclass
@@ -108,7 +130,11 @@ def text(findings: Sequence[Finding]) -> str:
     fact_rows = [finding.cells() for finding in findings if isinstance(finding, Fact)]
     if fact_rows:
         parts.append(table(FACT_HEADER, fact_rows))
-    parts += [f"{one.title}\n\n{table(one.header, one.rows)}" for one in findings if isinstance(one, Table)]
+    parts += [
+        f"{one.title}\n\n{table(one.header, one.rows)}"
+        for one in findings
+        if isinstance(one, Table)
+    ]
     return "\n\n".join(parts)
 
 
@@ -116,7 +142,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of Markdown that can be read as it stands."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [header, ["-" * width for width in widths], *rows]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    padded = [
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        for line in lines
+    ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in padded)
 
 
@@ -125,7 +154,9 @@ def ratio_text(ratio: Spread | None) -> str:
     if ratio is None:
         return ""
     digits = 2 if ratio.median < 9.95 else 1
-    return f"{ratio.median:.{digits}f} ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
+    return (
+        f"{ratio.median:.{digits}f} ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
+    )
 
 
 def goal_text(words: str, goal: float | None) -> str:

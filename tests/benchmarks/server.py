@@ -32,7 +32,10 @@ class Server:
     """The two listening sockets and what was counted."""
 
     def __init__(self, answers: dict[str, str], certificate: str) -> None:
-        self.answers = {name: (HEAD.format(len(text.encode())) + text).encode() for name, text in answers.items()}
+        self.answers = {
+            name: (HEAD.format(len(text.encode())) + text).encode()
+            for name, text in answers.items()
+        }
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)
         self.open: set[socket.socket] = set()
@@ -47,7 +50,9 @@ class Server:
 
     def listen(self, context: ssl.SSLContext | None) -> int:
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        threading.Thread(target=self.accept, args=(listener, context), daemon=True).start()
+        threading.Thread(
+            target=self.accept, args=(listener, context), daemon=True
+        ).start()
         port: int = listener.getsockname()[1]
         return port
 
@@ -55,7 +60,9 @@ class Server:
         while True:
             connection, _ = listener.accept()
             self.connections += 1
-            threading.Thread(target=self.serve, args=(connection, context), daemon=True).start()
+            threading.Thread(
+                target=self.serve, args=(connection, context), daemon=True
+            ).start()
 
     def serve(self, connection: socket.socket, context: ssl.SSLContext | None) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -100,12 +107,16 @@ class Server:
             if head.startswith(b"GET /stream "):
                 self.stream(connection)
                 return
-            connection.sendall(self.token(port) if b"/stream-token " in head else self.answer(head))
+            connection.sendall(
+                self.token(port) if b"/stream-token " in head else self.answer(head)
+            )
 
     def token(self, port: int) -> bytes:
         scheme = "https" if port == self.ports[1] else "http"
         url = f"{scheme}://localhost:{port}/stream"
-        text = json.dumps({"token": "token", "expiresAt": "2030-01-01T00:00:00+00:00", "url": url})
+        text = json.dumps(
+            {"token": "token", "expiresAt": "2030-01-01T00:00:00+00:00", "url": url}
+        )
         return (HEAD.format(len(text)) + text).encode()
 
     def stream(self, connection: socket.socket) -> None:

@@ -34,40 +34,77 @@ assert json.loads(connection.getresponse().read())["output"]
 
 def measure(bench: Bench) -> Iterator[Ratio | Table]:
     """The rows of the design, and the same with the package as source alone and in a zip."""
-    alone = in_turns(bench.effort.times(11), {"nothing": lambda: bench.floor.start("pass")})
+    alone = in_turns(
+        bench.effort.times(11), {"nothing": lambda: bench.floor.start("pass")}
+    )
     with bench.server() as server:
         ports = server.answer()
-        urls = {scheme: f"{scheme}://localhost:{port}" for scheme, port in ports.items()}
+        urls = {
+            scheme: f"{scheme}://localhost:{port}" for scheme, port in ports.items()
+        }
         yield from _rows(bench, "", bench.ours, bench.peer, 11, urls)
         no_caches = bench.python.finding(bench.source, caches=False)
-        yield from _rows(bench, ", no compiled caches", no_caches, _peer_without_caches(bench), 3, urls)
+        yield from _rows(
+            bench,
+            ", no compiled caches",
+            no_caches,
+            _peer_without_caches(bench),
+            3,
+            urls,
+        )
         # The published package cannot be imported from a zip: a part of it is machine code.
-        yield from _rows(bench, ", from a zip of sources", bench.python.finding(bench.archive), None, 5, urls)
+        yield from _rows(
+            bench,
+            ", from a zip of sources",
+            bench.python.finding(bench.archive),
+            None,
+            5,
+            urls,
+        )
     text = seconds_text(spread(alone["nothing"]).median)
-    yield Table("Within every time of a whole process", ["what", "time"], [["the interpreter alone", text]], [alone])
+    yield Table(
+        "Within every time of a whole process",
+        ["what", "time"],
+        [["the interpreter alone", text]],
+        [alone],
+    )
 
 
 def _rows(
-    bench: Bench, how: str, ours: Subject, peer: Subject | None, rounds: int, urls: dict[str, str]
+    bench: Bench,
+    how: str,
+    ours: Subject,
+    peer: Subject | None,
+    rounds: int,
+    urls: dict[str, str],
 ) -> Iterator[Ratio]:
     goals = not how  # The goals are for the ordinary case.
 
-    def row(what: str, code: str, floor_code: str, floor: str, *arguments: str) -> Ratio:
+    def row(
+        what: str, code: str, floor_code: str, floor: str, *arguments: str
+    ) -> Ratio:
         subjects = {OURS: lambda: ours.start(code, *arguments)}
         if peer:
             subjects[PEER] = lambda: peer.start(code, *arguments)
         subjects[FLOOR] = lambda: bench.floor.start(floor_code, *arguments)
         return Ratio(what + how, in_turns(bench.effort.times(rounds), subjects), floor)
 
-    webhook = row("import verify_webhook_signature", WEBHOOK, WEBHOOK_FLOOR, f"`{WEBHOOK_FLOOR}`")
-    client = row("import and make PromptJuggler", CLIENT, CLIENT_FLOOR, f"`{CLIENT_FLOOR}`")
+    webhook = row(
+        "import verify_webhook_signature", WEBHOOK, WEBHOOK_FLOOR, f"`{WEBHOOK_FLOOR}`"
+    )
+    client = row(
+        "import and make PromptJuggler", CLIENT, CLIENT_FLOOR, f"`{CLIENT_FLOOR}`"
+    )
     if goals:
         webhook.peer_goal, webhook.floor_goal = 14, 1.15
         client.peer_goal, client.floor_goal = 4.5, 1.15
     yield webhook
     yield client
     for scheme, url in urls.items():
-        what, floor = f"cold start to first run, {scheme}", "the same modules, `http.client`"
+        what, floor = (
+            f"cold start to first run, {scheme}",
+            "the same modules, `http.client`",
+        )
         first = row(what, FIRST_RUN, FIRST_RUN_FLOOR, floor, url, RUN_ID)
         first.peer_goal = 4 if goals else None
         yield first
@@ -79,6 +116,13 @@ def _peer_without_caches(bench: Bench) -> Subject | None:
     folder = bench.work / "peer-source"
     if not folder.exists():
         found = Path(bench.peer.env["PYTHONPATH"])
-        unused = shutil.ignore_patterns("__pycache__", "pip", "setuptools", "pkg_resources", "_distutils_hack", "*.pth")
+        unused = shutil.ignore_patterns(
+            "__pycache__",
+            "pip",
+            "setuptools",
+            "pkg_resources",
+            "_distutils_hack",
+            "*.pth",
+        )
         shutil.copytree(found, folder, ignore=unused)
     return bench.python.finding(folder, caches=False)

@@ -20,10 +20,16 @@ OF_A_RUN = 1_000
 def measure(bench: Bench) -> Iterator[Fact | Table]:
     """Tokens a second over http and https, and against the length of a run; and memory over many finished runs."""
     with bench.server() as server:
-        urls = {scheme: f"{scheme}://localhost:{port}" for scheme, port in server.answer().items()}
+        urls = {
+            scheme: f"{scheme}://localhost:{port}"
+            for scheme, port in server.answer().items()
+        }
         for scheme, url in urls.items():
             seconds = tokens(bench, server, url, bench.effort.times(TOKENS), 7)
-            rates = {name: bench.effort.times(TOKENS) / spread(values).median for name, values in seconds.items()}
+            rates = {
+                name: bench.effort.times(TOKENS) / spread(values).median
+                for name, values in seconds.items()
+            }
             yield Fact(
                 f"tokens a second of one run, {scheme}",
                 f"{rates[OURS]:,.0f} (a loop over `http.client`'s lines with `json.loads`: {rates[FLOOR]:,.0f})",
@@ -34,19 +40,29 @@ def measure(bench: Bench) -> Iterator[Fact | Table]:
         yield _growth(bench, server, urls["http"])
 
 
-def tokens(bench: Bench, server: Process, url: str, count: int, rounds: int) -> dict[str, list[float]]:
+def tokens(
+    bench: Bench, server: Process, url: str, count: int, rounds: int
+) -> dict[str, list[float]]:
     """The seconds of each round for a run with so many tokens, from the first event to the last."""
 
     def turn(subject: Subject, floor: bool) -> float:
         seconds: float = _streamed(server, subject, url, 1, count, floor)["seconds"]
         return seconds
 
-    subjects = {OURS: lambda: turn(bench.ours, False), FLOOR: lambda: turn(bench.floor, True)}
+    subjects = {
+        OURS: lambda: turn(bench.ours, False),
+        FLOOR: lambda: turn(bench.floor, True),
+    }
     return in_turns(bench.effort.times(rounds), subjects)
 
 
 def _streamed(
-    server: Process, subject: Subject, url: str, runs: int, count: int, floor: bool = False
+    server: Process,
+    subject: Subject,
+    url: str,
+    runs: int,
+    count: int,
+    floor: bool = False,
 ) -> dict[str, float]:
     server.ask("stream", runs=runs, tokens=count)
     with subject.worker() as worker:
@@ -59,9 +75,17 @@ def _streamed(
 def _memory(bench: Bench, server: Process, url: str) -> Fact:
     of_a_run = bench.effort.times(OF_A_RUN)
     runs = max(2, bench.effort.times(MANY) // of_a_run)
-    few, many = (_streamed(server, bench.ours, url, number, of_a_run)["resident"] for number in (1, runs))
+    few, many = (
+        _streamed(server, bench.ours, url, number, of_a_run)["resident"]
+        for number in (1, runs)
+    )
     what = f"peak memory of {runs * of_a_run:,} tokens of {runs:,} runs, above that of one run"
-    return Fact(what, f"+{bytes_text(max(many - few, 0))}", goal="flat", numbers={"one": few, "all": many})
+    return Fact(
+        what,
+        f"+{bytes_text(max(many - few, 0))}",
+        goal="flat",
+        numbers={"one": few, "all": many},
+    )
 
 
 def _growth(bench: Bench, server: Process, url: str) -> Table:
@@ -70,7 +94,21 @@ def _growth(bench: Bench, server: Process, url: str) -> Table:
         seconds = tokens(bench, server, url, length, 3)
         median = spread(seconds[OURS]).median
         each = f"{median / length * 1e6:.1f} µs"
-        rows.append([f"{length:,}", f"{length / median:,.0f}", each, ratio_text(ratios(seconds[OURS], seconds[FLOOR]))])
+        rows.append(
+            [
+                f"{length:,}",
+                f"{length / median:,.0f}",
+                each,
+                ratio_text(ratios(seconds[OURS], seconds[FLOOR])),
+            ]
+        )
         numbers.append({"tokens": length, "seconds": seconds})
-    header = ["tokens of the run", "tokens a second", "for each", "times a loop over `http.client`'s lines"]
-    return Table("Streaming against the length of a run, over http", header, rows, numbers)
+    header = [
+        "tokens of the run",
+        "tokens a second",
+        "for each",
+        "times a loop over `http.client`'s lines",
+    ]
+    return Table(
+        "Streaming against the length of a run, over http", header, rows, numbers
+    )

@@ -24,7 +24,9 @@ def measure(bench: Bench) -> Iterator[Fact | Table]:
         yield Fact(
             f"peak memory of a {size} MiB upload",
             f"+{bytes_text(ours['growth'])} in {ours['seconds']:.2f} s",
-            f"+{bytes_text(peer['growth'])} ({peer['growth'] / file.stat().st_size:.2f}x the file)" if peer else "",
+            f"+{bytes_text(peer['growth'])} ({peer['growth'] / file.stat().st_size:.2f}x the file)"
+            if peer
+            else "",
             "under +4 MiB",
             {"bytes": file.stat().st_size, "ours": ours, "peer": peer},
         )
@@ -32,10 +34,21 @@ def measure(bench: Bench) -> Iterator[Fact | Table]:
         for megabytes in bench.effort.sizes(SIZES):
             file = _sparse(bench.work, megabytes)
             grown = _growth(bench.ours, url, file, False)
-            rows.append([f"{megabytes:,} MiB", f"+{bytes_text(grown['growth'])}", f"{grown['seconds']:.2f} s"])
+            rows.append(
+                [
+                    f"{megabytes:,} MiB",
+                    f"+{bytes_text(grown['growth'])}",
+                    f"{grown['seconds']:.2f} s",
+                ]
+            )
             numbers.append({"bytes": file.stat().st_size, **grown})
             file.unlink()
-    yield Table("Memory against the size of an upload, over http", ["file", "peak memory", "time"], rows, numbers)
+    yield Table(
+        "Memory against the size of an upload, over http",
+        ["file", "peak memory", "time"],
+        rows,
+        numbers,
+    )
 
 
 def _growth(subject: Subject, url: str, file: Path, whole: bool) -> dict[str, float]:
@@ -44,10 +57,17 @@ def _growth(subject: Subject, url: str, file: Path, whole: bool) -> dict[str, fl
     for really in (False, True):
         with subject.worker() as worker:
             worker.ask("connect", url=url)
-            answer = worker.ask("upload", run_id=RUN_ID, file=str(file), whole=whole, really=really)
+            answer = worker.ask(
+                "upload", run_id=RUN_ID, file=str(file), whole=whole, really=really
+            )
             peaks.append(answer["resident"])
             seconds = answer["seconds"]
-    return {"growth": max(peaks[1] - peaks[0], 0), "without": peaks[0], "with": peaks[1], "seconds": seconds}
+    return {
+        "growth": max(peaks[1] - peaks[0], 0),
+        "without": peaks[0],
+        "with": peaks[1],
+        "seconds": seconds,
+    }
 
 
 def _sparse(folder: Path, megabytes: int) -> Path:

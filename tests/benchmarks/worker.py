@@ -30,10 +30,16 @@ class Floor:
             def __init__(self) -> None:
                 self.connection = http.client.HTTPConnection(host, url.port)
                 if context:
-                    self.connection = http.client.HTTPSConnection(host, url.port, context=context)
+                    self.connection = http.client.HTTPSConnection(
+                        host, url.port, context=context
+                    )
 
         self.local = Local()
-        self.headers = {"Authorization": f"Bearer {api_key}", "Accept-Encoding": "identity", "User-Agent": "floor/1"}
+        self.headers = {
+            "Authorization": f"Bearer {api_key}",
+            "Accept-Encoding": "identity",
+            "User-Agent": "floor/1",
+        }
 
     def get_prompt_run(self, run_id: str) -> Any:
         connection = self.local.connection
@@ -43,7 +49,9 @@ class Floor:
     def stream(self, thread: str) -> Any:
         """The names and data of the frames of a thread."""
         connection = self.local.connection
-        connection.request("POST", f"/api/v1/threads/{thread}/stream-token", headers=self.headers)
+        connection.request(
+            "POST", f"/api/v1/threads/{thread}/stream-token", headers=self.headers
+        )
         path = json.loads(connection.getresponse().read())["url"].rpartition("/")[2]
         connection.request("GET", f"/{path}", headers=self.headers)
         name = b""
@@ -79,7 +87,9 @@ class Worker:
         seconds = time.perf_counter() - begun
         return {"seconds": seconds / count, "items": len(part(run, "transcript"))}
 
-    def in_threads(self, run_ids: list[str], threads: int, polls: int) -> dict[str, Any]:
+    def in_threads(
+        self, run_ids: list[str], threads: int, polls: int
+    ) -> dict[str, Any]:
         """Get the runs, shared out between threads, each one until it is no longer pending: at most `polls` times."""
         import threading
 
@@ -103,13 +113,20 @@ class Worker:
             with lock:
                 done[0] += calls
 
-        workers = [threading.Thread(target=work, args=(run_ids[index::threads],)) for index in range(threads)]
+        workers = [
+            threading.Thread(target=work, args=(run_ids[index::threads],))
+            for index in range(threads)
+        ]
         begun = time.perf_counter()
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
-        return {"seconds": time.perf_counter() - begun, "calls": done[0], "errors": errors}
+        return {
+            "seconds": time.perf_counter() - begun,
+            "calls": done[0],
+            "errors": errors,
+        }
 
     def decode(self, file: str, count: int, floor: bool = False) -> dict[str, Any]:
         """Decode a run, one time after another."""
@@ -152,7 +169,9 @@ class Worker:
                         begun = begun or time.perf_counter()
         return {"seconds": time.perf_counter() - begun, "tokens": tokens, **memory()}
 
-    def upload(self, run_id: str, file: str, whole: bool, really: bool) -> dict[str, Any]:
+    def upload(
+        self, run_id: str, file: str, whole: bool, really: bool
+    ) -> dict[str, Any]:
         """Everything up to an upload and, only if `really`, the upload: of a path or, `whole`, of the file's bytes."""
         self.client.get_prompt_run(run_id)
         begun = time.perf_counter()
@@ -180,13 +199,19 @@ def memory() -> dict[str, int]:
     try:
         with open("/proc/self/status") as stream:
             fields = dict(line.split(":", 1) for line in stream)
-        return {"resident": int(fields["VmHWM"].split()[0]) * 1024, "space": int(fields["VmPeak"].split()[0]) * 1024}
+        return {
+            "resident": int(fields["VmHWM"].split()[0]) * 1024,
+            "space": int(fields["VmPeak"].split()[0]) * 1024,
+        }
     except OSError:
         import resource
 
         # Not on Linux: there it begins with what the parent had.
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {"resident": most * (1 if sys.platform == "darwin" else 1024), "space": 0}
+        return {
+            "resident": most * (1 if sys.platform == "darwin" else 1024),
+            "space": 0,
+        }
 
 
 def main() -> None:

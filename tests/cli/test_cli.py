@@ -17,9 +17,19 @@ from promptjuggler.testing import FakeServer, sign_webhook
 
 KEY = "a-key-of-the-tests"
 OPERATIONS = {
-    "run-prompt", "run-workflow", "get-prompt", "get-prompt-run", "get-workflow-run", "get-knowledge-base",
-    "upload-documents", "get-knowledge-document", "delete-knowledge-document", "create-stream-token",
-    "verify-webhook", "fake-server", "stream",
+    "run-prompt",
+    "run-workflow",
+    "get-prompt",
+    "get-prompt-run",
+    "get-workflow-run",
+    "get-knowledge-base",
+    "upload-documents",
+    "get-knowledge-document",
+    "delete-knowledge-document",
+    "create-stream-token",
+    "verify-webhook",
+    "fake-server",
+    "stream",
 }
 SOME_ID = "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e"
 
@@ -29,7 +39,10 @@ def new_server():
     server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
     server.add_prompt("list", lambda inputs: json.dumps(inputs))
     server.add_prompt("broken", fail)
-    server.add_workflow("summary", lambda inputs: {"summary": inputs["text"][:9], "nothing": None, "none": ""})
+    server.add_workflow(
+        "summary",
+        lambda inputs: {"summary": inputs["text"][:9], "nothing": None, "none": ""},
+    )
     server.add_workflow("broken", fail)
     server.add_knowledge_base("manuals")
     return server
@@ -85,7 +98,11 @@ def stdin(monkeypatch):
     """Sets what standard input gives."""
 
     def set_to(content):
-        stream = None if content is None else io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+        stream = (
+            None
+            if content is None
+            else io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+        )
         monkeypatch.setattr(sys, "stdin", stream)
 
     return set_to
@@ -93,7 +110,9 @@ def stdin(monkeypatch):
 
 def sent(server):
     """The body of the last request that started a run."""
-    return [request for request in server.requests if request.method == "POST"][-1].json()
+    return [request for request in server.requests if request.method == "POST"][
+        -1
+    ].json()
 
 
 # --- help, version, wrong usage ---
@@ -131,28 +150,54 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(cli, command):
         (["run-workflow", "a", "b", "--channel", "x"], "no option --channel"),
         (["run-prompt", "a", "b", "--jso"], "no option --jso"),
         (["run-prompt", "a", "b", "-x=1"], "no option -x"),
-        (["--timeout", "0", "get-prompt", "a", "b"], "--timeout: must be a number of seconds"),
-        (["--wait-timeout", "nan", "get-prompt", "a", "b"], "--wait-timeout: must be a number of seconds"),
+        (
+            ["--timeout", "0", "get-prompt", "a", "b"],
+            "--timeout: must be a number of seconds",
+        ),
+        (
+            ["--wait-timeout", "nan", "get-prompt", "a", "b"],
+            "--wait-timeout: must be a number of seconds",
+        ),
         (["get-prompt", "a", "b", "--timeout"], "--timeout: expected one argument"),
-        (["--max-retries", "many", "get-prompt", "a", "b"], "--max-retries: invalid int"),
-        (["--max-retries", "-1", "get-prompt", "a", "b"], "max_retries must be at least 0"),
-        (["--base-url", "ftp://example.com", "get-prompt", "a", "b"], "base_url must be an http or https URL"),
+        (
+            ["--max-retries", "many", "get-prompt", "a", "b"],
+            "--max-retries: invalid int",
+        ),
+        (
+            ["--max-retries", "-1", "get-prompt", "a", "b"],
+            "max_retries must be at least 0",
+        ),
+        (
+            ["--base-url", "ftp://example.com", "get-prompt", "a", "b"],
+            "base_url must be an http or https URL",
+        ),
         (["get-prompt", "..", "1"], "slug must not be '..'"),
         (["get-prompt-run", "12"], "run_id must be a UUID"),
         (["create-stream-token", "12"], "thread must be a UUID"),
         (["run-prompt", "a", "1", "--thread", "12"], "thread must be a UUID"),
-        (["run-prompt", "a", "1", "--priority", "high"], "--priority: must be onsite, normal or low"),
+        (
+            ["run-prompt", "a", "1", "--priority", "high"],
+            "--priority: must be onsite, normal or low",
+        ),
         (["run-prompt", "a", "1", "name"], "form NAME=VALUE"),
         (["run-prompt", "a", "1", "=x"], "form NAME=VALUE"),
         (["run-prompt", "a", "1", "--", "--x"], "form NAME=VALUE"),
-        (["run-prompt", "a", "1", "--inputs-json", ""], "a file without a name cannot be read"),
+        (
+            ["run-prompt", "a", "1", "--inputs-json", ""],
+            "a file without a name cannot be read",
+        ),
         (["run-prompt", "a", "1", "x=@"], "a file without a name cannot be read"),
         (["run-workflow", "a", "1", "--output", ""], "--output must be the name"),
         (["upload-documents", "manuals", ""], "a file without a name cannot be read"),
-        (["stream", "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e", "--channel", ""], "channels must be"),
+        (
+            ["stream", "0190d5a8-7d4e-7c11-8d0f-5a5b0d6f2c3e", "--channel", ""],
+            "channels must be",
+        ),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2_and_nothing_is_sent(cli, server, arguments, problem):
+def test_wrong_usage_is_one_line_and_exit_code_2_and_nothing_is_sent(
+    cli, server, arguments, problem
+):
     code, out, err = cli(*arguments)
     assert (code, out) == (2, "")
     assert problem in err
@@ -162,13 +207,19 @@ def test_wrong_usage_is_one_line_and_exit_code_2_and_nothing_is_sent(cli, server
 
 
 def test_a_key_is_no_argument_and_is_not_shown_where_someone_tries(cli, server):
-    for arguments in (["--api-key", "sk-1", "get-prompt", "a", "1"], ["get-prompt", "a", "1", "--api-key=sk-1"]):
+    for arguments in (
+        ["--api-key", "sk-1", "get-prompt", "a", "1"],
+        ["get-prompt", "a", "1", "--api-key=sk-1"],
+    ):
         code, _, err = cli(*arguments)
         assert code == 2
         assert "invalid choice" in err or "no option --api-key" in err
         assert "sk-1" not in err
     code, _, err = cli("--api-key-file", "sk-1", "get-prompt", "a", "1")
-    assert (code, err) == (2, "promptjuggler: the file of --api-key-file cannot be read\n")
+    assert (code, err) == (
+        2,
+        "promptjuggler: the file of --api-key-file cannot be read\n",
+    )
 
 
 def test_without_a_key_nothing_is_sent(cli, server, monkeypatch):
@@ -179,14 +230,31 @@ def test_without_a_key_nothing_is_sent(cli, server, monkeypatch):
     assert not server.requests
 
 
-def test_the_key_can_come_from_a_file_and_the_address_from_an_option(cli, server, monkeypatch, tmp_path):
+def test_the_key_can_come_from_a_file_and_the_address_from_an_option(
+    cli, server, monkeypatch, tmp_path
+):
     monkeypatch.delenv("PROMPTJUGGLER_API_KEY")
     monkeypatch.delenv("PROMPTJUGGLER_BASE_URL")
     file = tmp_path / "key"
     for content in (f"{KEY}\n".encode(), b"\xef\xbb\xbf" + KEY.encode() + b"\r\n"):
         file.write_bytes(content)
-        assert cli("--api-key-file", str(file), "get-prompt", "greeting", "1", "--base-url", server.url)[0] == 0
-    for content, problem in ((b" \n", "no API key"), (b"\xff", "cannot be read"), (b"two words", "printable ASCII")):
+        assert (
+            cli(
+                "--api-key-file",
+                str(file),
+                "get-prompt",
+                "greeting",
+                "1",
+                "--base-url",
+                server.url,
+            )[0]
+            == 0
+        )
+    for content, problem in (
+        (b" \n", "no API key"),
+        (b"\xff", "cannot be read"),
+        (b"two words", "printable ASCII"),
+    ):
         file.write_bytes(content)
         code, _, err = cli("--api-key-file", str(file), "get-prompt", "greeting", "1")
         assert code == 2
@@ -198,22 +266,36 @@ def test_the_key_can_come_from_a_file_and_the_address_from_an_option(cli, server
 
 
 def test_a_prompt_gives_its_output_alone(cli, quick):
-    assert cli("run-prompt", "greeting", "production", "name=Ada") == (0, "Hello, Ada!\n", "")
+    assert cli("run-prompt", "greeting", "production", "name=Ada") == (
+        0,
+        "Hello, Ada!\n",
+        "",
+    )
     assert cli("run-prompt", "greeting", "1", "name=") == (0, "Hello, !\n", "")
-    assert cli("run-prompt", "greeting", "1", "name=\u2603 \U0001f389\n") == (0, "Hello, \u2603 \U0001f389\n!\n", "")
+    assert cli("run-prompt", "greeting", "1", "name=\u2603 \U0001f389\n") == (
+        0,
+        "Hello, \u2603 \U0001f389\n!\n",
+        "",
+    )
 
 
 def test_a_workflow_gives_its_outputs_as_json_or_one_of_them_alone(cli, quick):
     run = ["run-workflow", "summary", "production", "text=Caf\u00e9 au lait"]
     code, out, err = cli(*run)
-    assert (code, json.loads(out), err) == (0, {"summary": "Caf\u00e9 au l", "nothing": None, "none": ""}, "")
+    assert (code, json.loads(out), err) == (
+        0,
+        {"summary": "Caf\u00e9 au l", "nothing": None, "none": ""},
+        "",
+    )
     assert "Caf\u00e9" in out
     assert cli(*run, "--output", "summary") == (0, "Caf\u00e9 au l\n", "")
     assert cli(*run, "--output=none") == (0, "\n", "")
     assert cli(*run, "--output", "nothing") == (0, "\n", "")
 
 
-def test_an_output_that_is_not_there_is_wrong_usage_and_the_line_says_which_are_and_how_to_get_them(cli, quick):
+def test_an_output_that_is_not_there_is_wrong_usage_and_the_line_says_which_are_and_how_to_get_them(
+    cli, quick
+):
     code, out, err = cli("run-workflow", "summary", "1", "text=x", "--output", "sumary")
     assert (code, out) == (2, "")
     assert "there is no output sumary; there is summary, nothing, none" in err
@@ -223,33 +305,68 @@ def test_an_output_that_is_not_there_is_wrong_usage_and_the_line_says_which_are_
 def test_json_gives_the_whole_result_and_no_wait_the_ids(cli, quick):
     thread = str(uuid4())
     code, out, _ = cli("run-prompt", "greeting", "1", "name=Ada", "--json")
-    assert (code, json.loads(out)["status"], json.loads(out)["output"]) == (0, "completed", "Hello, Ada!")
+    assert (code, json.loads(out)["status"], json.loads(out)["output"]) == (
+        0,
+        "completed",
+        "Hello, Ada!",
+    )
     code, out, _ = cli("run-workflow", "summary", "1", "text=x", "--json")
     assert (code, json.loads(out)["outputs"]["summary"]) == (0, "x")
-    for command, slug, given in (("run-prompt", "greeting", "name=x"), ("run-workflow", "summary", "text=x")):
+    for command, slug, given in (
+        ("run-prompt", "greeting", "name=x"),
+        ("run-workflow", "summary", "text=x"),
+    ):
         code, out, err = cli(command, slug, "1", given, "--no-wait", "--thread", thread)
         run_id, out_thread = out.splitlines()
         assert (code, out_thread, err) == (0, thread, "")
         assert UUID(run_id)
-        code, out, err = cli(command, slug, "1", given, "--no-wait", "--thread", thread, "--json")
-        assert (code, set(json.loads(out)), json.loads(out)["thread"]) == (0, {"id", "thread"}, thread)
+        code, out, err = cli(
+            command, slug, "1", given, "--no-wait", "--thread", thread, "--json"
+        )
+        assert (code, set(json.loads(out)), json.loads(out)["thread"]) == (
+            0,
+            {"id", "thread"},
+            thread,
+        )
         code, out, err = cli(command.replace("run", "get", 1) + "-run", run_id)
         assert (code, json.loads(out)["id"], err) == (0, run_id, "")
 
 
-def test_every_option_of_a_run_is_sent_and_what_is_left_out_is_not(cli, quick, monkeypatch, tmp_path):
+def test_every_option_of_a_run_is_sent_and_what_is_left_out_is_not(
+    cli, quick, monkeypatch, tmp_path
+):
     thread = str(uuid4())
     (tmp_path / "token").write_text("from a file", "utf-8")
     options = [
-        "--priority", "low", "--thread", thread, "--environment", "staging",
-        "--env-var", "A=1=2", "--env-var", f"C=@{tmp_path / 'token'}", "--env-var", "D=",
-        "--metadata", "one=1", "--metadata", "two=1", "--metadata=two=2",
+        "--priority",
+        "low",
+        "--thread",
+        thread,
+        "--environment",
+        "staging",
+        "--env-var",
+        "A=1=2",
+        "--env-var",
+        f"C=@{tmp_path / 'token'}",
+        "--env-var",
+        "D=",
+        "--metadata",
+        "one=1",
+        "--metadata",
+        "two=1",
+        "--metadata=two=2",
     ]
     expected = {
-        "priority": "low", "thread": thread, "environment": "staging", "metadata": {"one": "1", "two": ["1", "2"]},
+        "priority": "low",
+        "thread": thread,
+        "environment": "staging",
+        "metadata": {"one": "1", "two": ["1", "2"]},
         "envVars": {"A": "1=2", "C": "from a file", "D": ""},
     }
-    assert cli("run-prompt", "greeting", "1", *options, "name=Ada", "--channel", "side")[0] == 0
+    assert (
+        cli("run-prompt", "greeting", "1", *options, "name=Ada", "--channel", "side")[0]
+        == 0
+    )
     assert sent(quick) == {"inputs": {"name": "Ada"}, "channel": "side"} | expected
     assert cli("run-workflow", "summary", "1", "text=x", *options)[0] == 0
     assert sent(quick) == {"inputs": {"text": "x"}} | expected
@@ -257,7 +374,9 @@ def test_every_option_of_a_run_is_sent_and_what_is_left_out_is_not(cli, quick, m
     assert sent(quick) == {"inputs": {"name": "x"}}
 
 
-def test_options_can_stand_before_between_and_after_the_words_and_end_at_two_dashes(cli, quick):
+def test_options_can_stand_before_between_and_after_the_words_and_end_at_two_dashes(
+    cli, quick
+):
     orders = [
         ["--json", "--timeout", "20", "run-prompt", "list", "1", "a=1", "b=2"],
         ["run-prompt", "--json", "list", "--timeout=20", "1", "a=1", "--quiet", "b=2"],
@@ -268,21 +387,45 @@ def test_options_can_stand_before_between_and_after_the_words_and_end_at_two_das
         code, out, err = cli(*order)
         assert (code, err) == (0, "")
         assert json.loads(json.loads(out)["output"]) == {"a": "1", "b": "2"}
-    assert cli("run-prompt", "list", "1", "--", "-x=1", "--json=2") == (0, '{"-x": "1", "--json": "2"}\n', "")
+    assert cli("run-prompt", "list", "1", "--", "-x=1", "--json=2") == (
+        0,
+        '{"-x": "1", "--json": "2"}\n',
+        "",
+    )
 
 
-def test_inputs_come_from_arguments_files_and_standard_input(cli, quick, stdin, tmp_path):
+def test_inputs_come_from_arguments_files_and_standard_input(
+    cli, quick, stdin, tmp_path
+):
     file = tmp_path / "a=b.txt"
     file.write_bytes("\u2603\r\n\tx\n".encode())
     inputs = tmp_path / "inputs.json"
     inputs.write_bytes(b'\xef\xbb\xbf{"a=b": "c", "j": "\\u2603", "": "no name"}')
     stdin(b"standard\ninput\n")
-    words = ["equals=a=b=", "empty=", f"file=@{file}", "stdin=@-", "at=@@home", "two=@@@", "spaced name= x "]
-    code, out, err = cli("run-prompt", "list", "1", *words, "--inputs-json", str(inputs))
+    words = [
+        "equals=a=b=",
+        "empty=",
+        f"file=@{file}",
+        "stdin=@-",
+        "at=@@home",
+        "two=@@@",
+        "spaced name= x ",
+    ]
+    code, out, err = cli(
+        "run-prompt", "list", "1", *words, "--inputs-json", str(inputs)
+    )
     assert (code, err) == (0, "")
     assert json.loads(out) == {
-        "equals": "a=b=", "empty": "", "file": "\u2603\r\n\tx\n", "stdin": "standard\ninput\n", "at": "@home",
-        "two": "@@", "spaced name": " x ", "a=b": "c", "j": "\u2603", "": "no name",
+        "equals": "a=b=",
+        "empty": "",
+        "file": "\u2603\r\n\tx\n",
+        "stdin": "standard\ninput\n",
+        "at": "@home",
+        "two": "@@",
+        "spaced name": " x ",
+        "a=b": "c",
+        "j": "\u2603",
+        "": "no name",
     }
     stdin(b'{"x": "y"}')
     assert cli("run-workflow", "summary", "1", "text=abc", "--inputs-json", "-")[0] == 0
@@ -295,7 +438,10 @@ def test_inputs_come_from_arguments_files_and_standard_input(cli, quick, stdin, 
         (["Ada"], "input must have the form NAME=VALUE"),
         (["=Ada"], "input must have the form NAME=VALUE"),
         (["name=1", "name=2"], "input name is given twice"),
-        (["name=@missing.txt"], "missing.txt cannot be read: No such file or directory"),
+        (
+            ["name=@missing.txt"],
+            "missing.txt cannot be read: No such file or directory",
+        ),
         (["name=@."], ". cannot be read: Is a directory"),
         (["name=@bad.txt"], "bad.txt is not UTF-8 text"),
         (["name=@-", "other=@-"], "was read already"),
@@ -322,8 +468,13 @@ def test_inputs_that_cannot_be_used_are_wrong_usage_and_nothing_is_sent(
 ):
     monkeypatch.chdir(tmp_path)
     files = {
-        "bad.txt": b"a\xff", "list.json": b"[]", "number.json": b'{"age": 7}', "cut.json": b'{"a": ',
-        "deep.json": b"[" * 100_000, "twice.json": b'{"a": "1", "a": "2"}', "lone.json": b'{"a": "\\ud800"}',
+        "bad.txt": b"a\xff",
+        "list.json": b"[]",
+        "number.json": b'{"age": 7}',
+        "cut.json": b'{"a": ',
+        "deep.json": b"[" * 100_000,
+        "twice.json": b'{"a": "1", "a": "2"}',
+        "lone.json": b'{"a": "\\ud800"}',
         "good.json": b'{"a": "1"}',
     }
     for name, content in files.items():
@@ -337,10 +488,14 @@ def test_inputs_that_cannot_be_used_are_wrong_usage_and_nothing_is_sent(
     assert not server.requests
 
 
-def test_closed_streams_are_wrong_usage_before_anything_is_sent(cli, quick, stdin, monkeypatch):
+def test_closed_streams_are_wrong_usage_before_anything_is_sent(
+    cli, quick, stdin, monkeypatch
+):
     stdin(None)
     assert cli("run-prompt", "list", "1", "a=@-") == (
-        2, "", "promptjuggler: standard input is closed, or was read already\n"
+        2,
+        "",
+        "promptjuggler: standard input is closed, or was read already\n",
     )
     assert cli("run-prompt", "greeting", "1", "name=x")[0] == 0
     quick.requests.clear()
@@ -357,7 +512,10 @@ def test_closed_streams_are_wrong_usage_before_anything_is_sent(cli, quick, stdi
 def test_a_failed_run_is_exit_code_3_with_its_error_in_one_line(cli, quick, command):
     code, out, err = cli(command, "broken", "1")
     assert (code, out) == (3, "")
-    assert re.fullmatch(r"promptjuggler: run [0-9a-f-]{36} ended as failed: the model is \\x1b\[31mtired\n", err)
+    assert re.fullmatch(
+        r"promptjuggler: run [0-9a-f-]{36} ended as failed: the model is \\x1b\[31mtired\n",
+        err,
+    )
     run_id = err.split()[2]
     code, out, err = cli(command, "broken", "1", "--json")
     assert (code, json.loads(out)["status"]) == (3, "failed")
@@ -368,8 +526,16 @@ def test_a_failed_run_is_exit_code_3_with_its_error_in_one_line(cli, quick, comm
 
 
 def run_document(kind, **fields):
-    document = {"id": SOME_ID, "status": "completed", "createdAt": "2026-01-01T00:00:00Z"}
-    document |= {"emitted": [], "transcript": []} if kind == "prompt" else {"outputs": {}, "errors": []}
+    document = {
+        "id": SOME_ID,
+        "status": "completed",
+        "createdAt": "2026-01-01T00:00:00Z",
+    }
+    document |= (
+        {"emitted": [], "transcript": []}
+        if kind == "prompt"
+        else {"outputs": {}, "errors": []}
+    )
     return document | fields
 
 
@@ -380,13 +546,55 @@ def run_document(kind, **fields):
         ("prompt", {"output": ""}, [], (0, "\n"), ""),
         ("prompt", {"output": "a\r\nb\n"}, [], (0, "a\r\nb\n\n"), ""),
         ("prompt", {"output": "partly", "error": "once"}, [], (0, "partly\n"), ""),
-        ("prompt", {"status": "failed"}, [], (3, ""), "ended as failed: no reason is given"),
-        ("prompt", {"status": "failed", "output": "no"}, [], (3, ""), "ended as failed: no reason"),
-        ("prompt", {"status": "brewed", "output": "partly"}, [], (3, ""), "ended as brewed: no reason"),
-        ("workflow", {"outputs": {"a": "1"}, "errors": ["a warning"]}, ["--output", "a"], (0, "1\n"), ""),
-        ("workflow", {}, ["--output", "a"], (2, ""), "there is no output a; there is none"),
-        ("workflow", {"status": "failed", "errors": ["x", "y"]}, ["--output", "a"], (3, ""), "failed: x; y"),
-        ("workflow", {"status": "brewed", "outputs": {"a": "1"}}, [], (3, ""), "ended as brewed"),
+        (
+            "prompt",
+            {"status": "failed"},
+            [],
+            (3, ""),
+            "ended as failed: no reason is given",
+        ),
+        (
+            "prompt",
+            {"status": "failed", "output": "no"},
+            [],
+            (3, ""),
+            "ended as failed: no reason",
+        ),
+        (
+            "prompt",
+            {"status": "brewed", "output": "partly"},
+            [],
+            (3, ""),
+            "ended as brewed: no reason",
+        ),
+        (
+            "workflow",
+            {"outputs": {"a": "1"}, "errors": ["a warning"]},
+            ["--output", "a"],
+            (0, "1\n"),
+            "",
+        ),
+        (
+            "workflow",
+            {},
+            ["--output", "a"],
+            (2, ""),
+            "there is no output a; there is none",
+        ),
+        (
+            "workflow",
+            {"status": "failed", "errors": ["x", "y"]},
+            ["--output", "a"],
+            (3, ""),
+            "failed: x; y",
+        ),
+        (
+            "workflow",
+            {"status": "brewed", "outputs": {"a": "1"}},
+            [],
+            (3, ""),
+            "ended as brewed",
+        ),
     ],
 )
 def test_only_a_completed_run_is_done_and_what_there_is_is_printed(
@@ -394,8 +602,12 @@ def test_only_a_completed_run_is_done_and_what_there_is_is_printed(
 ):
     monkeypatch.setenv("PROMPTJUGGLER_API_KEY", KEY)
     created = (200, {"id": SOME_ID, "thread": SOME_ID})
-    with ScriptedServer(respond(created, (200, run_document(kind, **fields)))) as server:
-        code, out, err = cli("--base-url", server.url, f"run-{kind}", "x", "1", *options)
+    with ScriptedServer(
+        respond(created, (200, run_document(kind, **fields)))
+    ) as server:
+        code, out, err = cli(
+            "--base-url", server.url, f"run-{kind}", "x", "1", *options
+        )
     assert (code, out) == expected
     assert said in err
     assert bool(said) == bool(err)
@@ -403,7 +615,10 @@ def test_only_a_completed_run_is_done_and_what_there_is_is_printed(
 
 def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(cli, server, monkeypatch):
     monkeypatch.setattr(server, "run_seconds", 60)
-    for command, slug, given in (("run-prompt", "greeting", "name=x"), ("run-workflow", "summary", "text=x")):
+    for command, slug, given in (
+        ("run-prompt", "greeting", "name=x"),
+        ("run-workflow", "summary", "text=x"),
+    ):
         code, out, err = cli("--wait-timeout", "0.02", command, slug, "1", given)
         run_id = server.requests[-1].path.rpartition("/")[2]
         assert (code, out) == (4, "")
@@ -419,7 +634,9 @@ def test_get_of_a_run_that_is_pending_is_done(cli, server, monkeypatch):
     assert (code, json.loads(out)["status"], err) == (0, "pending", "")
 
 
-def test_an_error_of_the_api_is_exit_code_1_with_its_text_and_status(cli, server, monkeypatch):
+def test_an_error_of_the_api_is_exit_code_1_with_its_text_and_status(
+    cli, server, monkeypatch
+):
     code, out, err = cli("get-prompt", "nothing", "1")
     assert (code, out) == (1, "")
     assert re.fullmatch(r"promptjuggler: HTTP 404: .+\n", err)
@@ -442,19 +659,31 @@ def test_max_retries_is_how_often_a_request_is_sent_again(cli, server):
 def test_an_error_of_the_network_is_exit_code_1(cli, server):
     with ScriptedServer(respond((200, ""))) as closed:
         pass
-    code, out, err = cli("--base-url", closed.url, "--max-retries", "0", "run-prompt", "x", "1")
+    code, out, err = cli(
+        "--base-url", closed.url, "--max-retries", "0", "run-prompt", "x", "1"
+    )
     assert (code, out) == (1, "")
-    assert re.fullmatch(r"promptjuggler: could not connect to 127\.0\.0\.1: .*refused\n", err)
+    assert re.fullmatch(
+        r"promptjuggler: could not connect to 127\.0\.0\.1: .*refused\n", err
+    )
     server.delay_next(30)
-    code, out, err = cli("--timeout", "0.05", "--max-retries", "0", "get-prompt", "greeting", "1")
+    code, out, err = cli(
+        "--timeout", "0.05", "--max-retries", "0", "get-prompt", "greeting", "1"
+    )
     assert (code, out) == (1, "")
     assert "within 0.05 s" in err
 
 
 @pytest.mark.parametrize("command", ["run-prompt", "run-workflow", "upload-documents"])
-def test_where_no_answer_came_the_line_says_that_it_may_be_done_all_the_same(cli, server, tmp_path, command):
+def test_where_no_answer_came_the_line_says_that_it_may_be_done_all_the_same(
+    cli, server, tmp_path, command
+):
     (tmp_path / "a.txt").write_bytes(b"x")
-    words = ["manuals", str(tmp_path / "a.txt")] if command[0] == "u" else ["greeting", "1", "name=x"]
+    words = (
+        ["manuals", str(tmp_path / "a.txt")]
+        if command[0] == "u"
+        else ["greeting", "1", "name=x"]
+    )
     server.drop_next()
     code, out, err = cli(command, *words)
     assert (code, out) == (1, "")
@@ -471,7 +700,9 @@ def test_an_error_while_waiting_says_the_id_of_the_run(cli, server):
         code, out, err = cli("--base-url", other.url, "run-prompt", "x", "1")
     assert (code, out) == (1, "")
     fetch = f"python3 -m {NAME} get-prompt-run {SOME_ID}"
-    assert err == f"promptjuggler: HTTP 404: Gone.; run {SOME_ID} was started: {fetch}\n"
+    assert (
+        err == f"promptjuggler: HTTP 404: Gone.; run {SOME_ID} was started: {fetch}\n"
+    )
 
 
 def test_an_answer_that_makes_no_sense_is_exit_code_1(cli, server):
@@ -496,7 +727,10 @@ def test_what_nobody_thought_of_is_one_line_too(cli, server, monkeypatch):
 def test_a_prompt_a_token_and_a_knowledge_base_are_printed_as_json(cli, server):
     code, out, _ = cli("get-prompt", "greeting", "production")
     with PromptJuggler() as client:
-        assert (code, json.loads(out)) == (0, client.get_prompt("greeting", "production").to_dict())
+        assert (code, json.loads(out)) == (
+            0,
+            client.get_prompt("greeting", "production").to_dict(),
+        )
     thread = str(uuid4())
     code, out, _ = cli("create-stream-token", thread)
     assert (code, set(json.loads(out))) == (0, {"token", "expiresAt", "url"})
@@ -506,10 +740,16 @@ def test_a_prompt_a_token_and_a_knowledge_base_are_printed_as_json(cli, server):
 
 
 def test_documents_are_uploaded_shown_and_deleted(cli, server, tmp_path):
-    contents = {"a=b.txt": b"x" * 200_000, "empty.md": b"", "\u2603 \"q\".bin": bytes(range(256))}
+    contents = {
+        "a=b.txt": b"x" * 200_000,
+        "empty.md": b"",
+        '\u2603 "q".bin': bytes(range(256)),
+    }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    code, out, err = cli("upload-documents", "manuals", *(str(tmp_path / name) for name in contents))
+    code, out, err = cli(
+        "upload-documents", "manuals", *(str(tmp_path / name) for name in contents)
+    )
     documents = json.loads(out)
     assert (code, err) == (0, "")
     assert [document["bytes"] for document in documents] == [200_000, 0, 256]
@@ -537,14 +777,22 @@ def test_a_file_that_cannot_be_uploaded_is_wrong_usage_and_nothing_is_sent(
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "good.txt").write_bytes(b"x")
-    assert cli("upload-documents", "manuals", "good.txt", name) == (2, "", f"promptjuggler: {problem}\n")
+    assert cli("upload-documents", "manuals", "good.txt", name) == (
+        2,
+        "",
+        f"promptjuggler: {problem}\n",
+    )
     assert not server.requests
 
 
 def test_a_webhook_is_valid_or_invalid(cli, stdin, monkeypatch):
     body = b'{"id": "\xff"}\r\n'
     monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", "s1")
-    good, old, late = sign_webhook(body, "s1"), sign_webhook(body, "s0"), sign_webhook(body, "s1", 1_000)
+    good, old, late = (
+        sign_webhook(body, "s1"),
+        sign_webhook(body, "s0"),
+        sign_webhook(body, "s1", 1_000),
+    )
     cases = [
         (body, [good], (0, "valid\n", "")),
         (body[:-2], [good], (1, "invalid\n", "")),
@@ -557,9 +805,14 @@ def test_a_webhook_is_valid_or_invalid(cli, stdin, monkeypatch):
         assert cli("verify-webhook", "--signature", *arguments) == expected, arguments
 
 
-def test_a_webhook_without_secret_signature_or_body_is_wrong_usage(cli, stdin, monkeypatch):
+def test_a_webhook_without_secret_signature_or_body_is_wrong_usage(
+    cli, stdin, monkeypatch
+):
     stdin(None)
-    assert "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed" in cli("verify-webhook", "--signature", "x")[2]
+    assert (
+        "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed"
+        in cli("verify-webhook", "--signature", "x")[2]
+    )
     monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", "s1")
     assert cli("verify-webhook")[0] == 2
     assert "standard input is closed" in cli("verify-webhook", "--signature", "x")[2]
@@ -570,10 +823,18 @@ def test_a_webhook_without_secret_signature_or_body_is_wrong_usage(cli, stdin, m
 NOT_CALLED = "promptjuggler: no model was called: with --demo, a stand-in on this machine answers\n"
 
 
-def test_demo_runs_every_command_without_a_key_and_says_that_no_model_was_called(cli, stdin, monkeypatch, tmp_path):
+def test_demo_runs_every_command_without_a_key_and_says_that_no_model_was_called(
+    cli, stdin, monkeypatch, tmp_path
+):
     (tmp_path / "a.txt").write_bytes(b"x")
-    assert cli("--demo", "run-prompt", "greeting", "production", "name=Ada") == (0, "Hello, Ada!\n", NOT_CALLED)
-    assert cli("run-workflow", "summary", "1", "text=A b. C", "--output", "summary", "--demo")[:2] == (0, "A b\n")
+    assert cli("--demo", "run-prompt", "greeting", "production", "name=Ada") == (
+        0,
+        "Hello, Ada!\n",
+        NOT_CALLED,
+    )
+    assert cli(
+        "run-workflow", "summary", "1", "text=A b. C", "--output", "summary", "--demo"
+    )[:2] == (0, "A b\n")
     commands = {
         "get-prompt": ["greeting", "production"],
         "get-prompt-run": [SOME_ID],
@@ -589,7 +850,9 @@ def test_demo_runs_every_command_without_a_key_and_says_that_no_model_was_called
         assert (code, bool(out)) == (0, command != "delete-knowledge-document"), command
         assert err.startswith(NOT_CALLED)
         # An id is never there: the line says what takes its place.
-        assert (f"takes the place of {SOME_ID}" in err) == (SOME_ID in words and command != "create-stream-token")
+        assert (f"takes the place of {SOME_ID}" in err) == (
+            SOME_ID in words and command != "create-stream-token"
+        )
     code, out, err = cli("--demo", "run-prompt", "greeting", "1")
     assert (code, out) == (3, "")
     assert err.endswith("ended as failed: 'name'\n")
@@ -597,7 +860,11 @@ def test_demo_runs_every_command_without_a_key_and_says_that_no_model_was_called
     monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", "s")
     stdin(b"x")
     signature = sign_webhook(b"x", "s")
-    assert cli("--demo", "verify-webhook", "--signature", signature) == (0, "valid\n", NOT_CALLED)
+    assert cli("--demo", "verify-webhook", "--signature", signature) == (
+        0,
+        "valid\n",
+        NOT_CALLED,
+    )
 
 
 def test_demo_ignores_the_account_of_the_environment(cli, server):
@@ -606,11 +873,28 @@ def test_demo_ignores_the_account_of_the_environment(cli, server):
 
 
 def test_verbose_shows_each_request_and_no_secret(cli, quick):
-    options = ["--env-var", "TOKEN=hidden-1", "--metadata", "m=hidden-2", "name=hidden-3", "--verbose"]
+    options = [
+        "--env-var",
+        "TOKEN=hidden-1",
+        "--metadata",
+        "m=hidden-2",
+        "name=hidden-3",
+        "--verbose",
+    ]
     code, out, err = cli("run-prompt", "greeting", "1", *options)
     assert (code, out) == (0, "Hello, hidden-3!\n")
-    assert len(re.findall(r"^POST /api/v1/prompts/greeting/1/runs: 200 in \d+ ms", err, re.M)) == 1
-    assert len(re.findall(r"^GET /api/v1/promptruns/", err, re.M)) == len(quick.requests) - 1
+    assert (
+        len(
+            re.findall(
+                r"^POST /api/v1/prompts/greeting/1/runs: 200 in \d+ ms", err, re.M
+            )
+        )
+        == 1
+    )
+    assert (
+        len(re.findall(r"^GET /api/v1/promptruns/", err, re.M))
+        == len(quick.requests) - 1
+    )
     assert "hidden" not in err
     assert KEY not in err
     code, out, err = cli("create-stream-token", SOME_ID, "--verbose")
@@ -620,11 +904,22 @@ def test_verbose_shows_each_request_and_no_secret(cli, quick):
 
 
 def test_a_stream_gives_the_answer_in_a_pipe_as_without_and_fails_the_same(cli, quick):
-    assert cli("run-prompt", "greeting", "1", "name=Ada", "--stream") == (0, "Hello, Ada!\n", "")
+    assert cli("run-prompt", "greeting", "1", "name=Ada", "--stream") == (
+        0,
+        "Hello, Ada!\n",
+        "",
+    )
     assert cli("run-prompt", "broken", "1", "--stream")[:2] == (3, "")
-    assert json.loads(cli("run-prompt", "greeting", "1", "name=x", "--stream", "--json")[1])["output"] == "Hello, x!"
+    assert (
+        json.loads(
+            cli("run-prompt", "greeting", "1", "name=x", "--stream", "--json")[1]
+        )["output"]
+        == "Hello, x!"
+    )
     quick.run_seconds = 30
-    code, out, err = cli("run-prompt", "greeting", "1", "name=Ada", "--stream", "--wait-timeout", "0.3")
+    code, out, err = cli(
+        "run-prompt", "greeting", "1", "name=Ada", "--stream", "--wait-timeout", "0.3"
+    )
     assert (code, out) == (4, "")
     assert re.search(r"run [0-9a-f-]{36} was started: ", err)
 
@@ -633,7 +928,13 @@ def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(cli):
     code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "0.25")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 4
-    assert [event["event"] for event in events] == ["connected", "reset", "token", "token", "done"]
+    assert [event["event"] for event in events] == [
+        "connected",
+        "reset",
+        "token",
+        "token",
+        "done",
+    ]
     assert events[2].keys() == {"event", "run_id", "channel", "segment", "seq", "text"}
     assert events[-1]["view"]["text"] == "Hello, Ada!"
 
@@ -644,7 +945,9 @@ def test_a_stream_can_be_of_one_channel(cli, server):
     assert server.requests[-1].path.endswith("?channel=side")
 
 
-def test_words_that_begin_with_a_dash_come_after_two_dashes(cli, server, tmp_path, monkeypatch):
+def test_words_that_begin_with_a_dash_come_after_two_dashes(
+    cli, server, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "-odd.txt").write_bytes(b"x")
     for arguments in (["manuals", "--", "-odd.txt"], ["--", "manuals", "-odd.txt"]):
@@ -654,7 +957,10 @@ def test_words_that_begin_with_a_dash_come_after_two_dashes(cli, server, tmp_pat
 
 def test_a_byte_order_mark_is_no_part_of_what_is_read(cli, quick, stdin):
     stdin(b'\xef\xbb\xbf{"name": "Ada"}')
-    assert cli("run-prompt", "greeting", "1", "--inputs-json", "-")[:2] == (0, "Hello, Ada!\n")
+    assert cli("run-prompt", "greeting", "1", "--inputs-json", "-")[:2] == (
+        0,
+        "Hello, Ada!\n",
+    )
     stdin(b"\xef\xbb\xbfAda")
     assert cli("run-prompt", "greeting", "1", "name=@-")[:2] == (0, "Hello, Ada!\n")
 
@@ -662,7 +968,11 @@ def test_a_byte_order_mark_is_no_part_of_what_is_read(cli, quick, stdin):
 def test_without_a_key_the_line_says_where_it_can_come_from(cli, monkeypatch):
     monkeypatch.setenv("PROMPTJUGGLER_API_KEY", " ")
     code, _, err = cli("get-prompt", "a", "1")
-    assert (code, "PROMPTJUGGLER_API_KEY" in err, "--api-key-file" in err) == (2, True, True)
+    assert (code, "PROMPTJUGGLER_API_KEY" in err, "--api-key-file" in err) == (
+        2,
+        True,
+        True,
+    )
 
 
 def test_demo_verifies_a_webhook_that_is_signed_for_it(cli):
@@ -671,5 +981,7 @@ def test_demo_verifies_a_webhook_that_is_signed_for_it(cli):
 
 
 def test_a_run_of_the_stand_in_is_not_to_be_fetched_later(cli):
-    code, _, err = cli("--demo", "run-workflow", "summary", "1", "text=x", "--output", "none")
+    code, _, err = cli(
+        "--demo", "run-workflow", "summary", "1", "text=x", "--output", "none"
+    )
     assert (code, "get-workflow-run" in err) == (2, False)

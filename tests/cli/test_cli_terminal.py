@@ -44,13 +44,24 @@ def quick(server):
 
 
 def account(server, **more):
-    return {**BUFFERED, "PROMPTJUGGLER_API_KEY": server.api_key, "PROMPTJUGGLER_BASE_URL": server.url, **more}
+    return {
+        **BUFFERED,
+        "PROMPTJUGGLER_API_KEY": server.api_key,
+        "PROMPTJUGGLER_BASE_URL": server.url,
+        **more,
+    }
 
 
 def run(*arguments, env=BUFFERED, **options):
     """Run the program to its end; gives exit code, standard output, standard error, both as bytes."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
-    result = subprocess.run([*PROGRAM, *arguments], env=env, timeout=PATIENCE, **options)
+    options = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "stdin": subprocess.DEVNULL,
+    } | options
+    result = subprocess.run(
+        [*PROGRAM, *arguments], env=env, timeout=PATIENCE, **options
+    )
     assert b"Traceback" not in (result.stderr or b"")
     return result.returncode, result.stdout, result.stderr
 
@@ -58,7 +69,9 @@ def run(*arguments, env=BUFFERED, **options):
 @contextlib.contextmanager
 def started(*arguments, env):
     """The program while it runs; it does not outlive the block."""
-    process = subprocess.Popen([*PROGRAM, *arguments], env=env, stdin=-1, stdout=-1, stderr=-1)
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], env=env, stdin=-1, stdout=-1, stderr=-1
+    )
     with process:
         try:
             yield process
@@ -87,7 +100,12 @@ class Terminal:
         )
         command = [sys.executable, "-W", "error", "-c", start, *arguments]
         self._process = subprocess.Popen(
-            command, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+            command,
+            env=env,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
         )
         os.close(slave)
 
@@ -103,7 +121,9 @@ class Terminal:
         """Read until it is there, or, with None, to the end."""
         deadline = time.monotonic() + PATIENCE
         while pattern is None or not re.search(pattern, self.raw):
-            assert select.select([self._master], [], [], max(0, deadline - time.monotonic()))[0], self.raw
+            assert select.select(
+                [self._master], [], [], max(0, deadline - time.monotonic())
+            )[0], self.raw
             try:
                 data = os.read(self._master, 65536)
             except OSError:  # how Linux says that the other side is closed
@@ -129,7 +149,11 @@ class Terminal:
             elif part == "\r":
                 column = 0
             elif part:
-                lines[-1] = lines[-1][:column].ljust(column) + part + lines[-1][column + len(part) :]
+                lines[-1] = (
+                    lines[-1][:column].ljust(column)
+                    + part
+                    + lines[-1][column + len(part) :]
+                )
                 column += len(part)
         return code, [line.rstrip() for line in lines]
 
@@ -137,22 +161,34 @@ class Terminal:
 # --- in a terminal ---
 
 
-def test_while_a_run_is_pending_a_line_shows_for_how_long_and_it_is_gone_in_the_end(server):
+def test_while_a_run_is_pending_a_line_shows_for_how_long_and_it_is_gone_in_the_end(
+    server,
+):
     """Nor is it ever wider than the terminal."""
 
     def check(columns):
         with Terminal(*GREET, env=account(server), columns=columns) as terminal:
             code, lines = terminal.finish()
         assert (code, lines) == (0, ["Hello, Ada!", ""])
-        drawn = {part for part in re.split("[\r\n]", terminal.raw) if part.startswith("pending ")}
-        assert {len(part) for part in drawn} == {min(columns - 1, len(f"pending for 0 s: run {uuid.uuid4()}"))}
-        assert all(re.fullmatch("pending for [01] s: run [0-9a-f-]+", part) for part in drawn)
+        drawn = {
+            part
+            for part in re.split("[\r\n]", terminal.raw)
+            if part.startswith("pending ")
+        }
+        assert {len(part) for part in drawn} == {
+            min(columns - 1, len(f"pending for 0 s: run {uuid.uuid4()}"))
+        }
+        assert all(
+            re.fullmatch("pending for [01] s: run [0-9a-f-]+", part) for part in drawn
+        )
 
     server.run_seconds = 0.3
     at_once(check, [80, 30])
 
 
-def test_there_is_no_progress_where_it_is_not_wanted_or_would_be_among_other_lines(server):
+def test_there_is_no_progress_where_it_is_not_wanted_or_would_be_among_other_lines(
+    server,
+):
     def check(option):
         with Terminal(*GREET, option, env=account(server)) as terminal:
             code, lines = terminal.finish()
@@ -168,11 +204,18 @@ def test_an_upload_has_a_bar_with_bytes_and_rate(server, tmp_path):
     files = [tmp_path / "a.bin", tmp_path / "b.bin"]
     for file in files:
         file.write_bytes(bytes(2_000_000))
-    with Terminal("upload-documents", "manuals", *map(str, files), env=account(server)) as terminal:
+    with Terminal(
+        "upload-documents", "manuals", *map(str, files), env=account(server)
+    ) as terminal:
         code, lines = terminal.finish()
     assert code == 0
-    assert [document["bytes"] for document in json.loads("\n".join(lines))] == [2_000_000, 2_000_000]
-    assert re.search(r"\r\[#{20}\] 4,000,000 of 4,000,000 bytes, [0-9,]+ a second", terminal.raw)
+    assert [document["bytes"] for document in json.loads("\n".join(lines))] == [
+        2_000_000,
+        2_000_000,
+    ]
+    assert re.search(
+        r"\r\[#{20}\] 4,000,000 of 4,000,000 bytes, [0-9,]+ a second", terminal.raw
+    )
 
 
 def test_ctrl_c_in_a_terminal_ends_a_wait_and_the_line_says_the_id(server):
@@ -185,12 +228,16 @@ def test_ctrl_c_in_a_terminal_ends_a_wait_and_the_line_says_the_id(server):
     assert code == 130
     fetch = f"python3 -m {NAME} get-prompt-run {run_id}"
     # What the terminal shows of the key itself, ^C, may stand before it.
-    assert lines[-2].endswith(f"promptjuggler: interrupted; run {run_id} was started: {fetch}"), lines
+    assert lines[-2].endswith(
+        f"promptjuggler: interrupted; run {run_id} was started: {fetch}"
+    ), lines
     assert "pending" not in "".join(lines)
 
 
 def test_standard_input_can_be_typed(quick):
-    with Terminal("run-prompt", "greeting", "1", "name=@-", "--quiet", env=account(quick)) as terminal:
+    with Terminal(
+        "run-prompt", "greeting", "1", "name=@-", "--quiet", env=account(quick)
+    ) as terminal:
         terminal.type("\u00c5da\n\x04")
         code, lines = terminal.finish()
     assert (code, lines[-3:]) == (0, ["Hello, \u00c5da", "!", ""])
@@ -198,7 +245,9 @@ def test_standard_input_can_be_typed(quick):
 
 def test_a_streamed_answer_starts_anew_after_a_reset_in_a_terminal(server):
     server.add_prompt("again", lambda inputs: ["Wait", Reset(), "Hello, ", "Ada!"])
-    with Terminal("run-prompt", "again", "1", "--stream", env=account(server)) as terminal:
+    with Terminal(
+        "run-prompt", "again", "1", "--stream", env=account(server)
+    ) as terminal:
         assert terminal.finish() == (0, ["Wait", "Hello, Ada!", ""])
 
 
@@ -208,7 +257,10 @@ def test_a_streamed_answer_starts_anew_after_a_reset_in_a_terminal(server):
 def test_the_readmes_first_command_prints_the_greeting():
     code, out, err = run("--demo", *GREET)
     assert (code, out) == (0, b"Hello, Ada!\n")
-    assert err == b"promptjuggler: no model was called: with --demo, a stand-in on this machine answers\n"
+    assert (
+        err
+        == b"promptjuggler: no model was called: with --demo, a stand-in on this machine answers\n"
+    )
 
 
 def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(server):
@@ -230,11 +282,16 @@ def test_ctrl_c_while_a_run_is_started_says_that_it_may_have_been(server):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, b"")
-    assert err == b"promptjuggler: interrupted; it may have been carried out all the same\n"
+    assert (
+        err
+        == b"promptjuggler: interrupted; it may have been carried out all the same\n"
+    )
 
 
 def test_ctrl_c_while_standard_input_is_read_says_nothing_of_a_run(server):
-    with started("--demo", "run-prompt", "greeting", "1", "name=@-", env=account(server)) as process:
+    with started(
+        "--demo", "run-prompt", "greeting", "1", "name=@-", env=account(server)
+    ) as process:
         assert b"no model" in process.stderr.readline()
         time.sleep(0.1)  # nothing shows from outside that it reads
         process.send_signal(signal.SIGINT)
@@ -249,7 +306,10 @@ def test_a_broken_pipe_is_silent(quick, unbuffered):
         assert (code, err) == (1, b"")
 
     def lines_for_people_are_lost(options):
-        assert run(*GREET, *options, env=env, stderr=writing)[:2] == (0, b"Hello, Ada!\n")
+        assert run(*GREET, *options, env=env, stderr=writing)[:2] == (
+            0,
+            b"Hello, Ada!\n",
+        )
 
     reading, writing = os.pipe()
     os.close(reading)
@@ -259,21 +319,32 @@ def test_a_broken_pipe_is_silent(quick, unbuffered):
     os.close(writing)
 
 
-def test_a_result_that_cannot_be_written_is_exit_code_1_and_the_line_says_how_to_get_it(quick):
+def test_a_result_that_cannot_be_written_is_exit_code_1_and_the_line_says_how_to_get_it(
+    quick,
+):
     with open("/dev/full", "wb") as full:
         code, _, err = run(*GREET, env=account(quick), stdout=full)
         assert code == 1
-        assert re.search(rb"cannot be written: No space left on device; run [0-9a-f-]{36} was started: ", err)
+        assert re.search(
+            rb"cannot be written: No space left on device; run [0-9a-f-]{36} was started: ",
+            err,
+        )
         # Where even that cannot be said, the exit code still is right.
         assert run("get-prompt", env=account(quick), stderr=full)[0] == 2
 
 
 def test_streams_can_be_closed(quick):
     command = f'"$@" {" ".join(GREET)}'
-    expected = {"<&-": (0, b"Hello, Ada!\n"), "2>&-": (0, b"Hello, Ada!\n"), ">&-": (2, b"")}
+    expected = {
+        "<&-": (0, b"Hello, Ada!\n"),
+        "2>&-": (0, b"Hello, Ada!\n"),
+        ">&-": (2, b""),
+    }
     for closed, result in expected.items():
         shell = ["sh", "-c", f"{command} {closed}", "sh", *PROGRAM]
-        done = subprocess.run(shell, env=account(quick), capture_output=True, timeout=PATIENCE)
+        done = subprocess.run(
+            shell, env=account(quick), capture_output=True, timeout=PATIENCE
+        )
         assert (done.returncode, done.stdout) == result, closed
         assert b"Traceback" not in done.stderr
     assert b"standard output is closed" in done.stderr
@@ -289,9 +360,16 @@ def test_what_an_encoding_lacks_is_escaped_and_json_is_ascii_then(quick):
     }
 
     def check(encoding):
-        own = {"LC_ALL": "C", "LANG": "C"} if encoding == "C" else {"PYTHONIOENCODING": encoding}
+        own = (
+            {"LC_ALL": "C", "LANG": "C"}
+            if encoding == "C"
+            else {"PYTHONIOENCODING": encoding}
+        )
         env = account(quick, **own)
-        assert run("run-prompt", "greeting", "1", snow, env=env)[:2] == (0, shown[encoding])
+        assert run("run-prompt", "greeting", "1", snow, env=env)[:2] == (
+            0,
+            shown[encoding],
+        )
         if encoding == "ascii":
             code, out, _ = run("run-workflow", "echo", "1", snow, env=env)
             assert (code, json.loads(out)) == (0, {"name": "\u2603 \u00e9"})
@@ -306,8 +384,15 @@ def test_arguments_and_file_names_that_are_not_utf_8(quick, tmp_path):
         file.write(b"Ada")
     env = account(quick, LC_ALL="C.UTF-8")
     code, out, err = run("run-prompt", "greeting", "1", b"name=\xff", env=env)
-    assert (code, out, err) == (2, b"", b"promptjuggler: the inputs and options must be valid text\n")
-    assert run("run-prompt", "greeting", "1", b"name=@" + name, env=env)[:2] == (0, b"Hello, Ada!\n")
+    assert (code, out, err) == (
+        2,
+        b"",
+        b"promptjuggler: the inputs and options must be valid text\n",
+    )
+    assert run("run-prompt", "greeting", "1", b"name=@" + name, env=env)[:2] == (
+        0,
+        b"Hello, Ada!\n",
+    )
     code, out, err = run("upload-documents", "manuals", name, env=env)
     assert (code, json.loads(out)[0]["fileName"], err) == (0, "caf\ufffd=.txt", b"")
     code, _, err = run("upload-documents", "manuals", name + b"x", env=env)
@@ -318,17 +403,30 @@ def test_arguments_and_file_names_that_are_not_utf_8(quick, tmp_path):
 # --- fake-server ---
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-def test_fake_server_prints_address_and_key_and_serves_until_it_is_interrupted(number, code):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_fake_server_prints_address_and_key_and_serves_until_it_is_interrupted(
+    number, code
+):
     with started("fake-server", env=BUFFERED) as process:
         lines = [process.stdout.readline().decode() for _ in range(2)]
-        values = dict(re.fullmatch(r"export (\w+)=(\S+)\n", line).groups() for line in lines)
+        values = dict(
+            re.fullmatch(r"export (\w+)=(\S+)\n", line).groups() for line in lines
+        )
         assert set(values) == {"PROMPTJUGGLER_BASE_URL", "PROMPTJUGGLER_API_KEY"}
-        with PromptJuggler(values["PROMPTJUGGLER_API_KEY"], base_url=values["PROMPTJUGGLER_BASE_URL"]) as client:
+        with PromptJuggler(
+            values["PROMPTJUGGLER_API_KEY"], base_url=values["PROMPTJUGGLER_BASE_URL"]
+        ) as client:
             created = client.run_prompt("greeting", "production", {"name": "Ada"})
-            assert client.wait_for_prompt_run(created.id, poll_interval=0.02).output == "Hello, Ada!"
+            assert (
+                client.wait_for_prompt_run(created.id, poll_interval=0.02).output
+                == "Hello, Ada!"
+            )
             # For the other commands it is an API like any other: here the id is known.
-            status, out, _ = run("get-prompt-run", str(created.id), env={**BUFFERED, **values})
+            status, out, _ = run(
+                "get-prompt-run", str(created.id), env={**BUFFERED, **values}
+            )
             assert (status, json.loads(out)["output"]) == (0, "Hello, Ada!")
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
@@ -347,14 +445,23 @@ from {NAME}._cli import main
 codes = [main(arguments) for arguments in (["--version"], ["x"], ["run-prompt"], ["run-prompt", "a", "1", "--x"])]
 print(codes, sorted(sys.modules.keys() - before))
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENV, capture_output=True, timeout=PATIENCE)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=ENV,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
     last = done.stdout.decode().splitlines()[-1]
     codes, _, loaded = last.partition("] ")
     assert codes == "[0, 2, 2, 2"
     parents = {NAME.rsplit(".", count)[0] for count in range(NAME.count(".") + 1)}
     ours = parents | {f"{NAME}._cli"}
     # `locale` is what argparse's translations look at.
-    assert set(re.findall(r"'([^']+)'", loaded)) - {"__future__", "locale", "_locale", "errno"} == ours
+    assert (
+        set(re.findall(r"'([^']+)'", loaded))
+        - {"__future__", "locale", "_locale", "errno"}
+        == ours
+    )
 
 
 def test_a_webhook_is_verified_without_the_client_and_json(server):
@@ -365,7 +472,13 @@ main(["verify-webhook", "--signature", "x"])
 print(sorted(name for name in sys.modules if name.startswith({NAME!r}) or name in ("ssl", "urllib.request")))
 """
     env = {**ENV, "PROMPTJUGGLER_WEBHOOK_SECRET": "s"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, input=b"x", capture_output=True, timeout=PATIENCE)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=env,
+        input=b"x",
+        capture_output=True,
+        timeout=PATIENCE,
+    )
     invalid, loaded = done.stdout.decode().splitlines()
     assert invalid == "invalid"
     assert f"{NAME}.client" not in loaded

@@ -93,19 +93,39 @@ def test_env_vars_must_be_a_mapping_of_str_to_str(server, pj, start, env_vars, t
     ("metadata", "text"),
     [
         ({"user": 7}, "metadata['user'] must be a str or a sequence of str, not int"),
-        ({"user": None}, "metadata['user'] must be a str or a sequence of str, not NoneType"),
-        ({"user": b"x"}, "metadata['user'] must be a str or a sequence of str, not bytes"),
-        ({"user": bytearray(b"x")}, "metadata['user'] must be a str or a sequence of str, not bytearray"),
-        ({"user": {"x"}}, "metadata['user'] must be a str or a sequence of str, not set"),
-        ({"user": {"x": "y"}}, "metadata['user'] must be a str or a sequence of str, not dict"),
-        ({"user": (x for x in "ab")}, "metadata['user'] must be a str or a sequence of str, not generator"),
+        (
+            {"user": None},
+            "metadata['user'] must be a str or a sequence of str, not NoneType",
+        ),
+        (
+            {"user": b"x"},
+            "metadata['user'] must be a str or a sequence of str, not bytes",
+        ),
+        (
+            {"user": bytearray(b"x")},
+            "metadata['user'] must be a str or a sequence of str, not bytearray",
+        ),
+        (
+            {"user": {"x"}},
+            "metadata['user'] must be a str or a sequence of str, not set",
+        ),
+        (
+            {"user": {"x": "y"}},
+            "metadata['user'] must be a str or a sequence of str, not dict",
+        ),
+        (
+            {"user": (x for x in "ab")},
+            "metadata['user'] must be a str or a sequence of str, not generator",
+        ),
         ({"tags": ["a", 5]}, "metadata['tags'][1] must be a str, not int"),
         ({"tags": [["a"]]}, "metadata['tags'][0] must be a str, not list"),
         ({7: "x"}, "every key of metadata must be a str, not int"),
         ([], "metadata must be a mapping of str to str or a sequence of str, not list"),
     ],
 )
-def test_metadata_must_be_a_mapping_of_str_to_a_str_or_a_sequence_of_str(server, pj, start, metadata, text):
+def test_metadata_must_be_a_mapping_of_str_to_a_str_or_a_sequence_of_str(
+    server, pj, start, metadata, text
+):
     refused(server, lambda: getattr(pj, start)("p", 1, {}, metadata=metadata), text)
 
 
@@ -113,9 +133,15 @@ def test_metadata_must_be_a_mapping_of_str_to_a_str_or_a_sequence_of_str(server,
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"priority": "high"}, "priority must be 'onsite', 'normal' or 'low', not 'high'"),
+        (
+            {"priority": "high"},
+            "priority must be 'onsite', 'normal' or 'low', not 'high'",
+        ),
         ({"priority": ""}, "priority must be 'onsite', 'normal' or 'low', not ''"),
-        ({"priority": "Normal"}, "priority must be 'onsite', 'normal' or 'low', not 'Normal'"),
+        (
+            {"priority": "Normal"},
+            "priority must be 'onsite', 'normal' or 'low', not 'Normal'",
+        ),
         ({"priority": 1}, "priority must be a str, not int"),
         ({"environment": 1}, "environment must be a str, not int"),
         ({"environment": b"x"}, "environment must be a str, not bytes"),
@@ -129,7 +155,11 @@ def test_the_other_options_of_a_run_are_checked(server, pj, start, options, text
 
 
 def test_channel_must_be_a_str(server, pj):
-    refused(server, lambda: pj.run_prompt("p", 1, {}, channel=1), "channel must be a str, not int")
+    refused(
+        server,
+        lambda: pj.run_prompt("p", 1, {}, channel=1),
+        "channel must be a str, not int",
+    )
 
 
 def test_a_workflow_has_no_channel(pj):
@@ -170,7 +200,9 @@ WITH_ID = {
         ("\ud800", "slug must be encodable as UTF-8"),
     ],
 )
-def test_a_slug_must_be_a_text_that_is_one_segment_of_a_path(server, pj, name, slug, text):
+def test_a_slug_must_be_a_text_that_is_one_segment_of_a_path(
+    server, pj, name, slug, text
+):
     refused(server, lambda: WITH_SLUG[name](pj, slug), text)
 
 
@@ -188,7 +220,9 @@ def test_a_slug_must_be_a_text_that_is_one_segment_of_a_path(server, pj, name, s
         ("\udfff", "version must be encodable as UTF-8"),
     ],
 )
-def test_a_version_must_be_an_int_or_a_text_that_is_one_segment_of_a_path(server, pj, name, version, text):
+def test_a_version_must_be_an_int_or_a_text_that_is_one_segment_of_a_path(
+    server, pj, name, version, text
+):
     refused(server, lambda: WITH_VERSION[name](pj, version), text)
 
 
@@ -228,7 +262,14 @@ def test_an_id_must_be_a_uuid_or_its_text(server, pj, name, value, problem):
     refused(server, lambda: getattr(pj, name)(value), f"{WITH_ID[name]} {problem}")
 
 
-@pytest.mark.parametrize("name", [name for name in [*WITH_ID, "wait_for_knowledge_base"] if name.startswith("wait_")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in [*WITH_ID, "wait_for_knowledge_base"]
+        if name.startswith("wait_")
+    ],
+)
 def test_the_times_of_a_wait_must_be_finite_numbers_above_0(server, pj, name):
     argument = "docs" if name.endswith("base") else RUN_ID
     wait = getattr(pj, name)
@@ -236,9 +277,21 @@ def test_the_times_of_a_wait_must_be_finite_numbers_above_0(server, pj, name):
         for option in ("timeout", "poll_interval"):
             text = f"{option} must be a finite number of seconds above 0"
             refused(server, lambda: wait(argument, **{option: value}), text)  # noqa: B023
-    refused(server, lambda: wait(argument, timeout=None), "timeout must be a number of seconds, not NoneType")
-    refused(server, lambda: wait(argument, timeout=True), "timeout must be a number of seconds, not bool")
-    refused(server, lambda: wait(argument, poll_interval="1"), "poll_interval must be a number of seconds, not str")
+    refused(
+        server,
+        lambda: wait(argument, timeout=None),
+        "timeout must be a number of seconds, not NoneType",
+    )
+    refused(
+        server,
+        lambda: wait(argument, timeout=True),
+        "timeout must be a number of seconds, not bool",
+    )
+    refused(
+        server,
+        lambda: wait(argument, poll_interval="1"),
+        "poll_interval must be a number of seconds, not str",
+    )
 
 
 def test_any_int_or_float_is_a_number_of_seconds_and_others_are_not():
@@ -251,20 +304,34 @@ def test_any_int_or_float_is_a_number_of_seconds_and_others_are_not():
 
 def test_any_mapping_and_any_sequence_will_do(server, pj):
     inputs, tags = MappingProxyType({"a": "b"}), ("x", "y")
-    pj.run_prompt("p", 1, inputs, env_vars=UserDict(A="1"), metadata=UserDict(tags=tags))
-    assert server.requests[-1].json() == {"inputs": {"a": "b"}, "envVars": {"A": "1"}, "metadata": {"tags": ["x", "y"]}}
+    pj.run_prompt(
+        "p", 1, inputs, env_vars=UserDict(A="1"), metadata=UserDict(tags=tags)
+    )
+    assert server.requests[-1].json() == {
+        "inputs": {"a": "b"},
+        "envVars": {"A": "1"},
+        "metadata": {"tags": ["x", "y"]},
+    }
 
 
 def test_a_str_enum_is_sent_as_its_value(server, pj):
     pj.run_prompt(Tag.LIVE, Tag.LIVE, {"a": Tag.LIVE}, environment=Tag.LIVE)
     assert server.requests[-1].target == "/api/v1/prompts/production/production/runs"
-    assert server.requests[-1].json() == {"inputs": {"a": "production"}, "environment": "production"}
+    assert server.requests[-1].json() == {
+        "inputs": {"a": "production"},
+        "environment": "production",
+    }
 
 
 @pytest.mark.parametrize("form", ["{}", "{{{}}}", "urn:uuid:{}", "--{}"])
 def test_an_id_in_any_form_of_a_uuid_is_sent_as_its_one_text(server, pj, form):
     text = form.format(RUN_ID)
-    for some_id in (text, text.upper(), text.replace("-", ""), enum.Enum("Id", {"RUN": text}, type=str).RUN):
+    for some_id in (
+        text,
+        text.upper(),
+        text.replace("-", ""),
+        enum.Enum("Id", {"RUN": text}, type=str).RUN,
+    ):
         pj.delete_knowledge_document(some_id)
         assert server.requests[-1].target == f"/api/v1/knowledge-documents/{RUN_ID}"
         pj.run_prompt("p", 1, {}, thread=some_id)

@@ -22,15 +22,43 @@ KEY = "test-key"
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 THREAD = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 STARTED = {"id": RUN_ID, "thread": THREAD}
-PROMPT_RUN = {"id": RUN_ID, "status": "completed", "createdAt": "2026-01-02T03:04:05Z", "emitted": [], "transcript": []}
-WORKFLOW_RUN = {"id": RUN_ID, "status": "failed", "createdAt": "2026-01-02T03:04:05Z", "outputs": {}, "errors": ["no"]}
+PROMPT_RUN = {
+    "id": RUN_ID,
+    "status": "completed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "emitted": [],
+    "transcript": [],
+}
+WORKFLOW_RUN = {
+    "id": RUN_ID,
+    "status": "failed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "outputs": {},
+    "errors": ["no"],
+}
 PROMPT = {
     "id": RUN_ID, "promptId": THREAD, "memory": "stateless", "provider": "openai", "model": "m", "modelParams": {},
     "responseFormat": {"type": "text"}, "messages": [], "tools": [],
 }  # fmt: skip
-TOKEN = {"token": "tok", "expiresAt": "2026-01-02T03:04:05Z", "url": "https://stream.example/x"}
-DOCUMENT = {"id": RUN_ID, "status": "ready", "fileName": "a.txt", "bytes": 1, "chunkCount": 1}
-BASE = {"id": RUN_ID, "status": "ready", "documentCount": 0, "chunkCount": 0, "documents": []}
+TOKEN = {
+    "token": "tok",
+    "expiresAt": "2026-01-02T03:04:05Z",
+    "url": "https://stream.example/x",
+}
+DOCUMENT = {
+    "id": RUN_ID,
+    "status": "ready",
+    "fileName": "a.txt",
+    "bytes": 1,
+    "chunkCount": 1,
+}
+BASE = {
+    "id": RUN_ID,
+    "status": "ready",
+    "documentCount": 0,
+    "chunkCount": 0,
+    "documents": [],
+}
 
 AGENT = f"promptjuggler-stdlib/{promptjuggler.__version__} python/{'.'.join(map(str, sys.version_info[:3]))}"
 
@@ -62,7 +90,10 @@ def client(server, **options):
 def exchange(call, answer, prefix=""):
     """What `call` gives, and the request that it sent."""
     reply = (204,) if answer is None else (200, answer)
-    with ScriptedServer(respond(reply)) as server, client(server, base_url=server.url + prefix) as pj:
+    with (
+        ScriptedServer(respond(reply)) as server,
+        client(server, base_url=server.url + prefix) as pj,
+    ):
         result = call(pj)
     (request,) = server.requests
     return result, request
@@ -71,7 +102,9 @@ def exchange(call, answer, prefix=""):
 def new_process(code):
     """What a new process prints, read as a Python literal; NAME in its code is the name of the package."""
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
-    result = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        command, env=ENV, capture_output=True, text=True, timeout=60
+    )
     assert (result.returncode, result.stderr) == (0, "")
     return ast.literal_eval(result.stdout)
 
@@ -82,12 +115,17 @@ def new_process(code):
 def test_the_key_is_stripped():
     _, request = exchange(OPERATIONS["get_prompt_run"][0], PROMPT_RUN)
     assert request.headers["authorization"] == f"Bearer {KEY}"
-    with ScriptedServer(respond((200, PROMPT_RUN))) as server, PromptJuggler(" \tk-1\r\n", base_url=server.url) as pj:
+    with (
+        ScriptedServer(respond((200, PROMPT_RUN))) as server,
+        PromptJuggler(" \tk-1\r\n", base_url=server.url) as pj,
+    ):
         pj.get_prompt_run(RUN_ID)
         assert server.requests[0].headers["authorization"] == "Bearer k-1"
 
 
-def test_the_key_and_the_base_url_come_from_the_environment_where_they_are_not_given(monkeypatch):
+def test_the_key_and_the_base_url_come_from_the_environment_where_they_are_not_given(
+    monkeypatch,
+):
     with ScriptedServer(respond((200, PROMPT_RUN))) as server:
         monkeypatch.setenv("PROMPTJUGGLER_API_KEY", "from-environment\n")
         monkeypatch.setenv("PROMPTJUGGLER_BASE_URL", server.url + "/pj/")
@@ -96,18 +134,32 @@ def test_the_key_and_the_base_url_come_from_the_environment_where_they_are_not_g
         with PromptJuggler("given", base_url=server.url) as pj:
             pj.get_prompt_run(RUN_ID)
     first, second = server.requests
-    assert (first.headers["authorization"], first.target[:4]) == ("Bearer from-environment", "/pj/")
-    assert (second.headers["authorization"], second.target[:5]) == ("Bearer given", "/api/")
+    assert (first.headers["authorization"], first.target[:4]) == (
+        "Bearer from-environment",
+        "/pj/",
+    )
+    assert (second.headers["authorization"], second.target[:5]) == (
+        "Bearer given",
+        "/api/",
+    )
 
 
 def test_without_a_base_url_the_public_api_is_meant(monkeypatch):
-    assert repr(PromptJuggler(KEY)) == "PromptJuggler(base_url='https://promptjuggler.com')"
+    assert (
+        repr(PromptJuggler(KEY))
+        == "PromptJuggler(base_url='https://promptjuggler.com')"
+    )
     monkeypatch.setenv("PROMPTJUGGLER_BASE_URL", "")
-    assert repr(PromptJuggler(KEY)) == "PromptJuggler(base_url='https://promptjuggler.com')"
+    assert (
+        repr(PromptJuggler(KEY))
+        == "PromptJuggler(base_url='https://promptjuggler.com')"
+    )
 
 
 @pytest.mark.parametrize("key", ["", "  \n", None])
-def test_a_missing_or_blank_key_is_refused_and_the_text_names_the_variable(key, monkeypatch):
+def test_a_missing_or_blank_key_is_refused_and_the_text_names_the_variable(
+    key, monkeypatch
+):
     with pytest.raises(ValidationError, match="PROMPTJUGGLER_API_KEY"):
         PromptJuggler(key)
     monkeypatch.setenv("PROMPTJUGGLER_API_KEY", " \t")
@@ -116,9 +168,21 @@ def test_a_missing_or_blank_key_is_refused_and_the_text_names_the_variable(key, 
 
 
 @pytest.mark.parametrize(
-    "key", ["se cret", "se\ncret", "se\x00cret", "secrét", "se\u2028cret", "se\tcret", b"secret", 5]
+    "key",
+    [
+        "se cret",
+        "se\ncret",
+        "se\x00cret",
+        "secrét",
+        "se\u2028cret",
+        "se\tcret",
+        b"secret",
+        5,
+    ],
 )
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key, monkeypatch):
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(
+    key, monkeypatch
+):
     with pytest.raises(ValidationError, match="PROMPTJUGGLER_API_KEY") as caught:
         PromptJuggler(key)
     assert "cret" not in str(caught.value)
@@ -149,7 +213,9 @@ def test_the_repr_shows_the_base_url_and_not_the_key():
     ],
 )
 def test_a_base_url_loses_its_trailing_slashes_and_keeps_its_path(given, used):
-    assert repr(PromptJuggler(KEY, base_url=given)) == f"PromptJuggler(base_url={used!r})"
+    assert (
+        repr(PromptJuggler(KEY, base_url=given)) == f"PromptJuggler(base_url={used!r})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +246,9 @@ def test_a_base_url_must_be_a_str():
         PromptJuggler(KEY, base_url=b"https://a.example")
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), -float("inf"), True, "5", None, 1j])
+@pytest.mark.parametrize(
+    "timeout", [0, -1, float("nan"), float("inf"), -float("inf"), True, "5", None, 1j]
+)
 def test_a_timeout_must_be_a_finite_number_above_0(timeout):
     with pytest.raises(ValidationError, match="^timeout "):
         PromptJuggler(KEY, timeout=timeout)
@@ -297,14 +365,23 @@ def test_8_threads_share_a_client_and_each_gets_its_own_answers():
             thread.start()
         for thread in threads:
             thread.join()
-        sent = [request.json()["inputs"]["name"] for request in server.requests if request.method == "POST"]
+        sent = [
+            request.json()["inputs"]["name"]
+            for request in server.requests
+            if request.method == "POST"
+        ]
     assert wrong == []
-    assert sorted(sent) == sorted(f"{number}/{turn}" for number in range(8) for turn in range(15))
+    assert sorted(sent) == sorted(
+        f"{number}/{turn}" for number in range(8) for turn in range(15)
+    )
 
 
 def test_with_options_shares_the_connections_and_leaves_the_first_client_as_it_was():
     failing = respond((200, PROMPT_RUN), (200, PROMPT_RUN), (503, {"error": "busy"}))
-    with ScriptedServer(failing) as server, client(server, timeout=9, max_retries=0) as pj:
+    with (
+        ScriptedServer(failing) as server,
+        client(server, timeout=9, max_retries=0) as pj,
+    ):
         other = pj.with_options(max_retries=1)
         other._sleep = lambda seconds: None
         pj.get_prompt_run(RUN_ID)
@@ -314,7 +391,11 @@ def test_with_options_shares_the_connections_and_leaves_the_first_client_as_it_w
             with pytest.raises(ApiError) as caught:
                 some.get_prompt_run(RUN_ID)
             assert caught.value.attempts == attempts
-        assert (pj._timeout, other._timeout, other.with_options(timeout=3)._timeout) == (9, 9, 3)
+        assert (
+            pj._timeout,
+            other._timeout,
+            other.with_options(timeout=3)._timeout,
+        ) == (9, 9, 3)
 
 
 class Special(PromptJuggler):
@@ -325,8 +406,17 @@ class Special(PromptJuggler):
     lambda pj, protocol=protocol: pickle.loads(pickle.dumps(pj, protocol)) for protocol in range(2, 6)
 )])  # fmt: skip
 def test_a_copied_or_pickled_client_works_and_keeps_every_option_and_its_class(copied):
-    with ScriptedServer(respond((200, PROMPT_RUN), (503, "no"))) as server, ConnectProxy() as proxy:
-        pj = Special(KEY, base_url=f"{server.url}/x", timeout=7, max_retries=1, proxy=f"http://127.0.0.1:{proxy.port}")
+    with (
+        ScriptedServer(respond((200, PROMPT_RUN), (503, "no"))) as server,
+        ConnectProxy() as proxy,
+    ):
+        pj = Special(
+            KEY,
+            base_url=f"{server.url}/x",
+            timeout=7,
+            max_retries=1,
+            proxy=f"http://127.0.0.1:{proxy.port}",
+        )
         pj.note = "mine"
         with pj, copied(pj) as other:
             assert (type(other), other.note, repr(other)) == (Special, "mine", repr(pj))
@@ -353,10 +443,16 @@ def test_a_pickle_of_a_client_that_was_used_is_small_and_holds_no_connection():
 def test_a_client_with_an_ssl_context_or_an_opener_cannot_be_pickled(option):
     import ssl
 
-    value = ssl.create_default_context() if option == "ssl_context" else urllib.request.build_opener()
+    value = (
+        ssl.create_default_context()
+        if option == "ssl_context"
+        else urllib.request.build_opener()
+    )
     pj = PromptJuggler(KEY, **{option: value})
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(TypeError, match="ssl_context or an opener cannot be pickled"):
+        with pytest.raises(
+            TypeError, match="ssl_context or an opener cannot be pickled"
+        ):
             pickle.dumps(pj, protocol)
 
 
@@ -385,7 +481,11 @@ def test_an_operation_sends_its_method_and_path_and_exactly_these_headers(name):
     if answer is None:
         assert result is None
     else:
-        documents = [one.to_dict() for one in result] if isinstance(answer, list) else result.to_dict()
+        documents = (
+            [one.to_dict() for one in result]
+            if isinstance(answer, list)
+            else result.to_dict()
+        )
         assert documents == answer
 
 
@@ -396,24 +496,48 @@ def test_a_path_prefix_is_kept_in_the_url_of_every_operation(name):
 
 
 def test_every_operation_of_the_client_is_in_the_table_of_these_tests():
-    public = {name for name in dir(PromptJuggler) if not name.startswith(("_", "wait_for_", "stream"))}
+    public = {
+        name
+        for name in dir(PromptJuggler)
+        if not name.startswith(("_", "wait_for_", "stream"))
+    }
     assert public - set(OPERATIONS) == {"close", "with_options"}
     assert set(OPERATIONS) <= public
 
 
-HOSTILE = "a/b?c#d%e é&=+;@:\\\"\r\n\x00../~-_."
+HOSTILE = 'a/b?c#d%e é&=+;@:\\"\r\n\x00../~-_.'
 QUOTED = "a%2Fb%3Fc%23d%25e%20%C3%A9%26%3D%2B%3B%40%3A%5C%22%0D%0A%00..%2F~-_."
 
 
 @pytest.mark.parametrize(
     ("call", "path", "answer"),
     [
-        (lambda pj: pj.get_prompt(HOSTILE, HOSTILE), f"/prompts/{QUOTED}/{QUOTED}", PROMPT),
-        (lambda pj: pj.run_prompt(HOSTILE, HOSTILE, {}), f"/prompts/{QUOTED}/{QUOTED}/runs", STARTED),
-        (lambda pj: pj.run_workflow(HOSTILE, HOSTILE, {}), f"/workflows/{QUOTED}/{QUOTED}/runs", STARTED),
+        (
+            lambda pj: pj.get_prompt(HOSTILE, HOSTILE),
+            f"/prompts/{QUOTED}/{QUOTED}",
+            PROMPT,
+        ),
+        (
+            lambda pj: pj.run_prompt(HOSTILE, HOSTILE, {}),
+            f"/prompts/{QUOTED}/{QUOTED}/runs",
+            STARTED,
+        ),
+        (
+            lambda pj: pj.run_workflow(HOSTILE, HOSTILE, {}),
+            f"/workflows/{QUOTED}/{QUOTED}/runs",
+            STARTED,
+        ),
         (lambda pj: pj.get_knowledge_base(HOSTILE), f"/knowledge-bases/{QUOTED}", BASE),
-        (lambda pj: pj.wait_for_knowledge_base(HOSTILE), f"/knowledge-bases/{QUOTED}", BASE),
-        (lambda pj: pj.upload_documents(HOSTILE, [("a", b"")]), f"/knowledge-bases/{QUOTED}/documents", [DOCUMENT]),
+        (
+            lambda pj: pj.wait_for_knowledge_base(HOSTILE),
+            f"/knowledge-bases/{QUOTED}",
+            BASE,
+        ),
+        (
+            lambda pj: pj.upload_documents(HOSTILE, [("a", b"")]),
+            f"/knowledge-bases/{QUOTED}/documents",
+            [DOCUMENT],
+        ),
         (lambda pj: pj.get_prompt("%2e%2e", "..."), "/prompts/%252e%252e/...", PROMPT),
     ],
 )
@@ -425,7 +549,10 @@ def test_every_path_argument_is_percent_encoded_once(call, path, answer):
     UUID(RUN_ID), RUN_ID, RUN_ID.upper(), RUN_ID.replace("-", ""), "{" + RUN_ID + "}", f"URN:uuid:{RUN_ID}",
 ])  # fmt: skip
 def test_an_id_can_be_a_uuid_or_any_text_of_it_and_is_sent_in_one_form(run_id):
-    assert exchange(lambda pj: pj.get_prompt_run(run_id), PROMPT_RUN)[1].target == f"/api/v1/promptruns/{RUN_ID}"
+    assert (
+        exchange(lambda pj: pj.get_prompt_run(run_id), PROMPT_RUN)[1].target
+        == f"/api/v1/promptruns/{RUN_ID}"
+    )
 
 
 def test_all_that_is_given_to_run_prompt_is_sent_under_the_names_of_the_api():
@@ -438,10 +565,14 @@ def test_all_that_is_given_to_run_prompt_is_sent_under_the_names_of_the_api():
         "envVars": {"A_KEY": "v"}, "metadata": {"user": "7", "tags": ["a", "b"], "more": ["c"], "none": []},
     }  # fmt: skip
     inputs = {"näme": 'A"da\u2028'}
-    _, request = exchange(lambda pj: pj.run_prompt("p", 1, inputs, **everything), STARTED)
+    _, request = exchange(
+        lambda pj: pj.run_prompt("p", 1, inputs, **everything), STARTED
+    )
     assert request.json() == {**sent, "channel": "side"}
     del everything["channel"]
-    _, request = exchange(lambda pj: pj.run_workflow("p", 1, inputs, **everything), STARTED)
+    _, request = exchange(
+        lambda pj: pj.run_workflow("p", 1, inputs, **everything), STARTED
+    )
     assert request.json() == sent
 
 
@@ -472,8 +603,16 @@ def test_what_is_given_is_sent_even_where_it_is_the_default_or_empty(options, se
 def test_arguments_are_not_changed():
     inputs, tags = {"a": "b"}, ["x"]
     metadata, env_vars = {"tags": tags}, {"A": "b"}
-    exchange(lambda pj: pj.run_prompt("p", 1, inputs, metadata=metadata, env_vars=env_vars), STARTED)
-    assert (inputs, tags, metadata, env_vars) == ({"a": "b"}, ["x"], {"tags": ["x"]}, {"A": "b"})
+    exchange(
+        lambda pj: pj.run_prompt("p", 1, inputs, metadata=metadata, env_vars=env_vars),
+        STARTED,
+    )
+    assert (inputs, tags, metadata, env_vars) == (
+        {"a": "b"},
+        ["x"],
+        {"tags": ["x"]},
+        {"A": "b"},
+    )
 
 
 # Answers
@@ -485,9 +624,14 @@ def test_any_2xx_answer_is_decoded(status):
         assert pj.get_prompt_run(RUN_ID).status == "completed"
 
 
-@pytest.mark.parametrize("reply", [(200, {"deleted": True}), (200,), (202, "<html>"), (204,)])
+@pytest.mark.parametrize(
+    "reply", [(200, {"deleted": True}), (200,), (202, "<html>"), (204,)]
+)
 def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
-    with ScriptedServer(respond(reply, (200, DOCUMENT))) as server, client(server) as pj:
+    with (
+        ScriptedServer(respond(reply, (200, DOCUMENT))) as server,
+        client(server) as pj,
+    ):
         assert pj.delete_knowledge_document(RUN_ID) is None
         assert pj.get_knowledge_document(RUN_ID).status == "ready"
         assert server.connections == 1
@@ -510,8 +654,15 @@ def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
         (200, b"{}", "id", "id: "),
     ],
 )
-def test_an_answer_that_is_not_what_the_api_promises_is_a_decode_error_with_status_and_body(status, body, path, text):
-    with ScriptedServer(respond((status, body, {"Content-Type": "text/html"}))) as server, client(server) as pj:
+def test_an_answer_that_is_not_what_the_api_promises_is_a_decode_error_with_status_and_body(
+    status, body, path, text
+):
+    with (
+        ScriptedServer(
+            respond((status, body, {"Content-Type": "text/html"}))
+        ) as server,
+        client(server) as pj,
+    ):
         with pytest.raises(DecodeError) as caught:
             pj.get_prompt_run(RUN_ID)
         error = caught.value
@@ -524,7 +675,10 @@ def test_an_answer_that_is_not_what_the_api_promises_is_a_decode_error_with_stat
 
 
 def test_a_decode_error_is_never_sent_again():
-    with ScriptedServer(respond((200, b"<html>"))) as server, client(server, max_retries=5) as pj:
+    with (
+        ScriptedServer(respond((200, b"<html>"))) as server,
+        client(server, max_retries=5) as pj,
+    ):
         for call, *_ in OPERATIONS.values():
             before = len(server.requests)
             try:
@@ -571,25 +725,48 @@ def test_requests_go_through_the_opener_that_was_given():
 
 def test_addheaders_of_an_opener_do_not_replace_what_the_client_sends():
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    opener.addheaders = [("User-agent", "mine"), ("Authorization", "Bearer other"), ("X-Trace", "1")]
-    with ScriptedServer(respond((200, PROMPT_RUN))) as server, client(server, opener=opener) as pj:
+    opener.addheaders = [
+        ("User-agent", "mine"),
+        ("Authorization", "Bearer other"),
+        ("X-Trace", "1"),
+    ]
+    with (
+        ScriptedServer(respond((200, PROMPT_RUN))) as server,
+        client(server, opener=opener) as pj,
+    ):
         pj.get_prompt_run(RUN_ID)
     headers = server.requests[0].headers
-    assert (headers["authorization"], headers["user-agent"], headers["x-trace"]) == (f"Bearer {KEY}", AGENT, "1")
+    assert (headers["authorization"], headers["user-agent"], headers["x-trace"]) == (
+        f"Bearer {KEY}",
+        AGENT,
+        "1",
+    )
 
 
-@pytest.mark.parametrize("option", [{"proxy": False}, {"proxy": "http://p.example"}, {"ssl_context": True}])
+@pytest.mark.parametrize(
+    "option", [{"proxy": False}, {"proxy": "http://p.example"}, {"ssl_context": True}]
+)
 def test_a_proxy_or_an_ssl_context_with_an_opener_is_refused(option):
     if "ssl_context" in option:
         import ssl
 
         option = {"ssl_context": ssl.create_default_context()}
-    with pytest.raises(ValidationError, match="ssl_context and proxy have no effect with an opener"):
+    with pytest.raises(
+        ValidationError, match="ssl_context and proxy have no effect with an opener"
+    ):
         PromptJuggler(KEY, opener=urllib.request.build_opener(), **option)
 
 
 def test_the_sources_of_the_client_name_no_global_switch_of_the_standard_library():
     for module in ("client", "_transport"):
-        source = (Path(promptjuggler.__file__).parent / f"{module}.py").read_text("utf-8")
-        for switch in ("install_opener", "setdefaulttimeout", "environ[", "putenv", "basicConfig"):
+        source = (Path(promptjuggler.__file__).parent / f"{module}.py").read_text(
+            "utf-8"
+        )
+        for switch in (
+            "install_opener",
+            "setdefaulttimeout",
+            "environ[",
+            "putenv",
+            "basicConfig",
+        ):
             assert switch not in source

@@ -78,7 +78,9 @@ def test_the_builtin_bases_are_real():
     assert issubclass(WaitTimeout, TimeoutError)
     assert not issubclass(NetworkError, OSError)
     names = promptjuggler._NAMES["errors"].split()
-    assert all(issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in names)
+    assert all(
+        issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in names
+    )
 
 
 def some_headers():
@@ -91,7 +93,14 @@ def some_headers():
 
 SAMPLES = [
     PromptJugglerError("some text"),
-    ApiError("No.", 422, body='{"error": "No."}', headers=some_headers(), retry_after=7.0, attempts=3),
+    ApiError(
+        "No.",
+        422,
+        body='{"error": "No."}',
+        headers=some_headers(),
+        retry_after=7.0,
+        attempts=3,
+    ),
     ApiError("No."),
     NetworkError("broken", request_sent=False, attempts=2),
     RequestTimeout("too late", request_sent=True, attempts=4),
@@ -116,20 +125,41 @@ def test_every_error_pickles_with_every_field(error, protocol):
 
 
 def test_an_error_of_a_real_answer_pickles_whole():
-    with ScriptedServer(respond((503, "später", {"Retry-After": "3", "X-Name": "\xe9"}))) as server:
+    with ScriptedServer(
+        respond((503, "später", {"Retry-After": "3", "X-Name": "\xe9"}))
+    ) as server:
         error = failure_of(client(server))
     again = pickle.loads(pickle.dumps(error))
-    assert (again.status_code, again.body, again.retry_after, again.attempts) == (503, "später", 3.0, 1)
+    assert (again.status_code, again.body, again.retry_after, again.attempts) == (
+        503,
+        "später",
+        3.0,
+        1,
+    )
     assert again.headers["x-name"] == "\xe9"
 
 
 def test_errors_have_useful_defaults_when_they_are_made_by_hand():
     error = ApiError("x")
-    assert vars(error) == {"status_code": None, "body": "", "headers": None, "retry_after": None, "attempts": 1}
+    assert vars(error) == {
+        "status_code": None,
+        "body": "",
+        "headers": None,
+        "retry_after": None,
+        "attempts": 1,
+    }
     assert (NetworkError("x").request_sent, NetworkError("x").attempts) == (True, 1)
-    assert (DecodeError("x").path, DecodeError("x").status_code, DecodeError("x").body) == ("", None, b"")
+    assert (
+        DecodeError("x").path,
+        DecodeError("x").status_code,
+        DecodeError("x").body,
+    ) == ("", None, b"")
     assert WaitTimeout("x").last is None
-    assert (str(RequestTimeout("x")), str(WaitTimeout("x")), RequestTimeout("x").errno) == ("x", "x", None)
+    assert (
+        str(RequestTimeout("x")),
+        str(WaitTimeout("x")),
+        RequestTimeout("x").errno,
+    ) == ("x", "x", None)
 
 
 # ApiError
@@ -157,22 +187,42 @@ def test_errors_have_useful_defaults_when_they_are_made_by_hand():
         (300, None, b"", "HTTP 300 Multiple Choices"),
     ],
 )
-def test_the_text_of_an_api_error_is_the_error_of_the_server_or_else_the_status(status, reason, body, text):
-    with ScriptedServer(respond((status, body, (), reason))) as server, client(server) as pj:
+def test_the_text_of_an_api_error_is_the_error_of_the_server_or_else_the_status(
+    status, reason, body, text
+):
+    with (
+        ScriptedServer(respond((status, body, (), reason))) as server,
+        client(server) as pj,
+    ):
         error = failure_of(pj)
     assert type(error) is ApiError
-    assert (str(error), error.status_code, error.attempts, error.retry_after) == (text, status, 1, None)
+    assert (str(error), error.status_code, error.attempts, error.retry_after) == (
+        text,
+        status,
+        1,
+        None,
+    )
     if isinstance(body, bytes):
         assert error.body == body.decode("utf-8", "replace")
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 418, 422, 451, 501, 505, 600, 999])
+@pytest.mark.parametrize(
+    "status",
+    [400, 401, 403, 404, 405, 409, 410, 413, 418, 422, 451, 501, 505, 600, 999],
+)
 def test_any_other_status_is_an_api_error(status):
-    with ScriptedServer(respond((status, {"error": "No."}, {"X-Id": "7"}))) as server, client(server) as pj:
+    with (
+        ScriptedServer(respond((status, {"error": "No."}, {"X-Id": "7"}))) as server,
+        client(server) as pj,
+    ):
         for call in (lambda pj: pj.get_prompt("p", 1), lambda pj: pj.run_prompt("p", 1, {}),
                      lambda pj: pj.delete_knowledge_document(RUN_ID)):  # fmt: skip
             error = failure_of(pj, call)
-            assert (type(error), str(error), error.status_code) == (ApiError, "No.", status)
+            assert (type(error), str(error), error.status_code) == (
+                ApiError,
+                "No.",
+                status,
+            )
             assert error.headers["x-ID"] == "7"
             assert error.__cause__ is None
         assert server.connections == 1
@@ -186,7 +236,10 @@ def test_retry_after_can_be_seconds_or_a_date_in_each_of_the_three_forms():
         "Mon, 01 Jan 99999 00:00:00 GMT": None,
     }  # fmt: skip
     for value, seconds in cases.items():
-        with ScriptedServer(respond((422, b"", {"Retry-After": value}))) as server, client(server) as pj:
+        with (
+            ScriptedServer(respond((422, b"", {"Retry-After": value}))) as server,
+            client(server) as pj,
+        ):
             assert failure_of(pj).retry_after == seconds, value
 
 
@@ -198,7 +251,10 @@ def test_a_date_of_retry_after_is_utc_whatever_the_local_time_zone(form, monkeyp
     time.tzset()
     try:
         date = time.strftime(form, time.gmtime(time.time() + 1000))
-        with ScriptedServer(respond((422, b"", {"Retry-After": date}))) as server, client(server) as pj:
+        with (
+            ScriptedServer(respond((422, b"", {"Retry-After": date}))) as server,
+            client(server) as pj,
+        ):
             assert 900 < failure_of(pj).retry_after <= 1000
     finally:
         monkeypatch.undo()
@@ -214,7 +270,9 @@ def closed_port():
 
 
 def test_a_refused_connection_was_not_sent_and_has_the_error_of_the_system_as_its_cause():
-    pj = PromptJuggler("test-key", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0)
+    pj = PromptJuggler(
+        "test-key", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
+    )
     error = failure_of(pj)
     assert (type(error), error.request_sent, error.attempts) == (NetworkError, False, 1)
     assert type(error.__cause__) is ConnectionRefusedError
@@ -222,15 +280,23 @@ def test_a_refused_connection_was_not_sent_and_has_the_error_of_the_system_as_it
 
 
 def test_the_text_names_the_host_as_the_url_has_it():
-    error = failure_of(PromptJuggler("test-key", base_url=f"http://[::1]:{closed_port()}", max_retries=0))
+    error = failure_of(
+        PromptJuggler(
+            "test-key", base_url=f"http://[::1]:{closed_port()}", max_retries=0
+        )
+    )
     assert str(error).startswith("could not connect to [::1]: ")
 
 
 def test_a_name_that_does_not_exist_was_not_sent():
-    error = failure_of(PromptJuggler("test-key", base_url="http://nothing.invalid", max_retries=0))
+    error = failure_of(
+        PromptJuggler("test-key", base_url="http://nothing.invalid", max_retries=0)
+    )
     assert (type(error), error.request_sent) == (NetworkError, False)
     assert isinstance(error.__cause__, socket.gaierror)
-    error = failure_of(PromptJuggler("test-key", base_url=f"http://{'x' * 70}.invalid", max_retries=0))
+    error = failure_of(
+        PromptJuggler("test-key", base_url=f"http://{'x' * 70}.invalid", max_retries=0)
+    )
     assert (type(error), error.request_sent) == (NetworkError, False)
     assert isinstance(error.__cause__, socket.gaierror)
 
@@ -262,7 +328,12 @@ def test_the_error_of_the_standard_library_is_the_cause(handler, cause):
 
 def test_a_proxy_that_refuses_the_tunnel_is_a_network_error_and_nothing_was_sent():
     with ConnectProxy(behaviour="refuse") as proxy:
-        pj = PromptJuggler("k", base_url="https://a.invalid", max_retries=0, proxy=f"http://127.0.0.1:{proxy.port}")
+        pj = PromptJuggler(
+            "k",
+            base_url="https://a.invalid",
+            max_retries=0,
+            proxy=f"http://127.0.0.1:{proxy.port}",
+        )
         error = failure_of(pj)
     assert (type(error), error.request_sent) == (NetworkError, False)
     assert isinstance(error.__cause__, OSError)
@@ -289,7 +360,9 @@ class Failing(urllib.request.BaseHandler):
 def with_outcome(outcome, **options):
     opener = urllib.request.OpenerDirector()
     opener.add_handler(Failing(outcome))
-    return PromptJuggler("test-key", base_url="http://a.example", max_retries=0, opener=opener, **options)
+    return PromptJuggler(
+        "test-key", base_url="http://a.example", max_retries=0, opener=opener, **options
+    )
 
 
 STANDARD = [
@@ -312,12 +385,22 @@ STANDARD = [
 
 
 @pytest.mark.parametrize("raised", STANDARD, ids=repr)
-@pytest.mark.parametrize("call", [lambda pj: pj.get_prompt("p", 1), lambda pj: pj.run_prompt("p", 1, {})])
-def test_whatever_the_standard_library_raises_becomes_a_network_error_with_it_as_the_cause(raised, call):
+@pytest.mark.parametrize(
+    "call", [lambda pj: pj.get_prompt("p", 1), lambda pj: pj.run_prompt("p", 1, {})]
+)
+def test_whatever_the_standard_library_raises_becomes_a_network_error_with_it_as_the_cause(
+    raised, call
+):
     error = failure_of(with_outcome(raised, timeout=3), call)
-    cause = raised.reason if isinstance(raised, URLError) and isinstance(raised.reason, OSError) else raised
+    cause = (
+        raised.reason
+        if isinstance(raised, URLError) and isinstance(raised.reason, OSError)
+        else raised
+    )
     assert error.__cause__ is cause
-    assert type(error) is (RequestTimeout if isinstance(cause, TimeoutError) else NetworkError)
+    assert type(error) is (
+        RequestTimeout if isinstance(cause, TimeoutError) else NetworkError
+    )
     certain = (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError)
     assert error.request_sent == (not isinstance(cause, certain))
     assert "a.example" in str(error)
@@ -338,13 +421,23 @@ def test_an_opener_without_a_handler_is_a_network_error():
     error = failure_of(with_outcome(None))
     assert (type(error), type(error.__cause__)) == (NetworkError, URLError)
     assert "no handler for http" in str(error)
-    bare = PromptJuggler("k", base_url="https://a.example", opener=urllib.request.OpenerDirector(), max_retries=0)
+    bare = PromptJuggler(
+        "k",
+        base_url="https://a.example",
+        opener=urllib.request.OpenerDirector(),
+        max_retries=0,
+    )
     assert "no handler for https" in str(failure_of(bare))
 
 
 def test_an_error_that_is_no_matter_of_the_network_is_left_alone():
     """A mistake in the handler of an opener, or Ctrl-C, must not look like a failure of the network."""
-    for raised in (KeyError("x"), ZeroDivisionError(), KeyboardInterrupt(), SystemExit()):
+    for raised in (
+        KeyError("x"),
+        ZeroDivisionError(),
+        KeyboardInterrupt(),
+        SystemExit(),
+    ):
         with pytest.raises(type(raised)) as caught:
             with_outcome(raised).get_prompt("p", 1)
         assert caught.value is raised
@@ -363,7 +456,9 @@ def test_an_error_is_in_no_reference_cycle(kind):
         "wait": lambda: refused.wait_for_prompt_run(RUN_ID, timeout=0.02),
         "upload": lambda: pj.upload_documents("none", [("a", 5)]),
     }
-    refused = PromptJuggler("k", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0)
+    refused = PromptJuggler(
+        "k", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
+    )
     with FakeServer() as server, client(server) as pj:
         failure_of(None, lambda _: calls[kind]())
         gc.collect()

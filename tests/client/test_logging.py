@@ -18,7 +18,10 @@ RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 @pytest.fixture
 def lines(caplog):
     caplog.set_level(logging.DEBUG)
-    return lambda: [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+    return lambda: [
+        (record.name, record.levelname, record.getMessage())
+        for record in caplog.records
+    ]
 
 
 def quiet(server, **options):
@@ -32,7 +35,12 @@ def test_each_attempt_is_a_line_with_method_path_status_milliseconds_and_attempt
         server.add_prompt("greet", str)
         server.fail_next(503)
         pj.get_prompt("greet", 1)
-        pj.run_prompt("greet", "production", {"name": "private-input"}, env_vars={"A": "private-env"})
+        pj.run_prompt(
+            "greet",
+            "production",
+            {"name": "private-input"},
+            env_vars={"A": "private-env"},
+        )
         with pytest.raises(ApiError):
             pj.delete_knowledge_document(RUN_ID)
     logged = lines()
@@ -47,18 +55,33 @@ def test_each_attempt_is_a_line_with_method_path_status_milliseconds_and_attempt
 
 
 def test_an_attempt_without_an_answer_is_logged_with_the_name_of_its_error(lines):
-    for handler, options in ((Conn.reset, {"max_retries": 1}), (Conn.hang, {"max_retries": 0, "timeout": 0.05})):
-        with ScriptedServer(handler) as server, quiet(server, **options) as pj, pytest.raises(NetworkError):
+    for handler, options in (
+        (Conn.reset, {"max_retries": 1}),
+        (Conn.hang, {"max_retries": 0, "timeout": 0.05}),
+    ):
+        with (
+            ScriptedServer(handler) as server,
+            quiet(server, **options) as pj,
+            pytest.raises(NetworkError),
+        ):
             pj.get_prompt_run(RUN_ID)
     texts = [re.sub(r"\d+ ms", "N ms", text) for _, _, text in lines()]
     assert texts == [
         f"GET /api/v1/promptruns/{RUN_ID}: {outcome} in N ms (attempt {attempt})"
-        for outcome, attempt in (("NetworkError", 1), ("NetworkError", 2), ("RequestTimeout", 1))
+        for outcome, attempt in (
+            ("NetworkError", 1),
+            ("NetworkError", 2),
+            ("RequestTimeout", 1),
+        )
     ]
 
 
 def test_line_breaks_in_arguments_cannot_forge_a_line(lines):
-    with FakeServer(api_key="secret-key") as server, quiet(server) as pj, pytest.raises(ApiError):
+    with (
+        FakeServer(api_key="secret-key") as server,
+        quiet(server) as pj,
+        pytest.raises(ApiError),
+    ):
         pj.get_prompt("x\r\nERROR forged\u2028", 1)
     ((_, _, text),) = lines()
     assert len(text.splitlines()) == 1
@@ -66,13 +89,21 @@ def test_line_breaks_in_arguments_cannot_forge_a_line(lines):
 
 def test_nothing_is_logged_at_any_other_level_and_nothing_by_other_loggers(caplog):
     caplog.set_level(logging.INFO)
-    with ScriptedServer(respond((500, "no"))) as server, quiet(server) as pj, pytest.raises(ApiError):
+    with (
+        ScriptedServer(respond((500, "no"))) as server,
+        quiet(server) as pj,
+        pytest.raises(ApiError),
+    ):
         pj.get_prompt_run(RUN_ID)
     assert caplog.records == []
 
 
 def test_nothing_is_logged_for_what_is_refused_before_it_is_sent(lines):
-    with ScriptedServer(respond((200, {}))) as server, quiet(server) as pj, pytest.raises(ValueError, match="inputs"):
+    with (
+        ScriptedServer(respond((200, {}))) as server,
+        quiet(server) as pj,
+        pytest.raises(ValueError, match="inputs"),
+    ):
         pj.run_prompt("p", 1, {"private": 5})
     assert lines() == []
 
@@ -101,7 +132,12 @@ with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
     server.shutdown()
 print(before, "logging" in sys.modules)
 """
-    result = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENV, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=ENV,
+        capture_output=True,
+        text=True,
+    )
     assert (result.stdout, result.stderr) == ("False False\n", "")
 
 
@@ -118,5 +154,10 @@ with FakeServer() as server, PromptJuggler(server.api_key, base_url=server.url) 
 logger = logging.getLogger("promptjuggler")
 print(logger.handlers, logger.level, logger.propagate)
 """
-    result = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENV, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=ENV,
+        capture_output=True,
+        text=True,
+    )
     assert (result.stdout, result.stderr) == ("[] 0 True\n", "promptjuggler DEBUG\n")

@@ -105,13 +105,20 @@ def _work(client, numbers, outcomes):
                 pass
 
 
-@pytest.mark.parametrize(("tls", "count"), [(False, 1200), (True, 160)], ids=["http", "https"])
+@pytest.mark.parametrize(
+    ("tls", "count"), [(False, 1200), (True, 160)], ids=["http", "https"]
+)
 def test_of_thousands_of_runs_on_an_unreliable_server_none_is_started_twice(tls, count):
     outcomes = {}
-    with Unreliable(7, server_context() if tls else None) as server, client_of(server) as client:
+    with (
+        Unreliable(7, server_context() if tls else None) as server,
+        client_of(server) as client,
+    ):
         share = count // 4
         threads = [
-            threading.Thread(target=_work, args=(client, range(start, start + share), outcomes))
+            threading.Thread(
+                target=_work, args=(client, range(start, start + share), outcomes)
+            )
             for start in range(0, count, share)
         ]
         for thread in threads:
@@ -132,7 +139,9 @@ def test_of_thousands_of_runs_on_an_unreliable_server_none_is_started_twice(tls,
             elif isinstance(outcome, ApiError) and outcome.status_code == 429:
                 assert not started
         # Otherwise all of this shows nothing: many got through, many did not, and some were sent again after a 429.
-        kinds = collections.Counter(type(outcome).__name__ for outcome in outcomes.values())
+        kinds = collections.Counter(
+            type(outcome).__name__ for outcome in outcomes.values()
+        )
         assert min(kinds["str"], kinds["ApiError"], kinds["NetworkError"]) > count // 50
         assert max(server.arrived.values()) > 1
         assert sum(server.started.values()) > count // 2

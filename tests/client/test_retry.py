@@ -18,9 +18,21 @@ from helpers.calls import (
     port_without_answer,
     refusing_port,
 )
-from helpers.servers import ConnectProxy, ScriptedServer, client_context, respond, server_context
+from helpers.servers import (
+    ConnectProxy,
+    ScriptedServer,
+    client_context,
+    respond,
+    server_context,
+)
 
-from promptjuggler import ApiError, NetworkError, PromptJuggler, RequestTimeout, ValidationError
+from promptjuggler import (
+    ApiError,
+    NetworkError,
+    PromptJuggler,
+    RequestTimeout,
+    ValidationError,
+)
 from promptjuggler._retry import may_send_again, seconds_to_wait
 
 PASSING = {408, 429, 500, 502, 503, 504}
@@ -32,18 +44,32 @@ PASSING = {408, 429, 500, 502, 503, 504}
 @pytest.mark.parametrize("sent", [True, False])
 def test_of_all_statuses_six_are_passing_and_only_429_says_that_nothing_was_done(sent):
     for status in range(100, 1000):
-        assert may_send_again(repeatable=True, status_code=status, request_sent=sent) == (status in PASSING)
-        assert may_send_again(repeatable=False, status_code=status, request_sent=sent) == (status == 429)
+        assert may_send_again(
+            repeatable=True, status_code=status, request_sent=sent
+        ) == (status in PASSING)
+        assert may_send_again(
+            repeatable=False, status_code=status, request_sent=sent
+        ) == (status == 429)
 
 
 @pytest.mark.parametrize(
     ("repeatable", "request_sent", "again"),
-    [(True, True, True), (True, False, True), (False, False, True), (False, True, False)],
+    [
+        (True, True, True),
+        (True, False, True),
+        (False, False, True),
+        (False, True, False),
+    ],
 )
 def test_without_an_answer_only_what_must_not_be_repeated_and_may_have_arrived_is_not_sent_again(
     repeatable, request_sent, again
 ):
-    assert may_send_again(repeatable=repeatable, status_code=None, request_sent=request_sent) is again
+    assert (
+        may_send_again(
+            repeatable=repeatable, status_code=None, request_sent=request_sent
+        )
+        is again
+    )
 
 
 def test_the_delay_doubles_from_half_a_second_to_eight():
@@ -59,18 +85,31 @@ def test_the_delay_stays_at_eight_seconds_however_many_attempts_there_are():
 def test_chance_takes_at_most_a_quarter_off_a_delay(chance):
     for attempt in range(1, 12):
         longest = seconds_to_wait(attempt, None, lambda: 0.0)
-        assert longest * 0.75 <= seconds_to_wait(attempt, None, lambda: chance) <= longest
+        assert (
+            longest * 0.75 <= seconds_to_wait(attempt, None, lambda: chance) <= longest
+        )
 
 
 def test_different_chances_give_different_delays():
-    assert len({seconds_to_wait(1, None, lambda part=part: part / 10) for part in range(10)}) == 10
+    assert (
+        len(
+            {
+                seconds_to_wait(1, None, lambda part=part: part / 10)
+                for part in range(10)
+            }
+        )
+        == 10
+    )
 
 
 @pytest.mark.parametrize("retry_after", [0.0, 0.001, 1.0, 7.9, 8.0, 30.0, 59.9, 60.0])
 def test_the_delay_is_never_less_than_what_the_server_asked_for(retry_after):
     for attempt in range(1, 8):
         for chance in (0.0, 0.5, 0.99):
-            assert seconds_to_wait(attempt, retry_after, lambda chance=chance: chance) >= retry_after
+            assert (
+                seconds_to_wait(attempt, retry_after, lambda chance=chance: chance)
+                >= retry_after
+            )
 
 
 def test_a_short_retry_after_does_not_shorten_the_delay():
@@ -86,12 +125,36 @@ def test_more_than_a_minute_is_not_waited_for(retry_after):
 
 
 @pytest.mark.parametrize(
-    "status", [301, 400, 401, 403, 404, 408, 409, 413, 422, 425, 429, 500, 501, 502, 503, 504, 599]
+    "status",
+    [
+        301,
+        400,
+        401,
+        403,
+        404,
+        408,
+        409,
+        413,
+        422,
+        425,
+        429,
+        500,
+        501,
+        502,
+        503,
+        504,
+        599,
+    ],
 )
 @pytest.mark.parametrize("kind", CALLS)
-def test_a_call_is_sent_again_after_the_statuses_that_allow_it_and_after_no_other(kind, status):
+def test_a_call_is_sent_again_after_the_statuses_that_allow_it_and_after_no_other(
+    kind, status
+):
     again = status in PASSING if kind in REPEATABLE else status == 429
-    with ScriptedServer(respond((status, {"error": "not now"}))) as server, client_of(server) as client:
+    with (
+        ScriptedServer(respond((status, {"error": "not now"}))) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(ApiError, match="not now") as caught:
             CALLS[kind](client)
         assert caught.value.status_code == status
@@ -190,9 +253,17 @@ FAILURES = [
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize(
-    ("kind", "tls"), [*((kind, False) for kind in CALLS), ("GET", True), ("prompt", True), ("upload", True)]
+    ("kind", "tls"),
+    [
+        *((kind, False) for kind in CALLS),
+        ("GET", True),
+        ("prompt", True),
+        ("upload", True),
+    ],
 )
-def test_without_a_complete_answer_only_what_may_be_repeated_is_sent_again(kind, failure, tls):
+def test_without_a_complete_answer_only_what_may_be_repeated_is_sent_again(
+    kind, failure, tls
+):
     server = ScriptedServer(failure, tls=server_context() if tls else None)
     with server, client_of(server) as client:
         with pytest.raises(NetworkError) as caught:
@@ -218,7 +289,10 @@ def test_without_retries_there_is_one_request_whatever_goes_wrong(kind, failure)
 
 def test_after_a_timeout_only_what_may_be_repeated_is_sent_again():
     def check(kind):
-        with ScriptedServer(_silence) as server, client_of(server, timeout=0.1) as client:
+        with (
+            ScriptedServer(_silence) as server,
+            client_of(server, timeout=0.1) as client,
+        ):
             with pytest.raises(RequestTimeout) as caught:
                 CALLS[kind](client)
             assert caught.value.request_sent
@@ -292,21 +366,28 @@ def test_a_name_that_cannot_be_a_host_is_an_error_of_ours():
 def test_a_connection_that_is_not_made_in_time_is_tried_again():
     def check(kind):
         with client_of(f"http://127.0.0.1:{port}", timeout=0.05) as client:
-            assert "no connection from 127.0.0.1" in str(_expect_not_sent(client, kind, timeout=True))
+            assert "no connection from 127.0.0.1" in str(
+                _expect_not_sent(client, kind, timeout=True)
+            )
 
     with port_without_answer() as port:
         at_once(check, ["GET", "prompt", "upload"])
 
 
 @pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
-@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28"])
+@pytest.mark.parametrize(
+    "first", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28"]
+)
 def test_a_tls_handshake_that_fails_is_tried_again(kind, first):
     def handler(conn):
         conn.sock.recv(10)
         conn.send(first)
         conn.close()
 
-    with ScriptedServer(handler) as server, client_of(server.url.replace("http:", "https:")) as client:
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server.url.replace("http:", "https:")) as client,
+    ):
         _expect_not_sent(client, kind)
         assert server.connections == 3
 
@@ -314,7 +395,9 @@ def test_a_tls_handshake_that_fails_is_tried_again(kind, first):
 def test_a_tls_handshake_that_is_not_made_in_time_is_tried_again():
     def check(kind):
         with ScriptedServer(lambda conn: conn.hang()) as server:
-            with client_of(server.url.replace("http:", "https:"), timeout=0.05) as client:
+            with client_of(
+                server.url.replace("http:", "https:"), timeout=0.05
+            ) as client:
                 _expect_not_sent(client, kind, timeout=True)
             assert server.connections == 3
 
@@ -323,7 +406,10 @@ def test_a_tls_handshake_that_is_not_made_in_time_is_tried_again():
 
 @pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
 def test_a_tunnel_that_the_proxy_refuses_is_tried_again(kind):
-    with ConnectProxy(behaviour="refuse") as proxy, client_of("https://api.example", proxy=proxy.url) as client:
+    with (
+        ConnectProxy(behaviour="refuse") as proxy,
+        client_of("https://api.example", proxy=proxy.url) as client,
+    ):
         assert "502" in str(_expect_not_sent(client, kind))
         assert [request.method for request in proxy.requests] == ["CONNECT"] * 3
 
@@ -342,7 +428,10 @@ def test_a_proxy_that_is_not_there_is_tried_again(kind):
 @pytest.mark.parametrize("kind", CALLS)
 @pytest.mark.parametrize("cert", ["self_signed", "other", "expired"])
 def test_a_certificate_that_is_not_trusted_is_never_tried_again(kind, cert):
-    with ScriptedServer(answer_all, tls=server_context(cert)) as server, client_of(server) as client:
+    with (
+        ScriptedServer(answer_all, tls=server_context(cert)) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(NetworkError, match="ssl_context=.*SSL_CERT_FILE") as caught:
             CALLS[kind](client)
         assert server.connections == caught.value.attempts == 1
@@ -352,7 +441,10 @@ def test_a_certificate_that_is_not_trusted_is_never_tried_again(kind, cert):
 
 @pytest.mark.parametrize("kind", CALLS)
 def test_a_client_certificate_that_is_missing_is_never_tried_again(kind):
-    with ScriptedServer(answer_all, tls=server_context(client_ca=True)) as server, client_of(server) as client:
+    with (
+        ScriptedServer(answer_all, tls=server_context(client_ca=True)) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(NetworkError) as caught:
             CALLS[kind](client)
         assert server.connections == caught.value.attempts == 1
@@ -361,7 +453,10 @@ def test_a_client_certificate_that_is_missing_is_never_tried_again(kind):
 
 def test_a_client_certificate_lets_in():
     server = ScriptedServer(answer_all, tls=server_context(client_ca=True))
-    with server, client_of(server, ssl_context=client_context(with_certificate=True)) as client:
+    with (
+        server,
+        client_of(server, ssl_context=client_context(with_certificate=True)) as client,
+    ):
         get(client)
 
 
@@ -369,7 +464,10 @@ def test_a_client_certificate_lets_in():
 
 
 def test_a_document_that_is_not_there_is_an_error_of_the_first_delete():
-    with ScriptedServer(respond((404, {"error": "no such document"}))) as server, client_of(server) as client:
+    with (
+        ScriptedServer(respond((404, {"error": "no such document"}))) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(ApiError, match="no such document") as caught:
             client.delete_knowledge_document(ID)
         assert caught.value.attempts == len(server.requests) == 1
@@ -377,13 +475,18 @@ def test_a_document_that_is_not_there_is_an_error_of_the_first_delete():
 
 @pytest.mark.parametrize("status", sorted(PASSING))
 def test_a_delete_that_is_sent_again_and_finds_nothing_has_deleted(status):
-    with ScriptedServer(respond((status, ""), (404, ""))) as server, client_of(server) as client:
+    with (
+        ScriptedServer(respond((status, ""), (404, ""))) as server,
+        client_of(server) as client,
+    ):
         assert client.delete_knowledge_document(ID) is None
         assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("failure", [*FAILURES, _silence])
-def test_a_delete_whose_answer_was_lost_and_that_then_finds_nothing_has_deleted(failure):
+def test_a_delete_whose_answer_was_lost_and_that_then_finds_nothing_has_deleted(
+    failure,
+):
     def handler(conn):
         if conn.index == 0:
             failure(conn)
@@ -399,7 +502,9 @@ def test_a_delete_that_did_not_arrive_before_and_then_finds_nothing_is_an_error(
     with refusing_port() as port:
         client = client_of(f"http://127.0.0.1:{port}")
     servers = []
-    client._sleep = lambda seconds: servers.append(ScriptedServer(respond((404, "")), port=port))
+    client._sleep = lambda seconds: servers.append(
+        ScriptedServer(respond((404, "")), port=port)
+    )
     with client, pytest.raises(ApiError) as caught:
         client.delete_knowledge_document(ID)
     assert caught.value.attempts == 2
@@ -408,7 +513,9 @@ def test_a_delete_that_did_not_arrive_before_and_then_finds_nothing_is_an_error(
 
 
 @pytest.mark.parametrize("retries", [0, 2])
-def test_a_delete_that_was_sent_once_more_on_a_fresh_connection_and_finds_nothing_has_deleted(retries):
+def test_a_delete_that_was_sent_once_more_on_a_fresh_connection_and_finds_nothing_has_deleted(
+    retries,
+):
     def handler(conn):
         conn.send(answer(conn.read_request()))
         if conn.index == 0:
@@ -427,13 +534,20 @@ def test_a_delete_that_was_sent_once_more_on_a_fresh_connection_and_finds_nothin
     ):
         get(client)
         client.delete_knowledge_document(ID)
-        assert [request.method for request in server.requests] == ["GET", "DELETE", "DELETE"]
+        assert [request.method for request in server.requests] == [
+            "GET",
+            "DELETE",
+            "DELETE",
+        ]
         assert client.delays == []
 
 
 @pytest.mark.parametrize("kind", sorted(REPEATABLE - {"DELETE"}))
 def test_404_is_no_success_for_any_other_call(kind):
-    with ScriptedServer(respond((503, ""), (404, ""))) as server, client_of(server) as client:
+    with (
+        ScriptedServer(respond((503, ""), (404, ""))) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(ApiError) as caught:
             CALLS[kind](client)
         assert (caught.value.status_code, caught.value.attempts) == (404, 2)
@@ -443,7 +557,10 @@ def test_404_is_no_success_for_any_other_call(kind):
 
 
 def _delays_after(value, call="GET", status=429):
-    replies = [(status, "", {"Retry-After": value}), lambda conn, request: conn.send(answer(request))]
+    replies = [
+        (status, "", {"Retry-After": value}),
+        lambda conn, request: conn.send(answer(request)),
+    ]
     with ScriptedServer(respond(*replies)) as server, client_of(server) as client:
         CALLS[call](client)
         assert len(server.requests) == 2
@@ -451,7 +568,8 @@ def _delays_after(value, call="GET", status=429):
 
 
 @pytest.mark.parametrize(
-    ("value", "delay"), [("0", 0.5), ("1", 1.0), ("7", 7.0), (" 12 ", 12.0), ("60", 60.0), ("007", 7)]
+    ("value", "delay"),
+    [("0", 0.5), ("1", 1.0), ("7", 7.0), (" 12 ", 12.0), ("60", 60.0), ("007", 7)],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_in_seconds_is_waited_for(value, delay, status):
@@ -468,7 +586,9 @@ def test_retry_after_as_a_date_is_waited_for():
     assert 20 < delay <= 30
 
 
-@pytest.mark.parametrize("value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"])
+@pytest.mark.parametrize(
+    "value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"]
+)
 def test_a_date_that_has_passed_means_the_usual_delay(value):
     assert _delays_after(value) == [0.5]
 
@@ -502,7 +622,10 @@ def test_a_retry_after_that_is_no_number_and_no_date_means_the_usual_delay(value
 @pytest.mark.parametrize("value", ["61", "3600", "9" * 400])
 @pytest.mark.parametrize("kind", CALLS)
 def test_a_retry_after_of_over_a_minute_is_raised_at_once(kind, value):
-    with ScriptedServer(respond((429, "", {"Retry-After": value}))) as server, client_of(server) as client:
+    with (
+        ScriptedServer(respond((429, "", {"Retry-After": value}))) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(ApiError) as caught:
             CALLS[kind](client)
         assert caught.value.retry_after >= 61
@@ -512,7 +635,10 @@ def test_a_retry_after_of_over_a_minute_is_raised_at_once(kind, value):
 
 def test_a_date_that_is_over_a_minute_away_is_raised_at_once():
     value = email.utils.formatdate(time.time() + 7200, usegmt=True)
-    with ScriptedServer(respond((503, "", {"Retry-After": value}))) as server, client_of(server) as client:
+    with (
+        ScriptedServer(respond((503, "", {"Retry-After": value}))) as server,
+        client_of(server) as client,
+    ):
         with pytest.raises(ApiError) as caught:
             client.get_knowledge_document(ID)
         assert 7100 < caught.value.retry_after <= 7200
@@ -520,7 +646,10 @@ def test_a_date_that_is_over_a_minute_away_is_raised_at_once():
 
 
 def test_every_delay_is_drawn_anew():
-    with ScriptedServer(respond((503, ""))) as server, client_of(server, max_retries=3) as client:
+    with (
+        ScriptedServer(respond((503, ""))) as server,
+        client_of(server, max_retries=3) as client,
+    ):
         draws = iter([0.0, 0.4, 0.8, 0.9])
         client._random = lambda: next(draws)
         with pytest.raises(ApiError):
@@ -530,7 +659,9 @@ def test_every_delay_is_drawn_anew():
 
 def test_a_client_of_its_own_accord_waits_with_the_clock_of_the_machine_and_with_real_chance():
     with (
-        ScriptedServer(respond((503, ""), lambda conn, request: conn.send(answer(request)))) as server,
+        ScriptedServer(
+            respond((503, ""), lambda conn, request: conn.send(answer(request)))
+        ) as server,
         PromptJuggler("key", base_url=server.url, proxy=False) as client,
     ):
         begun = time.monotonic()

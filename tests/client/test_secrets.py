@@ -17,11 +17,25 @@ from helpers.secrets import (
     shows_a_secret,
     variables,
 )
-from helpers.servers import ConnectProxy, ScriptedServer, client_context, respond, server_context
+from helpers.servers import (
+    ConnectProxy,
+    ScriptedServer,
+    client_context,
+    respond,
+    server_context,
+)
 
-from promptjuggler import CreatePromptRun, CreateWorkflowRun, PromptJuggler, PromptJugglerError, StreamTokenResponse
+from promptjuggler import (
+    CreatePromptRun,
+    CreateWorkflowRun,
+    PromptJuggler,
+    PromptJugglerError,
+    StreamTokenResponse,
+)
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
+
+
 @pytest.fixture(autouse=True)
 def log_is_silent(caplog):
     caplog.set_level(logging.DEBUG)
@@ -49,10 +63,16 @@ def start(pj, **options):
 
 CALLS = {
     "run_prompt": start,
-    "run_large_prompt": lambda pj: pj.run_prompt("p", 1, {"a": "b" * 300_000}, env_vars=dict(ENV_VARS)),
-    "run_workflow": lambda pj: pj.run_workflow("p", 1, {"a": "b"}, env_vars=dict(ENV_VARS)),
+    "run_large_prompt": lambda pj: pj.run_prompt(
+        "p", 1, {"a": "b" * 300_000}, env_vars=dict(ENV_VARS)
+    ),
+    "run_workflow": lambda pj: pj.run_workflow(
+        "p", 1, {"a": "b"}, env_vars=dict(ENV_VARS)
+    ),
     "get_prompt_run": lambda pj: pj.get_prompt_run(RUN_ID),
-    "wait_for_prompt_run": lambda pj: pj.wait_for_prompt_run(RUN_ID, timeout=0.1, poll_interval=0.02),
+    "wait_for_prompt_run": lambda pj: pj.wait_for_prompt_run(
+        RUN_ID, timeout=0.1, poll_interval=0.02
+    ),
     "create_stream_token": lambda pj: pj.create_stream_token(RUN_ID),
     "upload_documents": lambda pj: pj.upload_documents("docs", [("a", b"x" * 300_000)]),
     "delete_knowledge_document": lambda pj: pj.delete_knowledge_document(RUN_ID),
@@ -72,7 +92,10 @@ REPLIES = {
     "html": respond((200, "<html>")),
     "reset": lambda conn: (conn.read_request(), conn.reset()),
     "reset at once": lambda conn: conn.reset(),
-    "cut off": lambda conn: (conn.read_request(), conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")),
+    "cut off": lambda conn: (
+        conn.read_request(),
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
+    ),
     "garbage": lambda conn: (conn.read_request(), conn.send(b"SMTP\r\n")),
 }
 
@@ -88,7 +111,10 @@ def test_no_secret_shows_when_the_answer_is_an_error_or_broken(call, reply):
 
 @EACH_CALL
 def test_no_secret_shows_when_the_server_says_nothing(call):
-    with ScriptedServer(lambda conn: conn.hang()) as server, client(server.url, timeout=0.03) as pj:
+    with (
+        ScriptedServer(lambda conn: conn.hang()) as server,
+        client(server.url, timeout=0.03) as pj,
+    ):
         assert_silent(failure_of(lambda: call(pj)))
 
 
@@ -102,7 +128,9 @@ def test_no_secret_shows_when_there_is_no_server(call):
 @EACH_CALL
 def test_no_secret_shows_when_tls_fails(call):
     with ScriptedServer(respond((200, {})), tls=server_context()) as server:
-        assert_silent(failure_of(lambda: call(client(f"https://localhost:{server.port}"))))
+        assert_silent(
+            failure_of(lambda: call(client(f"https://localhost:{server.port}")))
+        )
 
 
 @EACH_CALL
@@ -114,11 +142,17 @@ def test_no_secret_shows_when_a_connection_over_tls_breaks(call):
         assert_silent(failure_of(lambda: call(pj)))
 
 
-@pytest.mark.parametrize("call", [start, CALLS["create_stream_token"], CALLS["upload_documents"]])
+@pytest.mark.parametrize(
+    "call", [start, CALLS["create_stream_token"], CALLS["upload_documents"]]
+)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("behaviour", ["407", "refuse", "silent", "gone"])
 def test_no_secret_shows_when_the_proxy_fails(call, scheme, behaviour, monkeypatch):
-    user, way = ("else", "forward") if behaviour == "407" else (None, behaviour.replace("gone", "forward"))
+    user, way = (
+        ("else", "forward")
+        if behaviour == "407"
+        else (None, behaviour.replace("gone", "forward"))
+    )
     proxy = ConnectProxy(user=user, behaviour=way)
     options = {"timeout": 0.05, "max_retries": 0, "ssl_context": client_context()}
     url = f"http://{PROXY_USER}@127.0.0.1:{proxy.port}"
@@ -151,10 +185,20 @@ def test_no_token_shows_when_its_answer_cannot_be_decoded(body):
 
 def test_no_token_shows_when_its_answer_is_cut_off():
     reply = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"token": "sekret-token", '
-    with ScriptedServer(lambda conn: (conn.read_request(), conn.send(reply))) as server, client(server.url) as pj:
+    with (
+        ScriptedServer(lambda conn: (conn.read_request(), conn.send(reply))) as server,
+        client(server.url) as pj,
+    ):
         error = failure_of(lambda: pj.create_stream_token(RUN_ID))
-    assert not any(shows_a_secret(text) for _, value in variables(error) for text in recorded(value))
-    assert not shows_a_secret(str(error) + "".join(traceback.format_exception(None, error, error.__traceback__)))
+    assert not any(
+        shows_a_secret(text)
+        for _, value in variables(error)
+        for text in recorded(value)
+    )
+    assert not shows_a_secret(
+        str(error)
+        + "".join(traceback.format_exception(None, error, error.__traceback__))
+    )
 
 
 # Bad arguments
@@ -170,8 +214,16 @@ def test_no_token_shows_when_its_answer_is_cut_off():
 def test_no_secret_shows_when_an_argument_is_refused(options, name):
     if name == "run_workflow" and "channel" in options:
         options = {"environment": 5}
-    given = {"slug": "p", "version": 1, "inputs": {}, "env_vars": dict(ENV_VARS), **options}
-    assert_silent(failure_of(lambda: getattr(client("http://127.0.0.1:1"), name)(**given)))
+    given = {
+        "slug": "p",
+        "version": 1,
+        "inputs": {},
+        "env_vars": dict(ENV_VARS),
+        **options,
+    }
+    assert_silent(
+        failure_of(lambda: getattr(client("http://127.0.0.1:1"), name)(**given))
+    )
 
 
 @pytest.mark.parametrize("options", [
@@ -182,10 +234,17 @@ def test_no_secret_shows_when_an_argument_is_refused(options, name):
     {"proxy": f"http://{PROXY_USER}@p.example", "opener": "x"},
 ])  # fmt: skip
 def test_no_secret_shows_when_the_constructor_refuses_an_option(options):
-    assert_silent(failure_of(lambda: PromptJuggler(KEY, **{"base_url": "http://a.example", **options})))
+    assert_silent(
+        failure_of(
+            lambda: PromptJuggler(KEY, **{"base_url": "http://a.example", **options})
+        )
+    )
 
 
-@pytest.mark.parametrize("key", ["sekret key", "sekret\nkey", "sekrét-sekret", b"sekret", ["sekret"], "sekret\x00"])
+@pytest.mark.parametrize(
+    "key",
+    ["sekret key", "sekret\nkey", "sekrét-sekret", b"sekret", ["sekret"], "sekret\x00"],
+)
 def test_no_bad_key_shows(key, monkeypatch):
     assert_silent(failure_of(lambda: PromptJuggler(key)))
     if isinstance(key, str) and "\0" not in key:
@@ -195,7 +254,10 @@ def test_no_bad_key_shows(key, monkeypatch):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_no_password_of_a_malformed_proxy_in_the_environment_shows(scheme, monkeypatch):
-    for url in (f"socks5://{PROXY_USER}@p.example", f"http://{PROXY_USER}@p.example:port"):
+    for url in (
+        f"socks5://{PROXY_USER}@p.example",
+        f"http://{PROXY_USER}@p.example:port",
+    ):
         monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
         assert_silent(failure_of(lambda: start(client(f"{scheme}://a.example"))))
 

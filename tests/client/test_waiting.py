@@ -5,33 +5,68 @@ import time
 import pytest
 from helpers.servers import ScriptedServer, respond
 
-from promptjuggler import ApiError, DecodeError, NetworkError, PromptJuggler, RunStatus, WaitTimeout
+from promptjuggler import (
+    ApiError,
+    DecodeError,
+    NetworkError,
+    PromptJuggler,
+    RunStatus,
+    WaitTimeout,
+)
 from promptjuggler.testing import FakeServer
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 
 
 def prompt_run(status):
-    return {"id": RUN_ID, "status": status, "createdAt": "2026-01-02T03:04:05Z", "emitted": [], "transcript": []}
+    return {
+        "id": RUN_ID,
+        "status": status,
+        "createdAt": "2026-01-02T03:04:05Z",
+        "emitted": [],
+        "transcript": [],
+    }
 
 
 def workflow_run(status):
-    return {"id": RUN_ID, "status": status, "createdAt": "2026-01-02T03:04:05Z", "outputs": {}, "errors": []}
+    return {
+        "id": RUN_ID,
+        "status": status,
+        "createdAt": "2026-01-02T03:04:05Z",
+        "outputs": {},
+        "errors": [],
+    }
 
 
 def document(status):
-    return {"id": RUN_ID, "status": status, "fileName": "a.txt", "bytes": 1, "chunkCount": 1}
+    return {
+        "id": RUN_ID,
+        "status": status,
+        "fileName": "a.txt",
+        "bytes": 1,
+        "chunkCount": 1,
+    }
 
 
 def base(status):
-    return {"id": RUN_ID, "status": status, "documentCount": 0, "chunkCount": 0, "documents": []}
+    return {
+        "id": RUN_ID,
+        "status": status,
+        "documentCount": 0,
+        "chunkCount": 0,
+        "documents": [],
+    }
 
 
 # Name, its argument, the path that it polls, and what makes a document of a status.
 WAITS = {
     "wait_for_prompt_run": (RUN_ID, f"/api/v1/promptruns/{RUN_ID}", prompt_run),
     "wait_for_workflow_run": (RUN_ID, f"/api/v1/workflowruns/{RUN_ID}", workflow_run),
-    "wait_for_knowledge_document": (RUN_ID, f"/api/v1/knowledge-documents/{RUN_ID}", document),
+    "wait_for_knowledge_document": (
+        RUN_ID,
+        f"/api/v1/knowledge-documents/{RUN_ID}",
+        document,
+    ),
     "wait_for_knowledge_base": ("docs", "/api/v1/knowledge-bases/docs", base),
 }
 EACH_WAIT = pytest.mark.parametrize("name", WAITS)
@@ -63,16 +98,22 @@ PENDING, COMPLETED = (200, prompt_run("pending")), (200, prompt_run("completed")
 @EACH_WAIT
 def test_a_wait_polls_until_the_status_is_final_and_gives_the_result(name):
     argument, path, make = WAITS[name]
-    with Polling((200, make("pending")), (200, make("pending")), (200, make("failed"))) as polling:
+    with Polling(
+        (200, make("pending")), (200, make("pending")), (200, make("failed"))
+    ) as polling:
         result = getattr(polling.pj, name)(argument)
         assert result.status == "failed"
-        assert [(request.method, request.target) for request in polling.server.requests] == [("GET", path)] * 3
+        assert [
+            (request.method, request.target) for request in polling.server.requests
+        ] == [("GET", path)] * 3
         assert polling.slept == [0.5, 0.75]
         assert polling.server.connections == 1
 
 
 @EACH_WAIT
-@pytest.mark.parametrize("status", ["completed", "ready", "failed", "brewing", "", "PENDING"])
+@pytest.mark.parametrize(
+    "status", ["completed", "ready", "failed", "brewing", "", "PENDING"]
+)
 def test_any_status_that_is_not_under_way_ends_the_wait_at_once(name, status):
     argument, _, make = WAITS[name]
     with Polling((200, make(status))) as polling:
@@ -119,7 +160,9 @@ def test_the_last_poll_is_just_before_the_end_and_not_after_it():
 ])  # fmt: skip
 @pytest.mark.parametrize("max_retries", [0, 2])
 def test_a_failed_poll_is_made_up_for_by_the_next(reply, max_retries):
-    with Polling(PENDING, reply, PENDING, COMPLETED, max_retries=max_retries) as polling:
+    with Polling(
+        PENDING, reply, PENDING, COMPLETED, max_retries=max_retries
+    ) as polling:
         assert polling.wait().status == "completed"
         assert polling.slept[0] == 0.5
         assert len(polling.slept) == 3
@@ -129,7 +172,9 @@ def test_a_failed_poll_is_made_up_for_by_the_next(reply, max_retries):
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_401_403_and_404_end_the_wait_at_once(name, status):
     argument, _, make = WAITS[name]
-    with Polling((200, make("pending")), (status, {"error": "No."}), (200, make("failed"))) as polling:
+    with Polling(
+        (200, make("pending")), (status, {"error": "No."}), (200, make("failed"))
+    ) as polling:
         with pytest.raises(ApiError, match=r"^No\.$") as caught:
             getattr(polling.pj, name)(argument)
         assert caught.value.status_code == status
@@ -150,7 +195,10 @@ def test_a_server_that_asks_for_more_time_than_is_left_ends_the_wait_with_its_er
 
 
 def test_a_wait_that_takes_too_long_ends_with_the_last_result_that_was_seen():
-    with ScriptedServer(respond(PENDING)) as server, PromptJuggler("k", base_url=server.url) as pj:
+    with (
+        ScriptedServer(respond(PENDING)) as server,
+        PromptJuggler("k", base_url=server.url) as pj,
+    ):
         begun = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
             pj.wait_for_prompt_run(RUN_ID, timeout=0.2, poll_interval=0.03)
@@ -165,7 +213,10 @@ def test_a_wait_that_takes_too_long_ends_with_the_last_result_that_was_seen():
 
 def test_the_deadline_cuts_off_a_poll_that_gets_no_answer():
     replies = respond(PENDING, lambda conn, request: conn.hang())
-    with ScriptedServer(replies) as server, PromptJuggler("k", base_url=server.url, timeout=30) as pj:
+    with (
+        ScriptedServer(replies) as server,
+        PromptJuggler("k", base_url=server.url, timeout=30) as pj,
+    ):
         begun = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
             pj.wait_for_prompt_run(RUN_ID, timeout=0.25, poll_interval=0.01)
@@ -175,22 +226,38 @@ def test_the_deadline_cuts_off_a_poll_that_gets_no_answer():
 
 
 def test_without_any_good_poll_the_last_result_is_none_and_the_failure_is_the_cause():
-    for reply, cause in (((500, {"error": "Down."}), ApiError), ((200, "<html>"), DecodeError)):
-        with ScriptedServer(respond(reply)) as server, PromptJuggler("k", base_url=server.url) as pj:
-            with pytest.raises(WaitTimeout, match=r"gave no status within 0\.1 s$") as caught:
+    for reply, cause in (
+        ((500, {"error": "Down."}), ApiError),
+        ((200, "<html>"), DecodeError),
+    ):
+        with (
+            ScriptedServer(respond(reply)) as server,
+            PromptJuggler("k", base_url=server.url) as pj,
+        ):
+            with pytest.raises(
+                WaitTimeout, match=r"gave no status within 0\.1 s$"
+            ) as caught:
                 pj.wait_for_prompt_run(RUN_ID, timeout=0.1, poll_interval=0.02)
             assert caught.value.last is None
             assert isinstance(caught.value.__cause__, cause)
 
 
 def test_a_wait_works_against_the_fake_server_for_each_of_the_four():
-    with FakeServer(run_seconds=0.02) as server, PromptJuggler(server.api_key, base_url=server.url) as pj:
+    with (
+        FakeServer(run_seconds=0.02) as server,
+        PromptJuggler(server.api_key, base_url=server.url) as pj,
+    ):
         server.add_prompt("p", lambda inputs: "answer")
         server.add_workflow("w", lambda inputs: {"x": "y"})
         server.add_knowledge_base("docs")
         fast = {"poll_interval": 0.01, "timeout": 10}
-        assert pj.wait_for_prompt_run(pj.run_prompt("p", 1, {}).id, **fast).output == "answer"
-        assert pj.wait_for_workflow_run(pj.run_workflow("w", 1, {}).id, **fast).outputs == {"x": "y"}
+        assert (
+            pj.wait_for_prompt_run(pj.run_prompt("p", 1, {}).id, **fast).output
+            == "answer"
+        )
+        assert pj.wait_for_workflow_run(
+            pj.run_workflow("w", 1, {}).id, **fast
+        ).outputs == {"x": "y"}
         (one,) = pj.upload_documents("docs", [("a.txt", b"x")])
         assert pj.wait_for_knowledge_document(one.id, **fast).status == "ready"
         assert pj.wait_for_knowledge_base("docs", **fast).document_count == 1

@@ -26,25 +26,40 @@ NEXT_SIGNATURE = "178d6b4c79f71896f9ea406f2e915c9359a61ba965af4056e7c00c5c22f108
 # ... of '0001700000000.{"event":"promptrun.finished","id":"run1"}'
 PADDED_SIGNATURE = "c920cbe0d3474af3791eb1159c6fbef02a58766cdb43690a608f05130dc24230"
 # printf '1700000000.' | openssl dgst -sha256 -hmac whsec_test
-EMPTY_BODY_SIGNATURE = "5967f3c560522fa40cf2876ebc3c3a08551dd6959aaade3b413460591895bdcc"
+EMPTY_BODY_SIGNATURE = (
+    "5967f3c560522fa40cf2876ebc3c3a08551dd6959aaade3b413460591895bdcc"
+)
 # printf '1700000000.{"name":"Zo\xc3\xab \xe2\x9c\x93"}\r\n' | openssl dgst -sha256 -hmac whsec_test
 UTF8_SIGNATURE = "7e9ac0e734487b6083918fae98e4b875e99ae25041151848a66574cdd0b1e01b"
 # printf '1700000000.\xff\xfe\x00\x01' | openssl dgst -sha256 -hmac whsec_test
 BINARY_SIGNATURE = "cd3951afb85e1bdd1b8cabc1609d3d0cc6e2039ced48b1a879273b719a7d6f22"
 # printf '1700000000.{}' | openssl dgst -sha256 -hmac "$(printf 'gehe\xc3\xafm')"
-UTF8_SECRET_SIGNATURE = "458f8b654ca3039079275e46a9b1018111877b9282c03cece264e62b89b32d6b"
+UTF8_SECRET_SIGNATURE = (
+    "458f8b654ca3039079275e46a9b1018111877b9282c03cece264e62b89b32d6b"
+)
 
 HEADER = f"t={NOW},v1={SIGNATURE}"
 WRONG = "0" * 64
 
 
-def verify(header: Any, *, body: Any = BODY, secret: Any = SECRET, tolerance: Any = 300, now: Any = NOW) -> bool:
+def verify(
+    header: Any,
+    *,
+    body: Any = BODY,
+    secret: Any = SECRET,
+    tolerance: Any = 300,
+    now: Any = NOW,
+) -> bool:
     result = verify_webhook_signature(body, header, secret, tolerance, now)
     assert type(result) is bool
     return result
 
 
-@pytest.mark.parametrize("body", [BODY, BODY.encode(), bytearray(BODY.encode())], ids=["str", "bytes", "bytearray"])
+@pytest.mark.parametrize(
+    "body",
+    [BODY, BODY.encode(), bytearray(BODY.encode())],
+    ids=["str", "bytes", "bytearray"],
+)
 def test_a_genuine_delivery_is_accepted_as_text_and_as_bytes(body: Any) -> None:
     assert verify(HEADER, body=body)
 
@@ -67,17 +82,23 @@ def test_a_secret_is_taken_as_utf8() -> None:
     assert verify(f"t={NOW},v1={UTF8_SECRET_SIGNATURE}", body="{}", secret="geheïm")
 
 
-@pytest.mark.parametrize("body", [BODY + " ", BODY[:-1], BODY.upper(), "", BODY.encode("utf-16")])
+@pytest.mark.parametrize(
+    "body", [BODY + " ", BODY[:-1], BODY.upper(), "", BODY.encode("utf-16")]
+)
 def test_a_changed_body_is_refused(body: str | bytes) -> None:
     assert not verify(HEADER, body=body)
 
 
-@pytest.mark.parametrize("secret", ["whsec_wrong", "WHSEC_TEST", " whsec_test", "whsec_test "])
+@pytest.mark.parametrize(
+    "secret", ["whsec_wrong", "WHSEC_TEST", " whsec_test", "whsec_test "]
+)
 def test_another_secret_is_refused_and_secrets_are_not_stripped(secret: str) -> None:
     assert not verify(HEADER, secret=secret)
 
 
-@pytest.mark.parametrize("secrets", [[SECRET, NEXT_SECRET], (NEXT_SECRET, SECRET), [SECRET] * 3])
+@pytest.mark.parametrize(
+    "secrets", [[SECRET, NEXT_SECRET], (NEXT_SECRET, SECRET), [SECRET] * 3]
+)
 def test_any_one_of_several_secrets_will_do(secrets: Any) -> None:
     assert verify(HEADER, secret=secrets)
 
@@ -120,7 +141,9 @@ def test_every_v1_is_tried_against_every_secret() -> None:
         f"t={NOW},t=,v1={SIGNATURE}",
     ],
 )
-def test_the_header_is_read_with_spaces_empty_fields_and_the_last_timestamp(header: str) -> None:
+def test_the_header_is_read_with_spaces_empty_fields_and_the_last_timestamp(
+    header: str,
+) -> None:
     assert verify(header)
 
 
@@ -163,12 +186,25 @@ def test_a_header_that_is_not_as_it_should_be_is_refused(header: Any) -> None:
 
 @pytest.mark.parametrize(
     "timestamp",
-    ["", "-1", f"+{NOW}", f"{NOW}.0", "1_700_000_000", "1 700 000 000", "1.7e9", "0x6553f100", "NaN", "inf"]
+    [
+        "",
+        "-1",
+        f"+{NOW}",
+        f"{NOW}.0",
+        "1_700_000_000",
+        "1 700 000 000",
+        "1.7e9",
+        "0x6553f100",
+        "NaN",
+        "inf",
+    ]
     + ["²", "١٧٠٠٠٠٠٠٠٠", "9" * 21, "9" * 5000],
     ids=lambda text: ascii(text)[:20],
 )
 def test_a_timestamp_is_ascii_digits_and_not_too_many(timestamp: str) -> None:
-    signature = hmac.new(SECRET.encode(), f"{timestamp}.{BODY}".encode(), hashlib.sha256).hexdigest()
+    signature = hmac.new(
+        SECRET.encode(), f"{timestamp}.{BODY}".encode(), hashlib.sha256
+    ).hexdigest()
     assert not verify(f"t={timestamp},v1={signature}", tolerance=10**30)
 
 
@@ -212,9 +248,18 @@ def test_past_and_future_are_limited_alike_and_both_ends_belong_to_the_window(
 
 def test_without_now_the_system_clock_is_asked() -> None:
     current = int(time.time())
-    for timestamp, accepted in ((current, True), (current - 1000, False), (current + 1000, False)):
-        signature = hmac.new(SECRET.encode(), f"{timestamp}.{BODY}".encode(), hashlib.sha256).hexdigest()
-        assert verify_webhook_signature(BODY, f"t={timestamp},v1={signature}", SECRET) is accepted
+    for timestamp, accepted in (
+        (current, True),
+        (current - 1000, False),
+        (current + 1000, False),
+    ):
+        signature = hmac.new(
+            SECRET.encode(), f"{timestamp}.{BODY}".encode(), hashlib.sha256
+        ).hexdigest()
+        assert (
+            verify_webhook_signature(BODY, f"t={timestamp},v1={signature}", SECRET)
+            is accepted
+        )
 
 
 def test_a_payload_that_utf8_cannot_encode_is_refused() -> None:
@@ -232,7 +277,9 @@ def test_a_payload_that_utf8_cannot_encode_is_refused() -> None:
     ],
     ids=["digits", "equals", "commas", "signatures", "padding"],
 )
-def test_a_header_longer_than_any_web_server_lets_through_is_refused(header: str) -> None:
+def test_a_header_longer_than_any_web_server_lets_through_is_refused(
+    header: str,
+) -> None:
     assert not verify(header)
 
 
@@ -244,8 +291,14 @@ def test_a_header_of_the_greatest_length_is_still_read_whole() -> None:
 NOT_FINITE = [math.nan, math.inf, -math.inf, True, False, "300", b"300", [300], 300j]
 
 
-@pytest.mark.parametrize("tolerance", [*NOT_FINITE, None, -1, -0.001, -(10**400)], ids=lambda value: repr(value)[:12])
-def test_a_tolerance_that_is_no_finite_number_of_at_least_0_raises(tolerance: Any) -> None:
+@pytest.mark.parametrize(
+    "tolerance",
+    [*NOT_FINITE, None, -1, -0.001, -(10**400)],
+    ids=lambda value: repr(value)[:12],
+)
+def test_a_tolerance_that_is_no_finite_number_of_at_least_0_raises(
+    tolerance: Any,
+) -> None:
     with pytest.raises(ValidationError, match="tolerance"):
         verify(HEADER, tolerance=tolerance)
 
@@ -256,8 +309,14 @@ def test_a_now_that_is_no_finite_number_raises(now: Any) -> None:
         verify(HEADER, now=now)
 
 
-@pytest.mark.parametrize("body", [None, 5, {"id": 1}, [BODY], memoryview(b"{}")], ids=lambda v: type(v).__name__)
-def test_a_payload_that_is_neither_text_nor_bytes_raises_and_says_what_it_is(body: Any) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [None, 5, {"id": 1}, [BODY], memoryview(b"{}")],
+    ids=lambda v: type(v).__name__,
+)
+def test_a_payload_that_is_neither_text_nor_bytes_raises_and_says_what_it_is(
+    body: Any,
+) -> None:
     with pytest.raises(ValidationError, match=f"payload .*{type(body).__name__}"):
         verify(HEADER, body=body)
 
@@ -284,7 +343,9 @@ BAD_SECRETS = [
 
 @pytest.mark.parametrize("secret", BAD_SECRETS, ids=lambda value: ascii(value)[:24])
 @pytest.mark.parametrize("header", [HEADER, None])
-def test_a_secret_that_cannot_be_one_raises_whatever_the_header_is(secret: Any, header: str | None) -> None:
+def test_a_secret_that_cannot_be_one_raises_whatever_the_header_is(
+    secret: Any, header: str | None
+) -> None:
     with pytest.raises(ValidationError, match="secret") as caught:
         verify(header, secret=secret)
     assert "whsec" not in str(caught.value)
@@ -304,7 +365,9 @@ def test_a_secret_that_cannot_be_one_raises_whatever_the_header_is(secret: Any, 
     ],
     ids=lambda mistake: next(iter(mistake)),
 )
-def test_no_local_variable_of_a_traceback_holds_the_secret(mistake: dict[str, Any]) -> None:
+def test_no_local_variable_of_a_traceback_holds_the_secret(
+    mistake: dict[str, Any],
+) -> None:
     with pytest.raises(ValidationError) as caught:
         verify(HEADER, **mistake)
     traceback = caught.value.__traceback__
@@ -323,18 +386,34 @@ def test_the_secrets_that_the_caller_passed_are_left_alone() -> None:
     assert secrets == [SECRET, NEXT_SECRET]
 
 
-def reference(body: str | bytes, header: str, secrets: list[str], tolerance: int, now: int) -> bool:
+def reference(
+    body: str | bytes, header: str, secrets: list[str], tolerance: int, now: int
+) -> bool:
     """The rule once more, written as a search for one field pair that fits."""
     if any(not 0 < ord(character) < 128 for character in header):
         return False
-    pairs = [tuple(field.split("=", 1)) for field in header.split(",") if "=" in field and not field.endswith("=")]
+    pairs = [
+        tuple(field.split("=", 1))
+        for field in header.split(",")
+        if "=" in field and not field.endswith("=")
+    ]
     stamps = [value.strip() for key, value in pairs if key.strip() == "t"]
-    if not stamps or not stamps[-1] or len(stamps[-1]) > 20 or set(stamps[-1]) - set("0123456789"):
+    if (
+        not stamps
+        or not stamps[-1]
+        or len(stamps[-1]) > 20
+        or set(stamps[-1]) - set("0123456789")
+    ):
         return False
     if not now - tolerance <= int(stamps[-1]) <= now + tolerance:
         return False
     raw = body.encode() if isinstance(body, str) else body
-    good = {hmac.new(s.encode(), stamps[-1].encode() + b"." + raw, hashlib.sha256).hexdigest() for s in secrets}
+    good = {
+        hmac.new(
+            s.encode(), stamps[-1].encode() + b"." + raw, hashlib.sha256
+        ).hexdigest()
+        for s in secrets
+    }
     return any(key.strip() == "v1" and value.strip() in good for key, value in pairs)
 
 
@@ -343,12 +422,16 @@ def mutated(text: str, rng: random.Random) -> str:
     for _ in range(rng.choice([0, 1, 1, 1, 2, 3, 8])):
         start, length = rng.randrange(len(text) + 1), rng.choice([0, 1, 1, 2, 10, 70])
         doubled = text[start : start + length] * 2
-        middle = rng.choice(["", rng.choice(alphabet), doubled, f",t={NOW}", f", v1={SIGNATURE}"])
+        middle = rng.choice(
+            ["", rng.choice(alphabet), doubled, f",t={NOW}", f", v1={SIGNATURE}"]
+        )
         text = text[:start] + middle + text[start + length :]
     return text
 
 
-def test_mutated_deliveries_never_raise_and_pass_only_where_the_reference_says_so() -> None:
+def test_mutated_deliveries_never_raise_and_pass_only_where_the_reference_says_so() -> (
+    None
+):
     rng = random.Random(20)
     seeds = [
         HEADER,
@@ -359,10 +442,20 @@ def test_mutated_deliveries_never_raise_and_pass_only_where_the_reference_says_s
     verdicts = {True: 0, False: 0}
     for _ in range(12_000):
         header = mutated(rng.choice(seeds), rng)
-        body: str | bytes = BODY if rng.random() < 0.8 else rng.randbytes(rng.randrange(60))
-        secrets = rng.choice([[SECRET], [NEXT_SECRET], [SECRET, NEXT_SECRET], ["whsec_other"]])
-        now, tolerance = NOW + rng.choice([0, -300, 300, -301, 301, 7]), rng.choice([0, 7, 300, 10**12])
+        body: str | bytes = (
+            BODY if rng.random() < 0.8 else rng.randbytes(rng.randrange(60))
+        )
+        secrets = rng.choice(
+            [[SECRET], [NEXT_SECRET], [SECRET, NEXT_SECRET], ["whsec_other"]]
+        )
+        now, tolerance = (
+            NOW + rng.choice([0, -300, 300, -301, 301, 7]),
+            rng.choice([0, 7, 300, 10**12]),
+        )
         expected = reference(body, header, secrets, tolerance, now)
-        assert verify(header, body=body, secret=secrets, tolerance=tolerance, now=now) is expected, ascii(header)
+        assert (
+            verify(header, body=body, secret=secrets, tolerance=tolerance, now=now)
+            is expected
+        ), ascii(header)
         verdicts[expected] += 1
     assert min(verdicts.values()) > 500  # else the mutations say nothing

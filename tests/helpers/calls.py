@@ -39,8 +39,18 @@ def document(target: str) -> object:
     if target.endswith("/runs"):
         return {"id": ID, "thread": ID}
     if target.endswith("/stream-token"):
-        return {"token": "token", "expiresAt": "2030-01-01T00:00:00Z", "url": "https://stream.example/"}
-    shown = {"id": id, "status": "ready", "fileName": "a.txt", "bytes": 4, "chunkCount": 1}
+        return {
+            "token": "token",
+            "expiresAt": "2030-01-01T00:00:00Z",
+            "url": "https://stream.example/",
+        }
+    shown = {
+        "id": id,
+        "status": "ready",
+        "fileName": "a.txt",
+        "bytes": 4,
+        "chunkCount": 1,
+    }
     return [{**shown, "id": ID}] if target.endswith("/documents") else shown
 
 
@@ -73,7 +83,9 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
     url = server if isinstance(server, str) else server.url
     if url.startswith("https:"):
         options.setdefault("ssl_context", client_context())
-    client = PromptJuggler("key", base_url=url, **{"proxy": False, "timeout": 5.0, **options})
+    client = PromptJuggler(
+        "key", base_url=url, **{"proxy": False, "timeout": 5.0, **options}
+    )
     client.delays = []
     client._sleep = client.delays.append
     client._random = lambda: 0.0

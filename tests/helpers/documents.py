@@ -9,17 +9,65 @@ from pathlib import Path
 SPEC = json.loads((Path(__file__).parents[1] / "data" / "api.json").read_text("utf-8"))
 SCHEMAS = SPEC["schemas"]
 ENUMS = SPEC["enums"]
-VARIANTS = {name: union["variants"] for name, union in SPEC["unions"].items() if "variants" in union}
+VARIANTS = {
+    name: union["variants"]
+    for name, union in SPEC["unions"].items()
+    if "variants" in union
+}
 
-TEXTS = ["", "Ada", "a b", "\n\t\"\\/", "naïve 日本語 🎈", "\x00\x7f\u2028", "\ud800", "null", "7", "x" * 300]
-JUNK = [None, True, False, 0, 7, -1, 2**63, 10**400, 1.5, -0.0, "", "x", "2026-01-01", [], [[]], {}, {"type": "x"},
-        [{"type": []}], {"a": {"b": [1, {"c": None}]}}]
-ODD_BYTES = [b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b"\xff", b"\xed\xa0\x80", b"[" * 2000, b"{", b"\\", b"\x00"]
+TEXTS = [
+    "",
+    "Ada",
+    "a b",
+    '\n\t"\\/',
+    "naïve 日本語 🎈",
+    "\x00\x7f\u2028",
+    "\ud800",
+    "null",
+    "7",
+    "x" * 300,
+]
+JUNK = [
+    None,
+    True,
+    False,
+    0,
+    7,
+    -1,
+    2**63,
+    10**400,
+    1.5,
+    -0.0,
+    "",
+    "x",
+    "2026-01-01",
+    [],
+    [[]],
+    {},
+    {"type": "x"},
+    [{"type": []}],
+    {"a": {"b": [1, {"c": None}]}},
+]
+ODD_BYTES = [
+    b"NaN",
+    b"-Infinity",
+    b"1e999",
+    b"9" * 5000,
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"[" * 2000,
+    b"{",
+    b"\\",
+    b"\x00",
+]
 
 
 def snake(wire):
     """The Python name of a wire name."""
-    return "".join(f"_{letter.lower()}" if letter in string.ascii_uppercase else letter for letter in wire)
+    return "".join(
+        f"_{letter.lower()}" if letter in string.ascii_uppercase else letter
+        for letter in wire
+    )
 
 
 class Maker:
@@ -45,7 +93,9 @@ class Maker:
                 elif absent < 0.6 and "default" in field:
                     document[field["wire"]] = field["default"]
         if self.newer and self.random.random() < 0.5:
-            document[self.random.choice(["newKey", "_said", "class", "data", "created_at"])] = self.random.choice(JUNK)
+            document[
+                self.random.choice(["newKey", "_said", "class", "data", "created_at"])
+            ] = self.random.choice(JUNK)
         pairs = list(document.items())
         self.random.shuffle(pairs)
         return dict(pairs)
@@ -56,14 +106,20 @@ class Maker:
         if kind.endswith("[]"):
             return [self.value(kind[:-2]) for _ in range(choose([0, 0, 1, 2, 5]))]
         if kind.startswith("map<"):
-            return {choose(TEXTS): self.value(kind[4:-1]) for _ in range(choose([0, 1, 3]))}
+            return {
+                choose(TEXTS): self.value(kind[4:-1]) for _ in range(choose([0, 1, 3]))
+            }
         if kind.endswith("?"):
             return choose([None, self.value(kind[:-1])])
         if kind in ENUMS:
             return choose(ENUMS[kind] + ["brewing", "", "Pending"] * self.newer)
         if kind in VARIANTS:
             if self.newer and self.random.random() < 0.4:
-                return {"type": choose(["brewing", "", "Text"]), "data": choose(JUNK), "citations": choose(JUNK)}
+                return {
+                    "type": choose(["brewing", "", "Text"]),
+                    "data": choose(JUNK),
+                    "citations": choose(JUNK),
+                }
             return self.document(choose(list(VARIANTS[kind].values())))
         if kind in SPEC["unions"]:
             return self.value(choose(SPEC["unions"][kind]["one_of"]))
@@ -78,7 +134,20 @@ class Maker:
         return self.random.choice([0, 1, -1, 7, 2**31, 2**63, 10**30])
 
     def _number(self):
-        return self.random.choice([0, 0.0, 1, 0.1, -2.5, 1e-300, 1.7e308, 2**53, 2**60 + 1, self.random.random()])
+        return self.random.choice(
+            [
+                0,
+                0.0,
+                1,
+                0.1,
+                -2.5,
+                1e-300,
+                1.7e308,
+                2**53,
+                2**60 + 1,
+                self.random.random(),
+            ]
+        )
 
     def _boolean(self):
         return self.random.random() < 0.5
@@ -91,8 +160,23 @@ class Maker:
         number, choose = self.random.randint, self.random.choice
         date = f"{number(2, 9998):04}-{number(1, 12):02}-{number(1, 28):02}"
         digits = choose([0, 0, 3, 6, 6, number(1, 9)])
-        fraction = "." + "".join(choose("0123456789") for _ in range(digits)) if digits else ""
-        offset = choose(["Z", "Z", "+00:00", "-00:00", "z", "", "+05:30", "-11:00", "+23:59", "-23:59"])
+        fraction = (
+            "." + "".join(choose("0123456789") for _ in range(digits)) if digits else ""
+        )
+        offset = choose(
+            [
+                "Z",
+                "Z",
+                "+00:00",
+                "-00:00",
+                "z",
+                "",
+                "+05:30",
+                "-11:00",
+                "+23:59",
+                "-23:59",
+            ]
+        )
         return f"{date}{choose('TTt ')}{number(0, 23):02}:{number(0, 59):02}:{number(0, 59):02}{fraction}{offset}"
 
     def _any(self):
@@ -110,14 +194,20 @@ class Maker:
             if change == 0:
                 del container[key]
             elif change == 1 and isinstance(container, dict):
-                container[self.random.choice(["type", "id", "x", *container])] = container.pop(key)
+                container[self.random.choice(["type", "id", "x", *container])] = (
+                    container.pop(key)
+                )
             elif change == 2:
                 container[key] = [container[key]]
             elif change == 3:
                 container[key] = {"type": container[key]}
             elif change == 4:
                 other, other_key = self.random.choice(places)
-                container[key] = json.loads(json.dumps(other[other_key])) if other_key in _keys(other) else None
+                container[key] = (
+                    json.loads(json.dumps(other[other_key]))
+                    if other_key in _keys(other)
+                    else None
+                )
             else:
                 container[key] = self.random.choice(JUNK)
         return document

@@ -28,15 +28,31 @@ Frame = tuple[str, dict[str, Any]]
 
 
 def token(seq: int, text: str, segment: int = 0, run: UUID = RUN) -> Frame:
-    return "token", {"runId": str(run), "channel": "default", "segment": segment, "seq": seq, "text": text}
+    return "token", {
+        "runId": str(run),
+        "channel": "default",
+        "segment": segment,
+        "seq": seq,
+        "text": text,
+    }
 
 
 def reset(segment: int = 0, run: UUID = RUN) -> Frame:
-    return "reset", {"runId": str(run), "channel": "default", "segment": segment, "seq": 0}
+    return "reset", {
+        "runId": str(run),
+        "channel": "default",
+        "segment": segment,
+        "seq": 0,
+    }
 
 
 def payload(seq: int, value: object, segment: int = 0) -> Frame:
-    fields = {"segment": segment, "seq": seq, "tool": "emit", "payload": {"value": value}}
+    fields = {
+        "segment": segment,
+        "seq": seq,
+        "tool": "emit",
+        "payload": {"value": value},
+    }
     return "data", {"runId": str(RUN), "channel": "default", **fields}
 
 
@@ -67,7 +83,12 @@ def done(run: UUID = RUN) -> Frame:
 
 
 def failure(code: str = "timeout", message: str = "It took too long.") -> Frame:
-    return "failure", {"runId": str(RUN), "channel": "default", "code": code, "message": message}
+    return "failure", {
+        "runId": str(RUN),
+        "channel": "default",
+        "code": code,
+        "message": message,
+    }
 
 
 STALE: Frame = ("stale", {})
@@ -75,7 +96,11 @@ STALE: Frame = ("stale", {})
 
 def receive(assembler: Assembler, *frames: Frame) -> list[StreamEvent]:
     """The events of the frames."""
-    return [event for kind, fields in frames for event in assembler.receive(kind, json.dumps(fields))]
+    return [
+        event
+        for kind, fields in frames
+        for event in assembler.receive(kind, json.dumps(fields))
+    ]
 
 
 def assemble(*frames: Frame) -> tuple[Assembler, list[StreamEvent]]:
@@ -102,5 +127,7 @@ def pending(name: str = "search") -> TranscriptTool:
     return TranscriptTool(name, ToolStatus.PENDING, (), ())
 
 
-def ended(status: ToolStatus = ToolStatus.OK, queries: tuple[str, ...] = ()) -> TranscriptTool:
+def ended(
+    status: ToolStatus = ToolStatus.OK, queries: tuple[str, ...] = ()
+) -> TranscriptTool:
     return TranscriptTool("search", status, queries, ())

@@ -15,7 +15,12 @@ from pathlib import Path
 NAME = os.environ.get("PROMPTJUGGLER_PACKAGE") or "promptjuggler"
 
 # What the machine says about proxies, certificates and accounts must not decide whether a test passes.
-MACHINE = {"PROMPTJUGGLER_API_KEY", "PROMPTJUGGLER_BASE_URL", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+MACHINE = {
+    "PROMPTJUGGLER_API_KEY",
+    "PROMPTJUGGLER_BASE_URL",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+}
 
 
 def is_of_machine(variable: str) -> bool:
@@ -43,12 +48,16 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 if NAME != "promptjuggler":
     if importlib.util.find_spec("promptjuggler"):
-        raise RuntimeError(f"{NAME} is to be tested, but promptjuggler itself can be imported too")
+        raise RuntimeError(
+            f"{NAME} is to be tested, but promptjuggler itself can be imported too"
+        )
     sys.meta_path.insert(0, _Alias())
 
 _spec = importlib.util.find_spec(NAME)
 if _spec is None or _spec.origin is None:
-    raise RuntimeError(f"{NAME} is not installed: README.md has the line that installs it and runs the tests")
+    raise RuntimeError(
+        f"{NAME} is not installed: README.md has the line that installs it and runs the tests"
+    )
 
 FOLDER = Path(_spec.origin).parent
 """The folder of the package under test."""

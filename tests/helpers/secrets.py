@@ -9,7 +9,11 @@ from helpers.package import FOLDER
 KEY = "pj-sekret-key"
 ENV_VARS = {"A_TOKEN": "sekret-variable"}
 PROXY_USER = "ann:sekret-p%40ss"
-TOKEN = {"token": "sekret-token", "expiresAt": "2026-01-02T03:04:05Z", "url": "https://stream.example/x"}
+TOKEN = {
+    "token": "sekret-token",
+    "expiresAt": "2026-01-02T03:04:05Z",
+    "url": "https://stream.example/x",
+}
 # However they are written: as they are, in a Proxy-Authorization header, or in UTF-16.
 FORMS = ["sekret", base64.b64encode(b"ann:sekret-p@ss").decode()[:16]]
 
@@ -63,4 +67,6 @@ def assert_silent(error):
         assert not shows_a_secret(str(one)), repr(one)
         assert not shows_a_secret(repr(one)), repr(one)
         assert not shows_a_secret(repr(one.args)), repr(one)
-    assert not shows_a_secret("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    assert not shows_a_secret(
+        "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    )

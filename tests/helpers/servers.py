@@ -112,7 +112,9 @@ class Conn:
         if request.headers.get("transfer-encoding", "").lower() == "chunked":
             request.body = self._receive_chunks()
         else:
-            request.body = self._receive_exactly(int(request.headers.get("content-length", 0)))
+            request.body = self._receive_exactly(
+                int(request.headers.get("content-length", 0))
+            )
         self.server.record(request)
         return request
 
@@ -174,7 +176,9 @@ class Conn:
     def reset(self) -> None:
         """Break the connection off (RST): what was sent and not yet read by the client may be lost."""
         # To linger for no time at all is what makes the system send an RST.
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         self.close()
 
     def close(self) -> None:
@@ -256,13 +260,20 @@ def make_reply(
     if body and "content-type" not in names:
         lines.append(("Content-Type", kind))
     # RFC 9110, 8.6: an interim answer and a 204 have no length.
-    if status >= 200 and status != 204 and not names & {"content-length", "transfer-encoding"}:
+    if (
+        status >= 200
+        and status != 204
+        and not names & {"content-length", "transfer-encoding"}
+    ):
         lines.append(("Content-Length", str(len(body))))
     if not keep:
         lines.append(("Connection", "close"))
     if reason is None:
         reason = http.client.responses.get(status, "")
-    head = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in lines)]
+    head = [
+        f"HTTP/1.1 {status} {reason}",
+        *(f"{name}: {value}" for name, value in lines),
+    ]
     return b"".join([*(f"{line}\r\n".encode("latin-1") for line in [*head, ""]), body])
 
 
@@ -296,7 +307,12 @@ class ScriptedServer:
     """
 
     def __init__(
-        self, handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+        self,
+        handler: Handler,
+        *,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.handler = handler
         self.tls = tls
@@ -314,7 +330,9 @@ class ScriptedServer:
         self._listener = socket.create_server((host, port), family=family, backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._waker, self._wakened = socket.socketpair()
-        self._accepter = threading.Thread(target=self._accept, name=f"accepts on port {self.port}", daemon=True)
+        self._accepter = threading.Thread(
+            target=self._accept, name=f"accepts on port {self.port}", daemon=True
+        )
         self._accepter.start()
 
     @property
@@ -338,7 +356,9 @@ class ScriptedServer:
                 thread.join(PATIENCE)
             for sock in (self._listener, self._waker, self._wakened):
                 sock.close()
-            assert not any(thread.is_alive() for thread in self._threads), "a handler does not end"
+            assert not any(thread.is_alive() for thread in self._threads), (
+                "a handler does not end"
+            )
         if self._errors:
             raise self._errors.pop(0)
 
@@ -346,24 +366,37 @@ class ScriptedServer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         # Where the test has failed as well, both errors are shown: the one here is often the reason for the other.
         self.close()
 
     def _accept(self) -> None:
-        while self._wakened not in select.select([self._listener, self._wakened], [], [])[0]:
+        while (
+            self._wakened
+            not in select.select([self._listener, self._wakened], [], [])[0]
+        ):
             try:
                 sock = self._listener.accept()[0]
                 sock.settimeout(PATIENCE)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self.tls:
                     # The handshake waits for the client: it is for the thread of the connection.
-                    sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                    sock = self.tls.wrap_socket(
+                        sock, server_side=True, do_handshake_on_connect=False
+                    )
             except OSError:
                 continue  # the client is gone already
             conn = Conn(self, sock, self.connections)
-            thread = threading.Thread(target=self._serve, args=(conn,), name=f"connection {conn.index}", daemon=True)
+            thread = threading.Thread(
+                target=self._serve,
+                args=(conn,),
+                name=f"connection {conn.index}",
+                daemon=True,
+            )
             self.connections += 1
             self._conns.append(conn)
             self._threads.append(thread)
@@ -378,7 +411,9 @@ class ScriptedServer:
             pass  # the client went away, or did not like our certificate
         except Exception as error:
             # What is closed under the hands of a handler may end in any OSError.
-            if not (isinstance(error, OSError) and (conn.closed or self.closing.is_set())):
+            if not (
+                isinstance(error, OSError) and (conn.closed or self.closing.is_set())
+            ):
                 self._errors.append(error)
         finally:
             conn.close()
@@ -404,7 +439,9 @@ class ConnectProxy(ScriptedServer):
         assert behaviour in ("forward", "silent", "refuse", "drip")
         self.target = target
         self.user = user
-        self.expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self.expected = (
+            "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        )
         self.behaviour = behaviour
         self.delay = delay
         self._onward: list[socket.socket] = []
@@ -420,8 +457,13 @@ class ConnectProxy(ScriptedServer):
         while not conn.closed and (request := conn.read_request()):
             if self.behaviour == "silent":
                 conn.hang()
-            elif self.user is not None and request.headers.get("proxy-authorization") != self.expected:
-                conn.reply(407, "who are you?", {"Proxy-Authenticate": 'Basic realm="tests"'})
+            elif (
+                self.user is not None
+                and request.headers.get("proxy-authorization") != self.expected
+            ):
+                conn.reply(
+                    407, "who are you?", {"Proxy-Authenticate": 'Basic realm="tests"'}
+                )
             elif self.behaviour == "refuse":
                 conn.reply(502, "no way there")
             elif request.method == "CONNECT":
@@ -433,7 +475,9 @@ class ConnectProxy(ScriptedServer):
     def _connect(self, conn: Conn, request: Request) -> None:
         host, _, port = request.target.rpartition(":")
         try:
-            other = socket.create_connection(self.target or (host.strip("[]"), int(port)), PATIENCE)
+            other = socket.create_connection(
+                self.target or (host.strip("[]"), int(port)), PATIENCE
+            )
         except OSError:
             conn.reply(502, "nobody is there")
             return
@@ -448,10 +492,20 @@ class ConnectProxy(ScriptedServer):
     def _forward(self, conn: Conn, request: Request) -> None:
         url = urlsplit(request.target)
         host, port = self.target or (url.hostname or "", url.port or 80)
-        hop = ("proxy-authorization", "proxy-connection", "connection", "transfer-encoding", "content-length")
-        headers = {name: value for name, value in request.headers.items() if name not in hop}
+        hop = (
+            "proxy-authorization",
+            "proxy-connection",
+            "connection",
+            "transfer-encoding",
+            "content-length",
+        )
+        headers = {
+            name: value for name, value in request.headers.items() if name not in hop
+        }
         path = url._replace(scheme="", netloc="").geturl() or "/"
-        with contextlib.closing(http.client.HTTPConnection(host, port, timeout=PATIENCE)) as other:
+        with contextlib.closing(
+            http.client.HTTPConnection(host, port, timeout=PATIENCE)
+        ) as other:
             try:
                 other.connect()
                 self._onward.append(other.sock)
@@ -463,5 +517,9 @@ class ConnectProxy(ScriptedServer):
             except (OSError, http.client.HTTPException):
                 conn.reply(502, "no answer from there")
                 return
-        kept = [pair for pair in answer.getheaders() if pair[0].lower() not in ("connection", "transfer-encoding")]
+        kept = [
+            pair
+            for pair in answer.getheaders()
+            if pair[0].lower() not in ("connection", "transfer-encoding")
+        ]
         conn.reply(answer.status, body, kept, answer.reason)

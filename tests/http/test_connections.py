@@ -14,9 +14,26 @@ import time
 import uuid
 
 import pytest
-from helpers.calls import CALLS, ID, answer, answer_all, client_of, document_as_text, get, refusing_port
+from helpers.calls import (
+    CALLS,
+    ID,
+    answer,
+    answer_all,
+    client_of,
+    document_as_text,
+    get,
+    refusing_port,
+)
 from helpers.package import ENV, FOLDER, NAME
-from helpers.servers import CA_FILE, ConnectProxy, ScriptedServer, client_context, make_reply, respond, server_context
+from helpers.servers import (
+    CA_FILE,
+    ConnectProxy,
+    ScriptedServer,
+    client_context,
+    make_reply,
+    respond,
+    server_context,
+)
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler
 from promptjuggler._transport import Connection, EndableLimit, Limit, Secret
@@ -25,7 +42,9 @@ from promptjuggler._transport import Connection, EndableLimit, Limit, Secret
 @pytest.fixture(params=["http", "https"])
 def server(request):
     """A server that answers as the API does."""
-    with ScriptedServer(answer_all, tls=server_context() if request.param == "https" else None) as server:
+    with ScriptedServer(
+        answer_all, tls=server_context() if request.param == "https" else None
+    ) as server:
         yield server
 
 
@@ -65,12 +84,15 @@ def test_all_calls_in_a_row_use_one_connection(server):
         (500, "x" * 100_000),
         (302, "", {"Location": "http://elsewhere.example/"}),
         (422, ""),
-        make_reply(400, headers={"Transfer-Encoding": "chunked"}) + b"3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+        make_reply(400, headers={"Transfer-Encoding": "chunked"})
+        + b"3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
     ],
 )
 def test_an_error_answer_that_was_read_whole_leaves_the_connection_usable(reply):
     with (
-        ScriptedServer(respond(reply, lambda conn, request: conn.send(answer(request)))) as server,
+        ScriptedServer(
+            respond(reply, lambda conn, request: conn.send(answer(request)))
+        ) as server,
         client_of(server, max_retries=0) as client,
     ):
         with pytest.raises(ApiError):
@@ -81,7 +103,9 @@ def test_an_error_answer_that_was_read_whole_leaves_the_connection_usable(reply)
 
 def test_an_answer_that_cannot_be_decoded_leaves_the_connection_usable():
     with (
-        ScriptedServer(respond((200, "<html>"), lambda conn, request: conn.send(answer(request)))) as server,
+        ScriptedServer(
+            respond((200, "<html>"), lambda conn, request: conn.send(answer(request)))
+        ) as server,
         client_of(server) as client,
     ):
         with pytest.raises(Exception, match="document"):
@@ -92,7 +116,9 @@ def test_an_answer_that_cannot_be_decoded_leaves_the_connection_usable():
 
 def test_a_connection_that_the_server_wants_to_close_is_not_used_again():
     with (
-        ScriptedServer(lambda conn: conn.send(answer(conn.read_request(), keep=False))) as server,
+        ScriptedServer(
+            lambda conn: conn.send(answer(conn.read_request(), keep=False))
+        ) as server,
         client_of(server) as client,
     ):
         for _ in range(3):
@@ -106,7 +132,9 @@ def test_a_tunnel_is_used_again(server):
         for _ in range(5):
             get(client)
         assert proxy.connections == 1
-        assert server.connections == (1 if server.tls else 5)  # This proxy keeps no connections of its own.
+        assert server.connections == (
+            1 if server.tls else 5
+        )  # This proxy keeps no connections of its own.
 
 
 def test_sixteen_threads_leave_at_most_eight_idle_connections(server):
@@ -219,7 +247,9 @@ def test_a_client_that_is_forgotten_closes_its_connections_at_once(tls):
 # --- before reuse ---
 
 
-def test_a_connection_that_was_idle_for_thirty_seconds_is_used_again_and_not_after(server):
+def test_a_connection_that_was_idle_for_thirty_seconds_is_used_again_and_not_after(
+    server,
+):
     with client_of(server) as client:
         clock = Clock(client)
         get(client)
@@ -253,7 +283,9 @@ def test_a_clock_that_jumps_back_costs_a_connection_and_nothing_else(server):
 
 
 @pytest.mark.parametrize("kind", ["prompt", "workflow", "upload"])
-def test_a_run_uses_only_a_connection_that_was_idle_for_under_five_seconds(server, kind):
+def test_a_run_uses_only_a_connection_that_was_idle_for_under_five_seconds(
+    server, kind
+):
     with client_of(server) as client:
         clock = Clock(client)
         get(client)
@@ -298,7 +330,10 @@ def _wait_until_readable(client):
     """Until what the server did after its answer has arrived."""
     connection = client._transport.pool._idle[-1]
     deadline = time.monotonic() + 5
-    while connection.is_usable(client._transport.pool.clock()) and time.monotonic() < deadline:
+    while (
+        connection.is_usable(client._transport.pool.clock())
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.001)
 
 
@@ -362,7 +397,9 @@ def test_what_the_server_says_unasked_is_not_taken_for_an_answer(unasked, tls):
 def test_more_bytes_than_were_announced_are_not_taken_for_the_next_answer(tls):
     def handler(conn):
         while request := conn.read_request():
-            conn.send(answer(request) + make_reply(200, document_as_text(uuid.UUID(int=7))))
+            conn.send(
+                answer(request) + make_reply(200, document_as_text(uuid.UUID(int=7)))
+            )
 
     server = ScriptedServer(handler, tls=server_context() if tls else None)
     with server, client_of(server, max_retries=0) as client:
@@ -405,7 +442,10 @@ def test_after_a_chunk_that_makes_no_sense_the_connection_is_not_used_again(chun
         else:
             conn.send(answer(request))
 
-    with ScriptedServer(handler) as server, client_of(server, max_retries=0, timeout=1.0) as client:
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server, max_retries=0, timeout=1.0) as client,
+    ):
         with pytest.raises(NetworkError):
             get(client)
         assert idle(client) == 0
@@ -415,9 +455,14 @@ def test_after_a_chunk_that_makes_no_sense_the_connection_is_not_used_again(chun
 
 @pytest.mark.parametrize(
     "head",
-    [b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"Content-Length: 2\r\nContent-Length: 20\r\n"],
+    [
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 2\r\nContent-Length: 20\r\n",
+    ],
 )
-def test_after_an_answer_with_two_kinds_of_length_the_connection_is_not_used_again(head):
+def test_after_an_answer_with_two_kinds_of_length_the_connection_is_not_used_again(
+    head,
+):
     def handler(conn):
         while conn.read_request():
             conn.send(b"HTTP/1.1 400 Bad\r\n" + head + b"\r\n2\r\n{}\r\n0\r\n\r\n")
@@ -446,8 +491,13 @@ def _hang_up_on_second(conn, before=b"", reset=False):
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("kind", ["GET", "DELETE"])
-def test_what_fails_on_a_used_connection_is_sent_once_more_on_a_fresh_one(kind, reset, tls):
-    server = ScriptedServer(lambda conn: _hang_up_on_second(conn, reset=reset), tls=server_context() if tls else None)
+def test_what_fails_on_a_used_connection_is_sent_once_more_on_a_fresh_one(
+    kind, reset, tls
+):
+    server = ScriptedServer(
+        lambda conn: _hang_up_on_second(conn, reset=reset),
+        tls=server_context() if tls else None,
+    )
     with server, client_of(server, max_retries=0) as client:
         get(client)
         CALLS[kind](client)
@@ -479,17 +529,26 @@ def test_it_is_once_more_and_not_twice(kind):
         get(client)
         with pytest.raises(NetworkError) as caught:
             CALLS[kind](client)
-        assert (caught.value.attempts, server.connections, len(server.requests)) == (2, 2, 3)
+        assert (caught.value.attempts, server.connections, len(server.requests)) == (
+            2,
+            2,
+            3,
+        )
 
 
 def test_what_fails_on_a_fresh_connection_is_not_sent_once_more():
-    with ScriptedServer(lambda conn: conn.read_request()) as server, client_of(server, max_retries=0) as client:
+    with (
+        ScriptedServer(lambda conn: conn.read_request()) as server,
+        client_of(server, max_retries=0) as client,
+    ):
         with pytest.raises(NetworkError) as caught:
             get(client)
         assert (caught.value.attempts, len(server.requests)) == (1, 1)
 
 
-@pytest.mark.parametrize("before", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+@pytest.mark.parametrize(
+    "before", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+)
 def test_after_the_first_byte_of_an_answer_it_is_not_sent_once_more(before):
     with (
         ScriptedServer(lambda conn: _hang_up_on_second(conn, before)) as server,
@@ -506,7 +565,10 @@ def test_a_used_connection_that_is_silent_is_a_timeout_and_not_sent_once_more():
         conn.send(answer(conn.read_request()))
         conn.hang()
 
-    with ScriptedServer(handler) as server, client_of(server, max_retries=0, timeout=0.1) as client:
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server, max_retries=0, timeout=0.1) as client,
+    ):
         get(client)
         with pytest.raises(NetworkError) as caught:
             get(client)
@@ -521,7 +583,10 @@ def test_where_the_fresh_connection_fails_the_request_may_have_arrived_all_the_s
             conn.send(answer(conn.read_request()))
             conn.read_request()
 
-    with ScriptedServer(handler) as server, client_of(f"https://127.0.0.1:{server.port}", max_retries=0) as client:
+    with (
+        ScriptedServer(handler) as server,
+        client_of(f"https://127.0.0.1:{server.port}", max_retries=0) as client,
+    ):
         get(client)
         with pytest.raises(NetworkError) as caught:
             client.delete_knowledge_document(ID)
@@ -530,11 +595,19 @@ def test_where_the_fresh_connection_fails_the_request_may_have_arrived_all_the_s
 
 
 def test_connections_to_two_hosts_do_not_drive_each_other_out():
-    stream = respond(make_reply(200, b"1\r\nx\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"}))
-    with ScriptedServer(answer_all) as api, ScriptedServer(stream) as hub, client_of(api) as client:
+    stream = respond(
+        make_reply(200, b"1\r\nx\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"})
+    )
+    with (
+        ScriptedServer(answer_all) as api,
+        ScriptedServer(stream) as hub,
+        client_of(api) as client,
+    ):
         for _ in range(3):
             get(client)
-            incoming = client._transport.open_stream(hub.url, Secret("token"), {}, Limit(5.0))
+            incoming = client._transport.open_stream(
+                hub.url, Secret("token"), {}, Limit(5.0)
+            )
             with contextlib.closing(incoming):
                 assert incoming.read() == b"x"
                 assert incoming.read() == b""
@@ -546,9 +619,13 @@ def test_connections_to_two_hosts_do_not_drive_each_other_out():
 @pytest.mark.filterwarnings("ignore:unclosed", "ignore:Exception ignored in. <socket")
 def test_an_answer_that_is_forgotten_instead_of_closed_does_not_give_its_connection_back():
     """It may be forgotten along with its connection, whose parts can then have been closed already."""
-    stream = respond(make_reply(200, b"1\r\nx\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"}))
+    stream = respond(
+        make_reply(200, b"1\r\nx\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"})
+    )
     with ScriptedServer(stream) as server, client_of(server) as client:
-        incoming = client._transport.open_stream(server.url, Secret("token"), {}, Limit(5.0))
+        incoming = client._transport.open_stream(
+            server.url, Secret("token"), {}, Limit(5.0)
+        )
         assert incoming.read() == b"x"
         assert incoming.read() == b""
         del incoming
@@ -596,13 +673,18 @@ class Interruption(BaseException):
     """What the handler of a signal raises."""
 
 
-@pytest.mark.parametrize(("tls", "step"), [(False, 1), (True, 5)], ids=["http", "https"])
+@pytest.mark.parametrize(
+    ("tls", "step"), [(False, 1), (True, 5)], ids=["http", "https"]
+)
 def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
     """Before the lines of ours that a call over a kept connection comes to, one after the other."""
 
     def trace(frame, event, _):
         nonlocal left
-        ours = frame.f_code.co_filename.startswith(str(FOLDER)) and frame.f_code.co_name != "__del__"
+        ours = (
+            frame.f_code.co_filename.startswith(str(FOLDER))
+            and frame.f_code.co_name != "__del__"
+        )
         if ours and event == "line":
             left -= 1
             # Where an error is dealt with, raising from a trace leaks a frame since Python 3.12.
@@ -611,7 +693,10 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
         return trace if ours else None
 
     lines, interrupted = 0, True
-    with ScriptedServer(answer_all, tls=server_context() if tls else None) as server, client_of(server) as client:
+    with (
+        ScriptedServer(answer_all, tls=server_context() if tls else None) as server,
+        client_of(server) as client,
+    ):
         while interrupted:
             get(client)
             lines += step
@@ -756,9 +841,16 @@ def test_no_failure_leaves_a_socket_open():
         lambda conn: conn.send(b"nonsense\r\n\r\n"),
         lambda conn: conn.hang(),
     ]
-    with ScriptedServer(lambda conn: failures[conn.index % len(failures)](conn)) as server:
+    with ScriptedServer(
+        lambda conn: failures[conn.index % len(failures)](conn)
+    ) as server:
         client = client_of(server, max_retries=0, timeout=0.03)
-        clients = [client, client_of(server.url.replace("http:", "https:"), max_retries=0, timeout=0.03)]
+        clients = [
+            client,
+            client_of(
+                server.url.replace("http:", "https:"), max_retries=0, timeout=0.03
+            ),
+        ]
         for client in clients:
             for kind in CALLS:
                 for _ in failures:
@@ -804,7 +896,12 @@ def test_a_client_can_be_used_by_many_threads_while_it_is_closed(server):
 
 def test_a_client_with_a_context_of_its_own_uses_one_connection():
     server = ScriptedServer(answer_all, tls=server_context())
-    with server, PromptJuggler("key", base_url=server.url, ssl_context=client_context(), proxy=False) as client:
+    with (
+        server,
+        PromptJuggler(
+            "key", base_url=server.url, ssl_context=client_context(), proxy=False
+        ) as client,
+    ):
         get(client)
         get(client)
         assert server.connections == 1

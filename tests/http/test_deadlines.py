@@ -21,9 +21,21 @@ from helpers.calls import (
     port_without_answer,
     refusing_port,
 )
-from helpers.servers import ConnectProxy, ScriptedServer, client_context, make_reply, server_context
+from helpers.servers import (
+    ConnectProxy,
+    ScriptedServer,
+    client_context,
+    make_reply,
+    server_context,
+)
 
-from promptjuggler import NetworkError, PromptJuggler, RequestTimeout, ValidationError, WaitTimeout
+from promptjuggler import (
+    NetworkError,
+    PromptJuggler,
+    RequestTimeout,
+    ValidationError,
+    WaitTimeout,
+)
 from promptjuggler._transport import EndableLimit, Limit, Secret, connected_socket
 
 TIMEOUT = 0.1
@@ -31,7 +43,13 @@ TIMEOUT = 0.1
 SLACK = 3.0
 DRIP = 0.01
 
-PENDING = {"id": ID, "status": "pending", "fileName": "a.txt", "bytes": 4, "chunkCount": 0}
+PENDING = {
+    "id": ID,
+    "status": "pending",
+    "fileName": "a.txt",
+    "bytes": 4,
+    "chunkCount": 0,
+}
 
 
 @pytest.fixture(params=["http", "https"])
@@ -92,7 +110,10 @@ DRIPS = {
     "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     "chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", b" "),
     "chunk size": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
-    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+    "trailers": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+        b"X: y\r\n",
+    ),
     "until close": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
     "1.0": (b"HTTP/1.0 200 OK\r\n\r\n", b" "),
     "error": (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b" "),
@@ -116,11 +137,22 @@ def test_a_server_that_drips_is_cut_off(serve):
 def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve):
     """The head is the opener's own business."""
     lengths = ("", "Content-Length: 100000\r\n")
-    heads = [f"HTTP/1.1 {status}\r\n{length}\r\n" for status in ("200 OK", "500 Oh") for length in lengths]
-    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=client_context())]
+    heads = [
+        f"HTTP/1.1 {status}\r\n{length}\r\n"
+        for status in ("200 OK", "500 Oh")
+        for length in lengths
+    ]
+    handlers = [
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=client_context()),
+    ]
 
     def check(head):
-        options = {"opener": urllib.request.build_opener(*handlers), "proxy": None, "ssl_context": None}
+        options = {
+            "opener": urllib.request.build_opener(*handlers),
+            "proxy": None,
+            "ssl_context": None,
+        }
         server = serve(lambda conn: drip_for_ever(conn, head.encode(), b" "))
         with client_in_haste(server, **options) as client, cut_off(sent=True):
             get(client)
@@ -167,7 +199,10 @@ def test_a_connection_that_is_never_accepted_is_cut_off():
 
 def test_a_tls_handshake_that_never_begins_is_cut_off():
     def check(kind):
-        with client_in_haste(f"https://127.0.0.1:{server.port}") as client, cut_off(sent=False):
+        with (
+            client_in_haste(f"https://127.0.0.1:{server.port}") as client,
+            cut_off(sent=False),
+        ):
             CALLS[kind](client)
 
     with ScriptedServer(lambda conn: conn.hang()) as server:
@@ -198,7 +233,9 @@ def test_a_proxy_that_takes_its_time_with_a_tunnel_is_cut_off(behaviour):
 
 def test_a_proxy_that_sends_headers_without_end_is_cut_off():
     with (
-        ScriptedServer(lambda conn: drip_for_ever(conn, b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")) as proxy,
+        ScriptedServer(
+            lambda conn: drip_for_ever(conn, b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")
+        ) as proxy,
         client_in_haste("https://api.example", proxy=proxy.url) as client,
         cut_off(sent=False),
     ):
@@ -245,7 +282,9 @@ def test_an_address_that_refuses_costs_no_time():
     with (
         ScriptedServer(answer_all) as server,
         refusing_port() as port,
-        connected_socket([address(port)] * 5 + [address(server.port)], Limit(5.0)) as sock,
+        connected_socket(
+            [address(port)] * 5 + [address(server.port)], Limit(5.0)
+        ) as sock,
     ):
         assert sock.getpeername() == ("127.0.0.1", server.port)
 
@@ -282,7 +321,9 @@ def test_a_server_that_does_not_read_is_cut_off(serve):
         with client_in_haste(serve(handler)) as client, cut_off(sent=True):
             call(client)
 
-    upload = lambda client: client.upload_documents("base", [("zeros", Zeros(200_000_000))])  # noqa: E731
+    upload = lambda client: client.upload_documents(
+        "base", [("zeros", Zeros(200_000_000))]
+    )  # noqa: E731
     start = lambda client: client.run_prompt("greeting", 1, {"text": "x" * 15_000_000})  # noqa: E731
     at_once(check, [upload, start])
 
@@ -318,7 +359,10 @@ def test_the_deadline_of_a_wait_is_shorter_than_the_patience_of_a_poll(serve):
     def check(head):
         server = serve(lambda conn: drip_for_ever(conn, head, b" "))
         begun = time.monotonic()
-        with client_of(server, timeout=30.0) as client, pytest.raises(WaitTimeout) as caught:
+        with (
+            client_of(server, timeout=30.0) as client,
+            pytest.raises(WaitTimeout) as caught,
+        ):
             client.wait_for_knowledge_document(ID, timeout=0.2)
         assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
         assert caught.value.last is None
@@ -333,7 +377,10 @@ def test_a_wait_that_runs_out_of_time_gives_what_it_saw_last(serve):
         conn.send(make_reply(200, PENDING))
         drip_for_ever(conn, b"", b" ")
 
-    with client_of(serve(handler), timeout=30.0) as client, pytest.raises(WaitTimeout) as caught:
+    with (
+        client_of(serve(handler), timeout=30.0) as client,
+        pytest.raises(WaitTimeout) as caught,
+    ):
         client.wait_for_knowledge_document(ID, timeout=0.2, poll_interval=0.01)
     assert caught.value.last.status == "pending"
 
@@ -364,7 +411,9 @@ def test_another_thread_can_end_the_wait_for_an_answer(serve):
     server = serve(handler)
     with client_of(server) as client:
         limit = EndableLimit(20.0)
-        incoming = client._transport.open_stream(server.url + "/stream", Secret("token"), {}, limit)
+        incoming = client._transport.open_stream(
+            server.url + "/stream", Secret("token"), {}, limit
+        )
         with contextlib.closing(incoming):
             seen = set(incoming.read())
             assert ready.wait(5)
@@ -379,7 +428,9 @@ def test_another_thread_can_end_the_wait_for_an_answer(serve):
             assert seen <= {ord("x")}
 
 
-def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encrypted(serve):
+def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encrypted(
+    serve,
+):
     """Over TLS, that is: there the end of the wait must not be the end of the decryption."""
     ready = threading.Event()
 
@@ -392,7 +443,9 @@ def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encry
     server = serve(handler)
     with client_of(server) as client:
         limit = EndableLimit(20.0)
-        incoming = client._transport.open_stream(server.url + "/stream", Secret("token"), {}, limit)
+        incoming = client._transport.open_stream(
+            server.url + "/stream", Secret("token"), {}, limit
+        )
         with contextlib.closing(incoming):
             assert set(incoming.read()) == {ord("x")}
             assert ready.wait(5)
@@ -427,7 +480,9 @@ def test_a_limit_of_years_can_be_given_to_a_socket(serve):
         get(client)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", None, True])
+@pytest.mark.parametrize(
+    "timeout", [0, -1, float("nan"), float("inf"), "5", None, True]
+)
 def test_a_timeout_is_a_finite_number_of_seconds_above_nothing(timeout):
     with pytest.raises(ValidationError, match="timeout"):
         PromptJuggler("key", timeout=timeout)

@@ -29,8 +29,14 @@ def whole(body: Multipart) -> bytes:
 
 def parse(body: Multipart) -> list[EmailMessage]:
     """The parts as the standard library's own parser sees them."""
-    head = b"MIME-Version: 1.0\r\nContent-Type: " + body.content_type.encode() + b"\r\n\r\n"
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + whole(body))
+    head = (
+        b"MIME-Version: 1.0\r\nContent-Type: "
+        + body.content_type.encode()
+        + b"\r\n\r\n"
+    )
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        head + whole(body)
+    )
     assert not message.defects
     assert isinstance(message, EmailMessage)
     return [part for part in message.iter_parts() if isinstance(part, EmailMessage)]
@@ -77,7 +83,9 @@ class Lying(io.BytesIO):
 
 def test_two_files_become_exactly_these_bytes() -> None:
     """The bytes are the ones of RFC 7578, written out by hand."""
-    body = Multipart([("a.txt", b"one\r\n"), ("b.pdf", io.BytesIO(b"%PDF"))], boundary="BOUNDARY")
+    body = Multipart(
+        [("a.txt", b"one\r\n"), ("b.pdf", io.BytesIO(b"%PDF"))], boundary="BOUNDARY"
+    )
     assert body.content_type == "multipart/form-data; boundary=BOUNDARY"
     assert whole(body) == (
         b"--BOUNDARY\r\n"
@@ -94,33 +102,61 @@ def test_two_files_become_exactly_these_bytes() -> None:
     )
 
 
-def test_the_standard_librarys_parser_reads_names_types_and_contents_back(tmp_path: Path) -> None:
+def test_the_standard_librarys_parser_reads_names_types_and_contents_back(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "c.html"
     path.write_bytes(b"<p>three</p>")
-    parts = parse(Multipart([("a.txt", b"one"), ("b.json", io.BytesIO(b"{}")), path, str(path)]))
+    parts = parse(
+        Multipart([("a.txt", b"one"), ("b.json", io.BytesIO(b"{}")), path, str(path)])
+    )
     assert [part.get_param("name", header="content-disposition") for part in parts] == [
         "files[0]",
         "files[1]",
         "files[2]",
         "files[3]",
     ]
-    assert [part.get_filename() for part in parts] == ["a.txt", "b.json", "c.html", "c.html"]
+    assert [part.get_filename() for part in parts] == [
+        "a.txt",
+        "b.json",
+        "c.html",
+        "c.html",
+    ]
     types = ["text/plain", "application/json", "text/html", "text/html"]
     assert [part.get_content_type() for part in parts] == types
-    assert [part.get_payload(decode=True) for part in parts] == [b"one", b"{}", b"<p>three</p>", b"<p>three</p>"]
+    assert [part.get_payload(decode=True) for part in parts] == [
+        b"one",
+        b"{}",
+        b"<p>three</p>",
+        b"<p>three</p>",
+    ]
 
 
-def test_the_announced_length_is_the_length_and_the_contents_survive(tmp_path: Path) -> None:
+def test_the_announced_length_is_the_length_and_the_contents_survive(
+    tmp_path: Path,
+) -> None:
     """Two hundred random uploads: boundary-like lines, line ends, empty and large files, in every form."""
     dice = random.Random(20260101)
-    bits = [b"\r\n", b"\n", b"\r", b"--", b"--BOUNDAR", b"\r\n--BOUNDAR--\r\n", b"\0", bytes(range(256)), b"x" * 999]
+    bits = [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"--",
+        b"--BOUNDAR",
+        b"\r\n--BOUNDAR--\r\n",
+        b"\0",
+        bytes(range(256)),
+        b"x" * 999,
+    ]
     for case in range(200):
         expected = []
         files: list[Any] = []
         for index in range(dice.randint(1, 4)):
             content = b"".join(dice.choices(bits, k=dice.randint(0, 6)))
             if dice.random() < 0.05:
-                content = dice.randbytes(dice.choice([PIECE - 1, PIECE, PIECE + 1, 3 * PIECE]))
+                content = dice.randbytes(
+                    dice.choice([PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+                )
             name = dice.choice(["a.txt", "ä€😀.pdf", '"', "\r\n", "no extension"])
             kind = dice.randrange(5)
             if kind == 4:
@@ -152,14 +188,26 @@ def test_content_goes_out_in_pieces_of_at_most_64_kib(tmp_path: Path) -> None:
     content = bytes(200_000)
     path = tmp_path / "a"
     path.write_bytes(content)
-    files: list[Any] = [("a", content), ("a", bytearray(content)), ("a", io.BytesIO(content)), path]
+    files: list[Any] = [
+        ("a", content),
+        ("a", bytearray(content)),
+        ("a", io.BytesIO(content)),
+        path,
+    ]
     for file in files:
         pieces = list(Multipart([file]))
         assert all(type(piece) is bytes for piece in pieces)
-        assert [len(piece) for piece in pieces if not any(piece)] == [65536, 65536, 65536, 3392]
+        assert [len(piece) for piece in pieces if not any(piece)] == [
+            65536,
+            65536,
+            65536,
+            3392,
+        ]
 
 
-def test_a_file_of_64_mb_is_read_in_less_than_a_megabyte_of_memory(tmp_path: Path) -> None:
+def test_a_file_of_64_mb_is_read_in_less_than_a_megabyte_of_memory(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "large.bin"
     with path.open("wb") as file:
         file.truncate(64_000_000)
@@ -207,7 +255,9 @@ def test_one_file_object_can_be_given_twice() -> None:
     assert contents(Multipart([("a", file), ("b", file)])) == [b"abc", b"abc"]
 
 
-def test_temporary_mapped_compressed_and_archived_files_are_binary_files(tmp_path: Path) -> None:
+def test_temporary_mapped_compressed_and_archived_files_are_binary_files(
+    tmp_path: Path,
+) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a", b"abc")
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"abc"))
@@ -228,7 +278,9 @@ def test_temporary_mapped_compressed_and_archived_files_are_binary_files(tmp_pat
 
 def test_files_may_be_any_iterable() -> None:
     files = [("a", b"1"), ("b", b"2")]
-    assert [contents(Multipart(given)) for given in (files, tuple(files), iter(files))] == [[b"1", b"2"]] * 3
+    assert [
+        contents(Multipart(given)) for given in (files, tuple(files), iter(files))
+    ] == [[b"1", b"2"]] * 3
 
 
 def test_many_paths_need_one_descriptor_at_a_time(tmp_path: Path) -> None:
@@ -273,7 +325,9 @@ def test_every_iteration_starts_again_from_the_beginning(tmp_path: Path) -> None
         assert contents(body) == expected
 
 
-def test_a_file_is_closed_when_the_sending_stops_in_the_middle_of_it(tmp_path: Path) -> None:
+def test_a_file_is_closed_when_the_sending_stops_in_the_middle_of_it(
+    tmp_path: Path,
+) -> None:
     """Nothing is left open by an iteration that is closed, or dropped."""
     path = tmp_path / "a"
     path.write_bytes(bytes(3 * PIECE))
@@ -315,7 +369,10 @@ def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
             with path.open("r+b") as other:
                 other.truncate(left)
             for body in bodies:
-                with pytest.raises(OSError, match=r"^files\[0\] \('a\.pdf'\) can no longer be read: became shorter"):
+                with pytest.raises(
+                    OSError,
+                    match=r"^files\[0\] \('a\.pdf'\) can no longer be read: became shorter",
+                ):
                     list(body)
 
 
@@ -331,7 +388,9 @@ def test_of_a_file_that_grew_only_the_announced_length_is_sent(tmp_path: Path) -
             assert len(whole(body)) == body.content_length
 
 
-def test_a_path_that_is_gone_or_is_no_file_any_more_is_an_oserror(tmp_path: Path) -> None:
+def test_a_path_that_is_gone_or_is_no_file_any_more_is_an_oserror(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     body = Multipart([path])
@@ -343,7 +402,9 @@ def test_a_path_that_is_gone_or_is_no_file_any_more_is_an_oserror(tmp_path: Path
         list(body)
     path.rmdir()
     os.mkfifo(path)
-    with pytest.raises(OSError, match=UNREADABLE + r"files\[0\] must be a regular file"):
+    with pytest.raises(
+        OSError, match=UNREADABLE + r"files\[0\] must be a regular file"
+    ):
         list(body)
 
 
@@ -425,7 +486,10 @@ def test_no_name_can_inject_a_header_or_choose_its_type(name: str) -> None:
     lines = header_lines(name)
     assert len(lines) == 2
     assert lines[0].count(b'"') == 4
-    assert lines[1] in (b"Content-Type: application/octet-stream", b"Content-Type: text/html")
+    assert lines[1] in (
+        b"Content-Type: application/octet-stream",
+        b"Content-Type: text/html",
+    )
     assert (lines[1] == b"Content-Type: text/html") == name.endswith(".html")
 
 
@@ -436,7 +500,13 @@ def test_random_names_never_break_the_headers() -> None:
         name = "".join(dice.choices(letters, k=dice.randint(1, 12)))
         lines = header_lines(name)
         assert len(lines) == 2
-        sent = lines[0].removeprefix(b'Content-Disposition: form-data; name="files[0]"; filename="').removesuffix(b'"')
+        sent = (
+            lines[0]
+            .removeprefix(
+                b'Content-Disposition: form-data; name="files[0]"; filename="'
+            )
+            .removesuffix(b'"')
+        )
         assert not set(sent) & set(b'"\r\n')
         for character, escape in (("%0A", "\n"), ("%0D", "\r"), ("%22", '"')):
             name = name.replace(escape, character)
@@ -503,7 +573,9 @@ def test_what_is_no_list_of_files_is_refused(files: Any, kind: str) -> None:
 
 
 def test_a_path_in_the_place_of_the_list_is_refused() -> None:
-    assert refusal(Path("secret.txt")).startswith("files must be a list of files, not a single ")
+    assert refusal(Path("secret.txt")).startswith(
+        "files must be a list of files, not a single "
+    )
 
 
 @pytest.mark.parametrize("files", [[], (), iter([]), set()])
@@ -529,7 +601,10 @@ def test_an_empty_list_is_refused(files: Any) -> None:
 )
 def test_a_file_of_another_kind_is_refused(file: Any, kind: str) -> None:
     """A list of two least of all: it is what is left of a tuple that went through JSON."""
-    expected = "files[2] must be a tuple (filename, bytes or binary file) or a path, not " + kind
+    expected = (
+        "files[2] must be a tuple (filename, bytes or binary file) or a path, not "
+        + kind
+    )
     assert refusal([("a", b""), ("b", b""), file]) == expected
 
 
@@ -538,19 +613,29 @@ def no_content(kind: str) -> str:
     return f"files[0] must hold {needs}; this {kind} is not"
 
 
-@pytest.mark.parametrize("content", ["secret", None, 7, ["secret"], Path("secret.txt"), memoryview(b"secret")])
+@pytest.mark.parametrize(
+    "content",
+    ["secret", None, 7, ["secret"], Path("secret.txt"), memoryview(b"secret")],
+)
 def test_a_content_of_another_kind_is_refused(content: Any) -> None:
     assert refusal([("a.txt", content)]) == no_content(type(content).__name__)
 
 
-@pytest.mark.parametrize("name", [b"secret.txt", None, 7, Path("secret.txt"), "", "secret\0.txt"])
+@pytest.mark.parametrize(
+    "name", [b"secret.txt", None, 7, Path("secret.txt"), "", "secret\0.txt"]
+)
 def test_a_filename_that_is_no_str_or_empty_or_has_a_nul_is_refused(name: Any) -> None:
-    assert refusal([(name, b"x")]) == "files[0] must have a filename that is a str, not empty, without a NUL"
+    assert (
+        refusal([(name, b"x")])
+        == "files[0] must have a filename that is a str, not empty, without a NUL"
+    )
 
 
 def test_a_filename_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     """Given as a text, or found on the disk; there the way out is to give another name to it."""
-    expected = "files[0] has a filename that is not UTF-8: give a tuple with another filename"
+    expected = (
+        "files[0] has a filename that is not UTF-8: give a tuple with another filename"
+    )
     assert refusal([("a\udc80.txt", b"x")]) == expected
     assert refusal([("a.\ud800", b"x")]) == expected
     path = os.path.join(os.fsencode(tmp_path), b"a\x80.txt")
@@ -600,7 +685,11 @@ def test_something_that_merely_has_a_read_method_is_refused() -> None:
 def test_a_damaged_compressed_file_is_refused() -> None:
     """Its size cannot be found; and its errors are of many kinds."""
     data = gzip.compress(os.urandom(1000))
-    for damaged in (data[:-9], data[:100] + b"\xff" * 100 + data[200:], b"no gzip at all"):
+    for damaged in (
+        data[:-9],
+        data[:100] + b"\xff" * 100 + data[200:],
+        b"no gzip at all",
+    ):
         with gzip.GzipFile(fileobj=io.BytesIO(damaged)) as file:
             assert refusal([("a", file)]) == no_content("GzipFile")
 
@@ -614,7 +703,9 @@ def test_a_path_that_cannot_be_opened_raises_what_open_raises(tmp_path: Path) ->
             Multipart([directory])
 
 
-def test_a_named_pipe_and_a_device_are_refused_without_opening_them(tmp_path: Path) -> None:
+def test_a_named_pipe_and_a_device_are_refused_without_opening_them(
+    tmp_path: Path,
+) -> None:
     """Opening the pipe would wait for ever."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", os.devnull):
@@ -627,12 +718,18 @@ def test_a_path_of_bytes_or_without_a_character_is_refused() -> None:
         def __fspath__(self) -> bytes:
             return b"secret"
 
-    assert refusal([""]) == refusal([BytesPath()]) == "files[0] must be a path that is a str and not empty"
+    assert (
+        refusal([""])
+        == refusal([BytesPath()])
+        == "files[0] must be a path that is a str and not empty"
+    )
 
 
 @pytest.mark.parametrize("path", ["secret\0.txt", "secret\ud800/a.txt"])
 def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
-    assert refusal([path]) == "files[0] is a path with a character that no path can have"
+    assert (
+        refusal([path]) == "files[0] is a path with a character that no path can have"
+    )
 
 
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:

@@ -10,10 +10,25 @@ import tracemalloc
 import urllib.request
 
 import pytest
-from helpers.calls import CALLS, ID, Zeros, answer, answer_all, client_of, document_as_text, get
+from helpers.calls import (
+    CALLS,
+    ID,
+    Zeros,
+    answer,
+    answer_all,
+    client_of,
+    document_as_text,
+    get,
+)
 from helpers.servers import ScriptedServer, make_reply, respond, server_context
 
-from promptjuggler import ApiError, DecodeError, NetworkError, PromptJuggler, PromptJugglerError
+from promptjuggler import (
+    ApiError,
+    DecodeError,
+    NetworkError,
+    PromptJuggler,
+    PromptJugglerError,
+)
 from promptjuggler._transport import _Raw
 
 DOCUMENT = document_as_text(ID)
@@ -44,7 +59,10 @@ def asked(raw, *, end="close", call=CALLS["GET"], timeout=2.0):
                 if end == "hang":
                     conn.hang()
 
-    with ScriptedServer(handler) as server, client_of(server, max_retries=0, timeout=timeout) as client:
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server, max_retries=0, timeout=timeout) as client,
+    ):
         return call(client)
 
 
@@ -57,7 +75,10 @@ INTERIM = [
     b"HTTP/1.1 100 \r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
     b"HTTP/1.0 100 Continue\r\n\r\n",
     b"HTTP/1.1 199 Whatever\n\n",
-    b"".join(b"HTTP/1.1 %d Go on\r\nX: y\r\n\r\n" % status for status in (100, 102, 103, 100, 100, 103)),
+    b"".join(
+        b"HTTP/1.1 %d Go on\r\nX: y\r\n\r\n" % status
+        for status in (100, 102, 103, 100, 100, 103)
+    ),
     b"HTTP/1.1 100 Continue\r\n\r\n" * 200,
 ]
 
@@ -137,7 +158,9 @@ def _raw_with(data):
         (b"\r\n", True),
     ],
 )
-def test_only_what_can_be_nothing_but_an_interim_answer_lets_an_upload_go_on(data, began):
+def test_only_what_can_be_nothing_but_an_interim_answer_lets_an_upload_go_on(
+    data, began
+):
     for cut in range(len(data) + 1):
         raw, left, right = _raw_with(data[:cut])
         with left, right, raw:
@@ -190,7 +213,13 @@ def _say_goodbye_and_read_on(conn):
     conn.wait(0.05)
 
 
-AFTERWARDS = [_close, _reset_in_a_moment, _read_on, _stop_reading, _say_goodbye_and_read_on]
+AFTERWARDS = [
+    _close,
+    _reset_in_a_moment,
+    _read_on,
+    _stop_reading,
+    _say_goodbye_and_read_on,
+]
 
 
 @pytest.mark.parametrize("afterwards", AFTERWARDS)
@@ -256,7 +285,10 @@ def test_an_early_answer_that_drips_is_read_to_its_end(serve):
             conn.send(bytes([byte]))
         conn.hang()
 
-    with client_of(serve(handler)) as client, pytest.raises(ApiError, match="^that is too large$"):
+    with (
+        client_of(serve(handler)) as client,
+        pytest.raises(ApiError, match="^that is too large$"),
+    ):
         _upload(client)
 
 
@@ -318,16 +350,24 @@ def test_an_answer_that_is_not_compressed_is_asked_for(kind):
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: %d\r\n\r\n%s"
         % (len(DOCUMENT), len(DOCUMENT), DOCUMENT),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n" + chunked(DOCUMENT[:1], DOCUMENT[1:7], DOCUMENT[7:]),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(*(bytes([byte]) for byte in DOCUMENT)),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(DOCUMENT, trailers=b"X: y\r\nZ: z\r\n"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+        + chunked(DOCUMENT[:1], DOCUMENT[1:7], DOCUMENT[7:]),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + chunked(*(bytes([byte]) for byte in DOCUMENT)),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + chunked(DOCUMENT, trailers=b"X: y\r\nZ: z\r\n"),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x;name=value\r\n%s\r\n0;last\r\n\r\n"
         % (len(DOCUMENT), DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n000%X\r\n%s\r\n000\r\n\r\n" % (len(DOCUMENT), DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + chunked(DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nX: one\r\n two\r\nContent-Length: %d\r\n\r\n%s" % (len(DOCUMENT), DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nX: \x00\xff\x80\r\nContent-Length: %d\r\n\r\n%s" % (len(DOCUMENT), DOCUMENT),
-        b"HTTP/1.1 200 \xe9t\xe9 \x00\r\nContent-Length: %d\r\n\r\n%s" % (len(DOCUMENT), DOCUMENT),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n000%X\r\n%s\r\n000\r\n\r\n"
+        % (len(DOCUMENT), DOCUMENT),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+        + chunked(DOCUMENT),
+        b"HTTP/1.1 200 OK\r\nX: one\r\n two\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(DOCUMENT), DOCUMENT),
+        b"HTTP/1.1 200 OK\r\nX: \x00\xff\x80\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(DOCUMENT), DOCUMENT),
+        b"HTTP/1.1 200 \xe9t\xe9 \x00\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(DOCUMENT), DOCUMENT),
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n" + DOCUMENT,
@@ -372,15 +412,24 @@ def test_an_answer_that_can_be_understood_is_understood(raw):
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000,
         b"HTTP/1.1 102 Go on\r\n" + b"X: y\r\n" * 10_000,
-        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(DOCUMENT) + 1, DOCUMENT),
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(DOCUMENT) + 1, DOCUMENT),
         b"HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n" + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: 5\r\n\r\n%s" % (len(DOCUMENT), DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(DOCUMENT)[:-5],
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: 5\r\n\r\n%s"
+        % (len(DOCUMENT), DOCUMENT),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + chunked(DOCUMENT)[:-5],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n" + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 50 + b"\r\n" + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 70_000 + b"\r\n" + DOCUMENT,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"f" * 50
+        + b"\r\n"
+        + DOCUMENT,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"1" * 70_000
+        + b"\r\n"
+        + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X" * 70_000,
     ],
 )
@@ -401,7 +450,8 @@ def test_what_is_no_whole_answer_is_a_network_error(raw):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
-        b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 5\r\n\r\n" + DOCUMENT[:-1],
+        b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 5\r\n\r\n"
+        + DOCUMENT[:-1],
     ],
 )
 def test_a_whole_answer_that_is_no_document_is_a_decode_error(raw):
@@ -425,7 +475,11 @@ def test_a_whole_answer_that_is_no_document_is_a_decode_error(raw):
 )
 def test_every_status_but_success_is_an_api_error(status, text):
     for reason in ("", None):
-        raw = b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, b"" if reason == "" else text[9:].encode(), b"")
+        raw = b"HTTP/1.1 %d %s\r\n%s\r\n" % (
+            status,
+            b"" if reason == "" else text[9:].encode(),
+            b"",
+        )
         with pytest.raises(ApiError) as caught:
             asked(raw)
         assert str(caught.value) == text
@@ -436,7 +490,9 @@ def test_every_status_but_success_is_an_api_error(status, text):
 def test_a_change_of_protocol_that_was_not_asked_for_leaves_no_connection():
     def handler(conn):
         while conn.read_request():
-            conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: upgrade\r\n\r\n")
+            conn.send(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: upgrade\r\n\r\n"
+            )
 
     with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
         for number in (1, 2):
@@ -452,13 +508,27 @@ def test_a_change_of_protocol_during_an_upload_is_no_interim_answer():
         conn.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n\r\n")
         conn.hang()
 
-    with ScriptedServer(handler) as server, client_of(server) as client, pytest.raises(ApiError) as caught:
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server) as client,
+        pytest.raises(ApiError) as caught,
+    ):
         _upload(client, 10_000_000)
     assert caught.value.status_code == 101
 
 
 @pytest.mark.parametrize(
-    "location", ["/else", "http://elsewhere.example/x", "//[", "http://[::1", "", "\xff", "x" * 9000, "http://:99999/"]
+    "location",
+    [
+        "/else",
+        "http://elsewhere.example/x",
+        "//[",
+        "http://[::1",
+        "",
+        "\xff",
+        "x" * 9000,
+        "http://:99999/",
+    ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_an_api_error_wherever_it_leads(status, location):
@@ -503,7 +573,9 @@ def test_an_answer_that_is_cut_off_anywhere_is_a_network_error(serve, raw):
 
 
 def test_an_error_answer_whose_head_is_cut_off_anywhere_is_a_network_error():
-    raw = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+    raw = (
+        b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+    )
     cuts = iter(range(len(raw)))
 
     def handler(conn):
@@ -517,7 +589,9 @@ def test_an_error_answer_whose_head_is_cut_off_anywhere_is_a_network_error():
             assert len(server.requests) == cut + 1
 
 
-LENGTHS = pytest.mark.parametrize("head", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
+LENGTHS = pytest.mark.parametrize(
+    "head", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"]
+)
 
 
 @LENGTHS
@@ -547,7 +621,9 @@ def test_an_error_whose_body_is_cut_off_is_that_error(head, body):
 def test_a_refusal_of_an_upload_is_told_also_where_the_connection_breaks_then():
     def handler(conn):
         conn.read_head()
-        conn.send(b'HTTP/1.1 413 Big\r\nConnection: close\r\n\r\n{"error": "too large"}')
+        conn.send(
+            b'HTTP/1.1 413 Big\r\nConnection: close\r\n\r\n{"error": "too large"}'
+        )
         conn.wait(0.05)
         conn.reset()
 
@@ -561,7 +637,11 @@ def test_a_refusal_of_an_upload_is_told_also_where_the_connection_breaks_then():
 def test_a_status_that_has_no_body_is_not_waited_for_whatever_its_head_says(status):
     """RFC 9112, 6.3."""
     raw = f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    with contextlib.nullcontext() if status == 204 else pytest.raises(ApiError, match="HTTP 304"):
+    with (
+        contextlib.nullcontext()
+        if status == 204
+        else pytest.raises(ApiError, match="HTTP 304")
+    ):
         asked(raw, end="hang", call=CALLS["DELETE"])
 
 
@@ -574,7 +654,9 @@ def test_a_bad_chunk_is_a_network_error_with_an_opener_from_outside_too():
     with ScriptedServer(handler) as server:
         for kind in ("GET", "prompt"):
             with (
-                PromptJuggler("key", base_url=server.url, opener=opener, max_retries=0) as client,
+                PromptJuggler(
+                    "key", base_url=server.url, opener=opener, max_retries=0
+                ) as client,
                 pytest.raises(NetworkError),
             ):
                 CALLS[kind](client)
@@ -606,7 +688,10 @@ def test_an_answer_that_says_that_it_is_over_100_mib_is_not_read(serve, size):
     server = serve(lambda conn: _pour(conn, head, b" " * 65536))
 
     def call():
-        with client_of(server) as client, pytest.raises(DecodeError, match="100 MiB") as caught:
+        with (
+            client_of(server) as client,
+            pytest.raises(DecodeError, match="100 MiB") as caught,
+        ):
             client.get_knowledge_document(ID)
         assert caught.value.status_code == 200
         assert server.connections == 1
@@ -656,7 +741,9 @@ def test_a_chunk_of_an_absurd_size_takes_no_memory(size):
 )
 def test_the_body_of_an_error_is_cut_at_one_mib(head, piece):
     def call():
-        server = ScriptedServer(lambda conn: _pour(conn, b"HTTP/1.1 500 Oh\r\n" + head, piece))
+        server = ScriptedServer(
+            lambda conn: _pour(conn, b"HTTP/1.1 500 Oh\r\n" + head, piece)
+        )
         with server, client_of(server, max_retries=0) as client:
             with pytest.raises(ApiError, match="^HTTP 500 Oh$") as caught:
                 client.get_knowledge_document(ID)
@@ -669,7 +756,9 @@ def test_the_body_of_an_error_is_cut_at_one_mib(head, piece):
 def test_an_answer_of_some_megabytes_is_read_whole():
     long = b'{"padding": "' + b"x" * 5 * MIB + b'", ' + DOCUMENT[1:]
     with (
-        ScriptedServer(respond(make_reply(200, long), make_reply(200, DOCUMENT))) as server,
+        ScriptedServer(
+            respond(make_reply(200, long), make_reply(200, DOCUMENT))
+        ) as server,
         client_of(server) as client,
     ):
         assert str(client.get_knowledge_document(ID).id) == ID
@@ -743,21 +832,33 @@ def _nonsense(chance):
     if kind < 0.3:
         return words
     if kind < 0.6:
-        head = b"HTTP/1.%d %d %s\r\n" % (chance.randrange(2), chance.choice((200, 404, 302, 503)), chance.choice(WORDS))
-        return head + words + b"\r\n\r\n" + b"".join(chance.choices(WORDS, k=chance.randrange(10)))
+        head = b"HTTP/1.%d %d %s\r\n" % (
+            chance.randrange(2),
+            chance.choice((200, 404, 302, 503)),
+            chance.choice(WORDS),
+        )
+        return (
+            head
+            + words
+            + b"\r\n\r\n"
+            + b"".join(chance.choices(WORDS, k=chance.randrange(10)))
+        )
     mutated = bytearray(chance.choice(INTERIM[:7]) if kind < 0.7 else b"")
     mutated += chance.choice(
         [
             make_reply(200, DOCUMENT),
             make_reply(404, {"error": "none"}),
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(DOCUMENT[:9], DOCUMENT[9:]),
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + chunked(DOCUMENT[:9], DOCUMENT[9:]),
             make_reply(302, "", {"Location": "http://elsewhere.example/[x]"}),
             make_reply(429, "", {"Retry-After": "Mon, 01 Jan 2001 00:00:00 GMT"}),
         ]
     )
     for _ in range(chance.randrange(1, 4)):
         at = chance.randrange(len(mutated))
-        mutated[at : at + chance.randrange(4)] = chance.choice([*WORDS, chance.randbytes(2)])
+        mutated[at : at + chance.randrange(4)] = chance.choice(
+            [*WORDS, chance.randbytes(2)]
+        )
     return bytes(mutated)
 
 

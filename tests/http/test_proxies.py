@@ -4,12 +4,30 @@ import base64
 import contextlib
 
 import pytest
-from helpers.servers import CA_FILE, ConnectProxy, ScriptedServer, respond, server_context
+from helpers.servers import (
+    CA_FILE,
+    ConnectProxy,
+    ScriptedServer,
+    respond,
+    server_context,
+)
 
-from promptjuggler import ApiError, NetworkError, PromptJuggler, RequestTimeout, ValidationError
+from promptjuggler import (
+    ApiError,
+    NetworkError,
+    PromptJuggler,
+    RequestTimeout,
+    ValidationError,
+)
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
-RUN = {"id": RUN_ID, "status": "completed", "createdAt": "2026-01-02T03:04:05Z", "emitted": [], "transcript": []}
+RUN = {
+    "id": RUN_ID,
+    "status": "completed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "emitted": [],
+    "transcript": [],
+}
 PASSWORD = "p@ss/w:örd%21"
 QUOTED = "p%40ss%2Fw%3A%C3%B6rd%2521"
 BOTH = pytest.mark.parametrize("scheme", ["http", "https"])
@@ -49,7 +67,10 @@ def test_a_request_for_http_goes_through_the_proxy_with_the_whole_url():
     with server_and_proxy("http") as (server, proxy):
         call("http://api.invalid:8080/pj", proxy=url_of(proxy))
         (request,) = proxy.requests
-        assert (request.method, request.target) == ("GET", f"http://api.invalid:8080/pj/api/v1/promptruns/{RUN_ID}")
+        assert (request.method, request.target) == (
+            "GET",
+            f"http://api.invalid:8080/pj/api/v1/promptruns/{RUN_ID}",
+        )
         assert request.headers["host"] == "api.invalid:8080"
         assert "proxy-authorization" not in request.headers
         assert server.requests[0].headers["authorization"] == "Bearer test-key"
@@ -59,7 +80,10 @@ def test_a_request_for_https_goes_through_a_tunnel_in_which_the_proxy_reads_noth
     with server_and_proxy("https") as (server, proxy):
         call(f"https://localhost:{server.port}/pj", proxy=url_of(proxy))
         (request,) = proxy.requests
-        assert (request.method, request.target) == ("CONNECT", f"localhost:{server.port}")
+        assert (request.method, request.target) == (
+            "CONNECT",
+            f"localhost:{server.port}",
+        )
         assert b"test-key" not in request.head
         (request,) = server.requests
         assert request.target == f"/pj/api/v1/promptruns/{RUN_ID}"
@@ -73,14 +97,20 @@ def test_the_name_of_the_host_is_looked_up_by_the_proxy(scheme):
     with server_and_proxy(scheme) as (server, proxy):
         with contextlib.suppress(NetworkError):  # the certificate is for another name
             call(f"{scheme}://api.invalid", proxy=url_of(proxy))
-        assert proxy.requests[0].target.startswith("http://api.invalid/" if scheme == "http" else "api.invalid:443")
+        assert proxy.requests[0].target.startswith(
+            "http://api.invalid/" if scheme == "http" else "api.invalid:443"
+        )
         assert server.connections == 1
 
 
 @BOTH
-def test_the_user_and_the_password_of_the_url_are_sent_to_the_proxy_and_not_to_the_server(scheme):
+def test_the_user_and_the_password_of_the_url_are_sent_to_the_proxy_and_not_to_the_server(
+    scheme,
+):
     with server_and_proxy(scheme, user="ann", password=PASSWORD) as (server, proxy):
-        call(f"{scheme}://localhost:{server.port}", proxy=url_of(proxy, f"ann:{QUOTED}@"))
+        call(
+            f"{scheme}://localhost:{server.port}", proxy=url_of(proxy, f"ann:{QUOTED}@")
+        )
         (request,) = proxy.requests
         given = base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
         assert request.headers["proxy-authorization"] == f"Basic {given}"
@@ -97,16 +127,30 @@ def test_a_user_without_a_password_is_sent_too(scheme):
 @BOTH
 def test_connections_through_a_proxy_are_kept_alive(scheme):
     with server_and_proxy(scheme, user="ann", password="pw") as (server, proxy):
-        with client(f"{scheme}://localhost:{server.port}", proxy=url_of(proxy, "ann:pw@")) as pj:
+        with client(
+            f"{scheme}://localhost:{server.port}", proxy=url_of(proxy, "ann:pw@")
+        ) as pj:
             for _ in range(3):
                 pj.get_prompt_run(RUN_ID)
         assert proxy.connections == 1
         assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"])
-@pytest.mark.parametrize("form", ["http://127.0.0.1:{}", "127.0.0.1:{}", "http://127.0.0.1:{}/", "HTTP://127.0.0.1:{}"])
-def test_the_environment_names_the_proxy_in_upper_and_lower_case(variable, form, monkeypatch):
+@pytest.mark.parametrize(
+    "variable", ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "http://127.0.0.1:{}",
+        "127.0.0.1:{}",
+        "http://127.0.0.1:{}/",
+        "HTTP://127.0.0.1:{}",
+    ],
+)
+def test_the_environment_names_the_proxy_in_upper_and_lower_case(
+    variable, form, monkeypatch
+):
     scheme = variable.lower().partition("_")[0]
     with server_and_proxy(scheme) as (server, proxy):
         monkeypatch.setenv(variable, form.format(proxy.port))
@@ -122,7 +166,9 @@ def test_a_variable_is_for_its_own_scheme_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
-@pytest.mark.parametrize("hosts", ["localhost", "a.example, localhost", "*", "localhost:{port}", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "hosts", ["localhost", "a.example, localhost", "*", "localhost:{port}", "LOCALHOST"]
+)
 @BOTH
 def test_no_proxy_is_honoured(variable, hosts, scheme, monkeypatch):
     with server_and_proxy(scheme) as (server, proxy):
@@ -149,7 +195,9 @@ def test_false_uses_no_proxy_whatever_the_environment_says(scheme, monkeypatch):
 
 
 @BOTH
-def test_a_proxy_that_was_given_wins_over_the_environment_and_over_no_proxy(scheme, monkeypatch):
+def test_a_proxy_that_was_given_wins_over_the_environment_and_over_no_proxy(
+    scheme, monkeypatch
+):
     with server_and_proxy(scheme) as (server, proxy):
         monkeypatch.setenv(f"{scheme.upper()}_PROXY", "http://127.0.0.1:1")
         monkeypatch.setenv("NO_PROXY", "*")
@@ -178,19 +226,26 @@ def test_a_run_is_started_once_also_where_the_tunnel_is_only_made_at_the_second_
     with server_and_proxy("https", user="ann", password="pw") as (server, proxy):
         url = f"https://localhost:{server.port}"
         with client(url, proxy=url_of(proxy, "ann:no@"), max_retries=1) as pj:
-            pj._sleep = lambda seconds: setattr(proxy, "expected", f"Basic {base64.b64encode(b'ann:no').decode()}")
+            pj._sleep = lambda seconds: setattr(
+                proxy, "expected", f"Basic {base64.b64encode(b'ann:no').decode()}"
+            )
             pj.get_prompt_run(RUN_ID)
         assert [request.method for request in proxy.requests] == ["CONNECT", "CONNECT"]
         assert len(server.requests) == 1
 
 
 @BOTH
-def test_a_proxy_that_nobody_answers_for_is_a_network_error_and_nothing_was_sent(scheme):
+def test_a_proxy_that_nobody_answers_for_is_a_network_error_and_nothing_was_sent(
+    scheme,
+):
     with ConnectProxy() as gone:
         url = url_of(gone, "ann:secret-pw@")
     with pytest.raises(NetworkError) as caught:
         call(f"{scheme}://api.invalid", proxy=url)
-    assert (caught.value.request_sent, type(caught.value.__cause__)) == (False, ConnectionRefusedError)
+    assert (caught.value.request_sent, type(caught.value.__cause__)) == (
+        False,
+        ConnectionRefusedError,
+    )
     assert "secret-pw" not in str(caught.value)
 
 
@@ -211,7 +266,9 @@ MALFORMED = [
 
 @pytest.mark.parametrize("url", MALFORMED)
 def test_a_proxy_that_is_no_url_of_an_http_proxy_is_refused_and_not_shown(url):
-    with pytest.raises(ValidationError, match="^proxy must be the URL of an HTTP proxy, such as ") as caught:
+    with pytest.raises(
+        ValidationError, match="^proxy must be the URL of an HTTP proxy, such as "
+    ) as caught:
         client("https://api.invalid", proxy=url)
     assert "secret-pw" not in str(caught.value)
 
@@ -228,7 +285,10 @@ def test_a_malformed_proxy_of_the_environment_is_refused_when_it_is_needed_and_i
 ):
     monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
     text = f"^{scheme.upper()}_PROXY must be the URL of an HTTP proxy"
-    with client(f"{scheme}://api.invalid") as pj, pytest.raises(ValidationError, match=text) as caught:
+    with (
+        client(f"{scheme}://api.invalid") as pj,
+        pytest.raises(ValidationError, match=text) as caught,
+    ):
         pj.run_prompt("p", 1, {})
     assert "secret-pw" not in str(caught.value)
 
@@ -241,7 +301,10 @@ def test_an_empty_variable_is_no_proxy(monkeypatch):
 
 
 def test_a_host_that_is_an_ipv6_address_keeps_its_brackets_in_a_tunnel():
-    with ScriptedServer(respond((200, RUN)), tls=server_context(), host="::1") as server, ConnectProxy() as proxy:
+    with (
+        ScriptedServer(respond((200, RUN)), tls=server_context(), host="::1") as server,
+        ConnectProxy() as proxy,
+    ):
         call(server.url, proxy=url_of(proxy))
         (request,) = proxy.requests
         assert (request.method, request.target) == ("CONNECT", f"[::1]:{server.port}")

@@ -46,7 +46,9 @@ def secure():
 @pytest.mark.parametrize("opener", [None, plain_opener()], ids=["built-in", "outside"])
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_redirect_is_an_api_error_that_names_its_target_and_is_not_followed(status, method, opener, other, secure):
+def test_a_redirect_is_an_api_error_that_names_its_target_and_is_not_followed(
+    status, method, opener, other, secure
+):
     targets = {
         f"{other.url}/elsewhere": f"{other.url}/elsewhere",
         f"https://localhost:{secure.port}/x": f"https://localhost:{secure.port}/x",
@@ -65,7 +67,11 @@ def test_a_redirect_is_an_api_error_that_names_its_target_and_is_not_followed(st
             with pytest.raises(ApiError) as caught:
                 CALLS[method](pj)
             error = caught.value
-            assert (error.status_code, error.attempts, len(server.requests)) == (status, 1, number)
+            assert (error.status_code, error.attempts, len(server.requests)) == (
+                status,
+                1,
+                number,
+            )
             assert (error.body, error.headers["location"]) == ("<p>moved</p>", location)
             end = f": redirects are not followed, this one leads to {shown.format(url=server.url)}"
             assert str(error) == f"HTTP {status} {responses[status]}{end}"
@@ -74,10 +80,15 @@ def test_a_redirect_is_an_api_error_that_names_its_target_and_is_not_followed(st
 
 def test_a_target_that_is_no_url_is_shown_as_it_came():
     with ScriptedServer(respond((302, "", {"Location": "http://[broken"}))) as server:
-        with PromptJuggler("k", base_url=server.url) as pj, pytest.raises(ApiError, match=r"leads to http://\[broken$"):
+        with (
+            PromptJuggler("k", base_url=server.url) as pj,
+            pytest.raises(ApiError, match=r"leads to http://\[broken$"),
+        ):
             pj.get_prompt_run(RUN_ID)
         # urllib's own redirect handler cannot read it.
-        with PromptJuggler("k", base_url=server.url, opener=plain_opener(), max_retries=0) as pj:
+        with PromptJuggler(
+            "k", base_url=server.url, opener=plain_opener(), max_retries=0
+        ) as pj:
             with pytest.raises(NetworkError) as caught:
                 pj.get_prompt_run(RUN_ID)
             assert type(caught.value.__cause__) is ValueError
@@ -87,8 +98,12 @@ def test_not_even_a_redirect_handler_of_ones_own_sends_the_key_to_another_host()
     with ScriptedServer(respond((200, {}))) as other:
         reply = (302, "", {"Location": f"{other.url}/x"})
         with ScriptedServer(respond(reply)) as server:
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Eager())
-            pj = PromptJuggler("secret-key", base_url=server.url, opener=opener, max_retries=0)
+            opener = urllib.request.build_opener(
+                urllib.request.ProxyHandler({}), Eager()
+            )
+            pj = PromptJuggler(
+                "secret-key", base_url=server.url, opener=opener, max_retries=0
+            )
             with pj, pytest.raises(ApiError, match="HTTP 302"):
                 pj.get_prompt_run(RUN_ID)
         assert other.connections == 0
@@ -98,7 +113,11 @@ def test_a_redirect_to_https_of_the_same_host_is_not_followed_either():
     with ScriptedServer(respond((200, {})), tls=server_context()) as secure:
         target = f"https://localhost:{secure.port}/api/v1/x"
         with ScriptedServer(respond((308, "", {"Location": target}))) as server:
-            pj = PromptJuggler("k", base_url=f"http://localhost:{server.port}", ssl_context=client_context())
+            pj = PromptJuggler(
+                "k",
+                base_url=f"http://localhost:{server.port}",
+                ssl_context=client_context(),
+            )
             with pj, pytest.raises(ApiError, match=f"this one leads to {target}$"):
                 pj.get_prompt_run(RUN_ID)
         assert secure.connections == 0
@@ -106,13 +125,19 @@ def test_a_redirect_to_https_of_the_same_host_is_not_followed_either():
 
 def test_the_servers_own_error_text_wins_over_the_target():
     reply = (302, {"error": "Log in."}, {"Location": "/login"})
-    with ScriptedServer(respond(reply)) as server, PromptJuggler("k", base_url=server.url) as pj:  # noqa: SIM117
+    with (
+        ScriptedServer(respond(reply)) as server,
+        PromptJuggler("k", base_url=server.url) as pj,
+    ):  # noqa: SIM117
         with pytest.raises(ApiError, match=r"^Log in\.$"):
             pj.get_prompt_run(RUN_ID)
 
 
 def test_a_redirect_without_a_target_is_an_api_error_too():
     reply = (302, "", (), "Found")
-    with ScriptedServer(respond(reply)) as server, PromptJuggler("k", base_url=server.url) as pj:  # noqa: SIM117
+    with (
+        ScriptedServer(respond(reply)) as server,
+        PromptJuggler("k", base_url=server.url) as pj,
+    ):  # noqa: SIM117
         with pytest.raises(ApiError, match=r"^HTTP 302 Found$"):
             pj.get_prompt_run(RUN_ID)

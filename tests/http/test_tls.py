@@ -8,12 +8,25 @@ import time
 
 import pytest
 from helpers.package import ENV, NAME
-from helpers.servers import CA_FILE, TLS, ScriptedServer, client_context, respond, server_context
+from helpers.servers import (
+    CA_FILE,
+    TLS,
+    ScriptedServer,
+    client_context,
+    respond,
+    server_context,
+)
 
 from promptjuggler import NetworkError, PromptJuggler
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
-RUN = {"id": RUN_ID, "status": "completed", "createdAt": "2026-01-02T03:04:05Z", "emitted": [], "transcript": []}
+RUN = {
+    "id": RUN_ID,
+    "status": "completed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "emitted": [],
+    "transcript": [],
+}
 
 
 def https_server(cert="server", **options):
@@ -22,7 +35,9 @@ def https_server(cert="server", **options):
 
 def client(server, **options):
     options = {"max_retries": 3, "timeout": 10, **options}
-    pj = PromptJuggler("test-key", base_url=f"https://localhost:{server.port}", **options)
+    pj = PromptJuggler(
+        "test-key", base_url=f"https://localhost:{server.port}", **options
+    )
     pj._sleep = lambda seconds: None
     return pj
 
@@ -69,7 +84,9 @@ def test_a_private_ca_is_trusted_through_ssl_cert_dir(monkeypatch):
 def test_an_ip_address_is_fine_where_the_certificate_has_it():
     with https_server() as server:
         url = f"https://127.0.0.1:{server.port}/x"
-        with PromptJuggler("k", base_url=url, ssl_context=client_context(), max_retries=0) as pj:
+        with PromptJuggler(
+            "k", base_url=url, ssl_context=client_context(), max_retries=0
+        ) as pj:
             assert pj.get_prompt_run(RUN_ID).status == "completed"
 
 
@@ -80,7 +97,9 @@ def test_an_unknown_ca_is_not_trusted_and_the_text_says_what_to_do():
 
 
 @pytest.mark.parametrize("cert", ["other", "expired", "self_signed"])
-def test_a_certificate_for_another_host_an_expired_one_and_a_self_signed_one_are_not_trusted(cert):
+def test_a_certificate_for_another_host_an_expired_one_and_a_self_signed_one_are_not_trusted(
+    cert,
+):
     with https_server(cert) as server:
         is_not_trusted(server, ssl_context=client_context())
 
@@ -103,11 +122,16 @@ def test_a_client_certificate_goes_with_the_ssl_context():
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_without_the_client_certificate_that_the_server_wants_there_is_a_network_error(version):
+def test_without_the_client_certificate_that_the_server_wants_there_is_a_network_error(
+    version,
+):
     context = client_context()
     context.minimum_version = context.maximum_version = version
     with https_server(client_ca=True) as server:
-        with client(server, ssl_context=context, max_retries=0) as pj, pytest.raises(NetworkError) as caught:
+        with (
+            client(server, ssl_context=context, max_retries=0) as pj,
+            pytest.raises(NetworkError) as caught,
+        ):
             pj.run_prompt("p", 1, {})
         assert isinstance(caught.value.__cause__, OSError)
         # With TLS 1.3 the client only learns of it after it has sent the request.
@@ -120,10 +144,16 @@ def test_http_spoken_to_an_https_client_is_a_network_error_and_nothing_was_sent(
         conn.sock.recv(100)
         conn.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
-    with ScriptedServer(plain) as server, client(server, ssl_context=client_context(), max_retries=0) as pj:
+    with (
+        ScriptedServer(plain) as server,
+        client(server, ssl_context=client_context(), max_retries=0) as pj,
+    ):
         with pytest.raises(NetworkError) as caught:
             pj.run_prompt("p", 1, {})
-        assert (caught.value.request_sent, type(caught.value.__cause__)) == (False, ssl.SSLError)
+        assert (caught.value.request_sent, type(caught.value.__cause__)) == (
+            False,
+            ssl.SSLError,
+        )
 
 
 def test_a_client_builds_one_context_also_under_8_threads(monkeypatch):
@@ -162,16 +192,29 @@ def test_the_context_that_is_built_verifies_names_and_certificates():
 
 def test_a_context_that_was_given_is_used_as_it_is_and_never_changed():
     context = client_context()
-    before = (context.options, context.verify_mode, context.minimum_version, len(context.get_ca_certs()))
+    before = (
+        context.options,
+        context.verify_mode,
+        context.minimum_version,
+        len(context.get_ca_certs()),
+    )
     with https_server() as server:
         succeeds(server, ssl_context=context)
         with client(server, ssl_context=context) as pj:
             assert pj._transport.context() is context
-    assert (context.options, context.verify_mode, context.minimum_version, len(context.get_ca_certs())) == before
+    assert (
+        context.options,
+        context.verify_mode,
+        context.minimum_version,
+        len(context.get_ca_certs()),
+    ) == before
 
 
 def test_neither_the_constructor_nor_a_request_over_http_builds_a_context():
-    with ScriptedServer(respond((200, RUN))) as server, PromptJuggler("k", base_url=server.url) as pj:
+    with (
+        ScriptedServer(respond((200, RUN))) as server,
+        PromptJuggler("k", base_url=server.url) as pj,
+    ):
         pj.get_prompt_run(RUN_ID)
         assert pj._transport._context is None
     code = f"""
@@ -189,5 +232,10 @@ print(contexts())
 context = pj._transport.context()
 print(contexts())
 """
-    result = subprocess.run([sys.executable, "-W", "error", "-c", code], env=ENV, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=ENV,
+        capture_output=True,
+        text=True,
+    )
     assert (result.stdout, result.stderr) == ("0\n0\n1\n", "")

@@ -13,7 +13,13 @@ from promptjuggler import ApiError, NetworkError, PromptJuggler, ValidationError
 from promptjuggler.testing import FakeServer
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
-DOCUMENT = {"id": RUN_ID, "status": "pending", "fileName": "a.txt", "bytes": 1, "chunkCount": 0}
+DOCUMENT = {
+    "id": RUN_ID,
+    "status": "pending",
+    "fileName": "a.txt",
+    "bytes": 1,
+    "chunkCount": 0,
+}
 
 
 def client(server, **options):
@@ -45,7 +51,7 @@ def server():
 
 def test_paths_bytes_and_binary_files_arrive_byte_for_byte(server, tmp_path):
     content = bytes(range(256)) * 1000
-    path = tmp_path / "häßlich \"quoted\".pdf"
+    path = tmp_path / 'häßlich "quoted".pdf'
     path.write_bytes(content)
     file = io.BytesIO(b"skipped" + content)
     file.seek(7)
@@ -55,13 +61,23 @@ def test_paths_bytes_and_binary_files_arrive_byte_for_byte(server, tmp_path):
         documents = pj.upload_documents("docs", iter(files))
         assert isinstance(documents, tuple)
         # Percent-encoded, so that the name cannot leave its quotes.
-        names = ["häßlich %22quoted%22.pdf"] * 2 + ["b.txt", "c.bin", "d.bin", "empty", "e"]
+        names = ["häßlich %22quoted%22.pdf"] * 2 + [
+            "b.txt",
+            "c.bin",
+            "d.bin",
+            "empty",
+            "e",
+        ]
         contents = [content] * 5 + [b"", b"e"]
         assert parts_of(server.requests[0]) == list(zip(names, contents, strict=True))
-        assert [document.bytes for document in documents] == [len(one) for one in contents]
+        assert [document.bytes for document in documents] == [
+            len(one) for one in contents
+        ]
         assert not file.closed
         assert not opened.closed
-    assert server.requests[0].headers["Content-Length"] == str(len(server.requests[0].body))
+    assert server.requests[0].headers["Content-Length"] == str(
+        len(server.requests[0].body)
+    )
     assert "Transfer-Encoding" not in server.requests[0].headers
 
 
@@ -147,12 +163,17 @@ def test_a_pipe_and_a_closed_file_are_refused(tmp_path):
     with ScriptedServer(respond((200, [DOCUMENT]))) as server, client(server) as pj:
         with open(read, "rb") as pipe, open(write, "wb"):
             for file in (pipe, closed):
-                with pytest.raises(ValidationError, match=r"^files\[0\] must hold bytes, or a binary file"):
+                with pytest.raises(
+                    ValidationError,
+                    match=r"^files\[0\] must hold bytes, or a binary file",
+                ):
                     pj.upload_documents("docs", [("a", file)])
         assert server.connections == 0
 
 
-def test_a_path_that_cannot_be_opened_is_the_os_error_itself_before_anything_is_sent(tmp_path):
+def test_a_path_that_cannot_be_opened_is_the_os_error_itself_before_anything_is_sent(
+    tmp_path,
+):
     with ScriptedServer(respond((200, [DOCUMENT]))) as server, client(server) as pj:
         with pytest.raises(FileNotFoundError) as caught:
             pj.upload_documents("docs", [("a", b"a"), tmp_path / "missing.txt"])
@@ -198,12 +219,18 @@ def shrinking(tmp_path, server, change):
     lambda path, file: os.truncate(path, 100),
     lambda path, file: file.close(),
 ])  # fmt: skip
-def test_a_file_that_cannot_be_read_to_its_end_breaks_the_upload_off_and_is_not_sent_again(tmp_path, change):
+def test_a_file_that_cannot_be_read_to_its_end_breaks_the_upload_off_and_is_not_sent_again(
+    tmp_path, change
+):
     with FakeServer() as server:
         server.add_knowledge_base("docs")
         error = shrinking(tmp_path, server, change)
-        assert server.requests == []  # never a whole request, so nothing was carried out
-    assert str(error).startswith("the request could not be sent whole: files[0] ('a.bin') ")
+        assert (
+            server.requests == []
+        )  # never a whole request, so nothing was carried out
+    assert str(error).startswith(
+        "the request could not be sent whole: files[0] ('a.bin') "
+    )
     assert error.__cause__ is not None
     assert (error.request_sent, error.attempts) == (True, 1)
 
@@ -215,7 +242,9 @@ def test_a_path_that_is_gone_when_it_is_sent_is_a_network_error(server, tmp_path
     server.fail_next(429)
     with client(server) as pj:
         pj._sleep = lambda seconds: path.unlink()
-        with pytest.raises(NetworkError, match="the request could not be sent whole") as caught:
+        with pytest.raises(
+            NetworkError, match="the request could not be sent whole"
+        ) as caught:
             pj.upload_documents("docs", [path])
         assert caught.value.attempts == 2
         # The next request is on a connection of its own.

@@ -17,7 +17,9 @@ from helpers.package import FOLDER
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     """The smallest benchmark of the package under test, without the published one."""
-    return Bench(FOLDER, tmp_path_factory.mktemp("benchmarks"), Effort(0.001), peer=False)
+    return Bench(
+        FOLDER, tmp_path_factory.mktemp("benchmarks"), Effort(0.001), peer=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +55,21 @@ def test_subjects_take_turns_and_the_warm_up_does_not_count():
 
 
 def test_effort_scales_counts_and_keeps_the_smallest_sizes():
-    assert (Effort().times(15), Effort(0.25).times(15), Effort(0.001).times(15)) == (15, 4, 1)
-    assert (Effort().sizes([1, 2, 3, 4]), Effort(0.5).sizes([1, 2, 3, 4])) == ([1, 2, 3, 4], [1, 2])
+    assert (Effort().times(15), Effort(0.25).times(15), Effort(0.001).times(15)) == (
+        15,
+        4,
+        1,
+    )
+    assert (Effort().sizes([1, 2, 3, 4]), Effort(0.5).sizes([1, 2, 3, 4])) == (
+        [1, 2, 3, 4],
+        [1, 2],
+    )
 
 
 def test_ratios_say_how_often_the_package_is_faster_and_slower():
-    row = Ratio("a call", {OURS: [0.002], PEER: [0.008], FLOOR: [0.001]}, "`x`", 2.2, 1.35)
+    row = Ratio(
+        "a call", {OURS: [0.002], PEER: [0.008], FLOOR: [0.001]}, "`x`", 2.2, 1.35
+    )
     assert row.cells()[:3] == ["a call", "2 ms", "8 ms"]
     assert row.cells()[3:5] == ["at least 2.2", "4.00 (4.00 to 4.00)"]
     assert row.cells()[5:] == ["1 ms `x`", "at most 1.35", "2.00 (2.00 to 2.00)"]
@@ -68,7 +79,10 @@ def test_ratios_say_how_often_the_package_is_faster_and_slower():
 
 
 def test_findings_become_tables_that_line_up():
-    findings = [Fact("connections", "8", "9", "at most 8"), Table("Growth", ["n", "time"], [["1", "2 s"]], [{"n": 1}])]
+    findings = [
+        Fact("connections", "8", "9", "at most 8"),
+        Table("Growth", ["n", "time"], [["1", "2 s"]], [{"n": 1}]),
+    ]
     assert report.text(findings).splitlines() == [
         "| what        | goal      | ours | 1.7.0 |",
         "| ----------- | --------- | ---- | ----- |",
@@ -83,7 +97,10 @@ def test_findings_become_tables_that_line_up():
 
 
 def test_what_is_measured_is_the_copy_and_not_the_project(bench):
-    for subject, place in [(bench.ours, bench.compiled), (bench.python.finding(bench.archive), bench.archive)]:
+    for subject, place in [
+        (bench.ours, bench.compiled),
+        (bench.python.finding(bench.archive), bench.archive),
+    ]:
         code = "import sys, promptjuggler; sys.exit(promptjuggler.__file__)"
         with pytest.raises(Failed, match=str(place)):
             subject.start(code)
@@ -107,17 +124,26 @@ def test_threads_call_as_often_as_they_say(bench, server):
     assert threads.errors == {OURS: [], FLOOR: []}
     # The last one, the floor's: its connection for the first call, and one for each thread.
     counted = server.ask("count")
-    assert (counted["connections"], counted["requests"]) == (threads.connections[FLOOR][-1], 10)
+    assert (counted["connections"], counted["requests"]) == (
+        threads.connections[FLOOR][-1],
+        10,
+    )
 
 
 def test_warm_calls_are_timed_for_all_who_are_there(bench, server):
     row = calls.warm(bench, bench.subjects(), "calls", server.url, 1)
-    assert {name: len(values) for name, values in row.seconds.items()} == {OURS: 1, FLOOR: 1}
+    assert {name: len(values) for name, values in row.seconds.items()} == {
+        OURS: 1,
+        FLOOR: 1,
+    }
 
 
 def test_decoding_reads_every_item(bench):
     row = decode.decoding(bench, bench.subjects(), "decoding", 30, 1)
-    assert {name: len(values) for name, values in row.seconds.items()} == {OURS: 1, FLOOR: 1}
+    assert {name: len(values) for name, values in row.seconds.items()} == {
+        OURS: 1,
+        FLOOR: 1,
+    }
 
 
 def test_a_stream_is_read_to_its_last_token(bench, server):
@@ -141,19 +167,38 @@ def test_a_process_is_frozen_while_the_server_hangs_up(bench, server):
     (task / "handler.py").write_text(frozen.HANDLER)
     result = frozen.Freezer(bench, server, bench.ours, task, server.url).measure()
     assert result["errors"] == []
-    assert (len(result["cold"]), len(result["warm"]), len(result["thawed"])) == (1, 1, 1)
+    assert (len(result["cold"]), len(result["warm"]), len(result["thawed"])) == (
+        1,
+        1,
+        1,
+    )
     assert (result["calls"], result["posts"]) == (3, 3)
     assert server.ask("count")["connections"] == 2
 
 
 def test_a_worker_tells_what_went_wrong(bench):
-    with bench.ours.worker() as worker, pytest.raises(Failed, match="FileNotFoundError"):
+    with (
+        bench.ours.worker() as worker,
+        pytest.raises(Failed, match="FileNotFoundError"),
+    ):
         worker.ask("decode", file="nothing.json", count=1)
 
 
 def test_the_command_writes_json_and_says_that_the_peer_is_left_out(tmp_path, capsys):
     file = tmp_path / "numbers.json"
-    main(["--no-peer", "--only", "decode", "--effort", "0.001", "--package", str(FOLDER), "--json", str(file)])
+    main(
+        [
+            "--no-peer",
+            "--only",
+            "decode",
+            "--effort",
+            "0.001",
+            "--package",
+            str(FOLDER),
+            "--json",
+            str(file),
+        ]
+    )
     out = capsys.readouterr().out
     assert "left out (--no-peer)" in out
     assert json.loads(file.read_text())["peer"] == "left out (--no-peer)"

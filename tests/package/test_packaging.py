@@ -75,18 +75,36 @@ def copy_package(folder, name):
 
 def assert_works(place, name, tmp_path):
     """The program above runs, without a warning or a word, on an interpreter without site-packages and environment."""
-    command = [sys.executable, "-I", "-S", "-W", "error", "-c", PROGRAM.replace("PACKAGE", name), str(place)]
-    result = subprocess.run(command, env=ENV, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-W",
+        "error",
+        "-c",
+        PROGRAM.replace("PACKAGE", name),
+        str(place),
+    ]
+    result = subprocess.run(
+        command, env=ENV, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert (result.stdout, result.stderr, result.returncode) == ("done\n", "", 0)
 
 
 def test_a_copy_of_the_folder_works_under_any_name(tmp_path):
-    at_once(lambda name: assert_works(copy_package(tmp_path / name, name), name, tmp_path), NAMES)
+    at_once(
+        lambda name: assert_works(copy_package(tmp_path / name, name), name, tmp_path),
+        NAMES,
+    )
 
 
 def test_a_copy_inside_a_zip_works_under_any_name(tmp_path):
     archives = {
-        name: shutil.make_archive(str(tmp_path / name), "zip", copy_package(tmp_path / f"place of {name}", name))
+        name: shutil.make_archive(
+            str(tmp_path / name),
+            "zip",
+            copy_package(tmp_path / f"place of {name}", name),
+        )
         for name in NAMES
     }
     at_once(lambda name: assert_works(archives[name], name, tmp_path), NAMES)
@@ -113,7 +131,11 @@ def test_two_copies_in_one_process_do_not_meet(tmp_path):
         "assert one.ApiError is not two.ApiError and one.RunStatus is not two.RunStatus\n"
         "assert not {n for n in sys.modules if n.partition('.')[0] == 'promptjuggler'}"
     )
-    subprocess.run([sys.executable, "-I", "-S", "-W", "error", "-c", code, str(tmp_path)], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-W", "error", "-c", code, str(tmp_path)],
+        check=True,
+        timeout=60,
+    )
 
 
 def test_every_file_compiles_without_a_warning_and_is_utf_8():
@@ -125,8 +147,12 @@ def test_every_file_compiles_without_a_warning_and_is_utf_8():
 
 def test_no_module_names_the_package_by_its_own_name_to_import_it():
     for path in FOLDER.rglob("*.py"):
-        code = path.read_text("utf-8").split('"""')[::2]  # without docstrings, whose examples do
-        assert not re.search(r"^\s*(from|import) promptjuggler\b", "".join(code), re.MULTILINE), path.name
+        code = path.read_text("utf-8").split('"""')[
+            ::2
+        ]  # without docstrings, whose examples do
+        assert not re.search(
+            r"^\s*(from|import) promptjuggler\b", "".join(code), re.MULTILINE
+        ), path.name
 
 
 def metadata():
@@ -135,7 +161,10 @@ def metadata():
         installed = importlib.metadata.distribution("promptjuggler")
     except importlib.metadata.PackageNotFoundError:
         installed = None
-    if installed is not None and Path(installed.locate_file("promptjuggler")).resolve() == FOLDER.resolve():
+    if (
+        installed is not None
+        and Path(installed.locate_file("promptjuggler")).resolve() == FOLDER.resolve()
+    ):
         return {
             "name": installed.metadata["Name"],
             "version": installed.version,
@@ -169,7 +198,11 @@ def test_the_metadata_names_the_version_of_the_package_and_no_dependency():
 
 
 def test_the_version_is_a_literal_that_the_changelog_has():
-    literal = re.search(r'^__version__ = "(\d+\.\d+\.\d+)"$', (FOLDER / "__init__.py").read_text("utf-8"), re.MULTILINE)
+    literal = re.search(
+        r'^__version__ = "(\d+\.\d+\.\d+)"$',
+        (FOLDER / "__init__.py").read_text("utf-8"),
+        re.MULTILINE,
+    )
     assert literal
     assert literal[1] == promptjuggler.__version__
     assert f"## {literal[1]}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
@@ -180,7 +213,9 @@ def test_every_package_of_the_folder_is_in_setup_cfg():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     folders = {path.parent.relative_to(FOLDER) for path in FOLDER.rglob("__init__.py")}
-    assert set(config["options"]["packages"].split()) == {".".join(("promptjuggler", *part.parts)) for part in folders}
+    assert set(config["options"]["packages"].split()) == {
+        ".".join(("promptjuggler", *part.parts)) for part in folders
+    }
 
 
 def test_type_checkers_are_told_that_the_package_is_typed():
@@ -190,4 +225,9 @@ def test_type_checkers_are_told_that_the_package_is_typed():
 @pytest.mark.parametrize("flag", ["-O", "-OO"])
 def test_nothing_depends_on_assertions_or_docstrings(flag):
     code = f"import {NAME} as p; [getattr(p, name) for name in dir(p)]; p.PromptJuggler('k')"
-    subprocess.run([sys.executable, flag, "-W", "error", "-c", code], env=ENV, check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, flag, "-W", "error", "-c", code],
+        env=ENV,
+        check=True,
+        timeout=60,
+    )

@@ -19,21 +19,32 @@ SOURCE = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
 def new_process(code):
     """What a new process prints, read as a Python literal; NAME in its code is the name of the package."""
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
-    result = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        command, env=ENV, capture_output=True, text=True, timeout=60
+    )
     assert (result.returncode, result.stderr) == (0, "")
     return ast.literal_eval(result.stdout)
 
 
 def loaded_by(code):
     """The modules that a new process loads for `code`."""
-    return new_process(f"import sys\nbefore = set(sys.modules)\n{code}\nprint(set(sys.modules) - before or '')")
+    return new_process(
+        f"import sys\nbefore = set(sys.modules)\n{code}\nprint(set(sys.modules) - before or '')"
+    )
 
 
 def imports_for_checkers():
     """The imports of the package that only type checkers see: (module, name), with `*` for all names of a module."""
     (block,) = [node for node in SOURCE.body if isinstance(node, ast.If)]
-    assert all(isinstance(statement, ast.ImportFrom) and statement.level == 1 for statement in block.body)
-    return [(statement.module, alias.name) for statement in block.body for alias in statement.names]
+    assert all(
+        isinstance(statement, ast.ImportFrom) and statement.level == 1
+        for statement in block.body
+    )
+    return [
+        (statement.module, alias.name)
+        for statement in block.body
+        for alias in statement.names
+    ]
 
 
 def test_all_is_sorted_and_has_no_name_twice():
@@ -43,7 +54,9 @@ def test_all_is_sorted_and_has_no_name_twice():
 def test_type_checkers_and_the_interpreter_find_the_same_names_in_the_same_modules():
     stars = [(module, "*") for module in promptjuggler._NAMES]
     submodules = [(None, name) for name in promptjuggler._SUBMODULES]
-    assert sorted(imports_for_checkers(), key=str) == sorted(stars + submodules, key=str)
+    assert sorted(imports_for_checkers(), key=str) == sorted(
+        stars + submodules, key=str
+    )
     assert set(promptjuggler._SUBMODULES) == SUBMODULES
 
 
@@ -53,7 +66,8 @@ def test_the_public_names_of_a_module_are_those_that_it_defines_itself(name):
     defined = {
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+        if not name.startswith("_")
+        and getattr(value, "__module__", "") == module.__name__
     }
     names = promptjuggler._NAMES.get(name, "").split()
     assert names == sorted(names)
@@ -80,7 +94,10 @@ def test_a_name_is_looked_up_once_and_is_an_ordinary_attribute_then():
 
 @pytest.mark.parametrize("name", sorted(SUBMODULES))
 def test_a_submodule_is_there_after_importing_the_package_alone(name):
-    assert new_process(f"import NAME as p; print(repr(p.{name}.__name__))") == f"{NAME}.{name}"
+    assert (
+        new_process(f"import NAME as p; print(repr(p.{name}.__name__))")
+        == f"{NAME}.{name}"
+    )
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error_with_the_name_in_it():
@@ -92,11 +109,19 @@ def test_a_name_that_does_not_exist_is_an_attribute_error_with_the_name_in_it():
 
 def test_dir_lists_every_public_name_and_submodule_before_any_is_loaded():
     listed = set(new_process("import NAME as p; print(dir(p))"))
-    assert {*promptjuggler.__all__, *SUBMODULES, "__version__", "__name__", "__doc__"} <= listed
+    assert {
+        *promptjuggler.__all__,
+        *SUBMODULES,
+        "__version__",
+        "__name__",
+        "__doc__",
+    } <= listed
 
 
 def test_a_star_import_gives_exactly_the_public_names():
-    names = new_process("space = {}\nexec('from NAME import *', space)\nprint(sorted(space))")
+    names = new_process(
+        "space = {}\nexec('from NAME import *', space)\nprint(sorted(space))"
+    )
     assert names == sorted(["__builtins__", *promptjuggler.__all__])
 
 
@@ -104,7 +129,9 @@ def test_every_public_class_and_function_has_a_docstring_of_its_own():
     for name in promptjuggler.__all__:
         value = getattr(promptjuggler, name)
         if isinstance(value, (type, types.FunctionType)):
-            text = vars(value).get("__doc__") if isinstance(value, type) else value.__doc__
+            text = (
+                vars(value).get("__doc__") if isinstance(value, type) else value.__doc__
+            )
             assert text, name
             # A dataclass without a docstring gets its signature for one.
             assert not text.startswith(f"{name}("), name
@@ -116,7 +143,14 @@ def test_what_is_no_class_and_no_function_is_one_of_the_unions():
         for name in promptjuggler.__all__
         if not isinstance(getattr(promptjuggler, name), (type, types.FunctionType))
     }
-    assert others == {"Tool", "ResponseFormat", "TranscriptItem", "MetadataValue", "IdOrTag", "StreamEvent"}
+    assert others == {
+        "Tool",
+        "ResponseFormat",
+        "TranscriptItem",
+        "MetadataValue",
+        "IdOrTag",
+        "StreamEvent",
+    }
 
 
 def test_every_public_class_pickles_by_its_name():
@@ -127,7 +161,9 @@ def test_every_public_class_pickles_by_its_name():
 
 
 def test_importing_the_package_loads_nothing_else():
-    assert loaded_by("import NAME") == {NAME.rsplit(".", count)[0] for count in range(NAME.count(".") + 1)}
+    assert loaded_by("import NAME") == {
+        NAME.rsplit(".", count)[0] for count in range(NAME.count(".") + 1)
+    }
 
 
 def test_verifying_a_webhook_loads_neither_the_client_nor_a_result_nor_anything_slow():
@@ -135,12 +171,24 @@ def test_verifying_a_webhook_loads_neither_the_client_nor_a_result_nor_anything_
     loaded = loaded_by(code)
     ours = {name for name in loaded if name.startswith(f"{NAME}.")}
     assert {f"{NAME}.webhook"} <= ours <= {f"{NAME}.webhook", f"{NAME}.errors"}
-    assert not loaded & {"json", "urllib.request", "ssl", "http.client", "typing", "dataclasses", "inspect"}
+    assert not loaded & {
+        "json",
+        "urllib.request",
+        "ssl",
+        "http.client",
+        "typing",
+        "dataclasses",
+        "inspect",
+    }
 
 
 def test_constructing_a_client_loads_no_result_and_nothing_slow():
     loaded = loaded_by("from NAME import PromptJuggler\nPromptJuggler('k')")
-    assert not {name for name in loaded if name.startswith((f"{NAME}.models", f"{NAME}.testing"))}
+    assert not {
+        name
+        for name in loaded
+        if name.startswith((f"{NAME}.models", f"{NAME}.testing"))
+    }
     assert not loaded & {"logging", "dataclasses", "uuid", "inspect", "asyncio"}
 
 

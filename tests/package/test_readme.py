@@ -22,10 +22,16 @@ README = (ROOT / "README.md").read_text("utf-8")
 # Every fenced block: the line that it starts in, its language, its text.
 BLOCKS = [
     (README.count("\n", 0, match.start()) + 1, match[2], textwrap.dedent(match[3]))
-    for match in re.finditer(r"^( *)```(\w*)\n(.*?)^\1```$", README, re.MULTILINE | re.DOTALL)
+    for match in re.finditer(
+        r"^( *)```(\w*)\n(.*?)^\1```$", README, re.MULTILINE | re.DOTALL
+    )
 ]
 HEADINGS = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-PYTHON = [pytest.param(text, id=f"line {line}") for line, language, text in BLOCKS if language == "python"]
+PYTHON = [
+    pytest.param(text, id=f"line {line}")
+    for line, language, text in BLOCKS
+    if language == "python"
+]
 COMMANDS = [
     pytest.param(command, id=command)
     for _, language, text in BLOCKS
@@ -82,7 +88,9 @@ def outcome(command, folder):
             "PROMPTJUGGLER_WEBHOOK_SECRET": "whsec",
             "SIGNATURE": sign_webhook(BODY, "whsec"),
         }
-        return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, env=env, cwd=folder, capture_output=True, text=True, timeout=60
+        )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +99,10 @@ def outcomes(tmp_path_factory):
     with ThreadPoolExecutor(4) as pool:
         yield {
             text: pool.submit(command, text, tmp_path_factory.mktemp("readme"))
-            for cases, command in ((PYTHON, outcome_of_block), (COMMANDS, outcome_of_command))
+            for cases, command in (
+                (PYTHON, outcome_of_block),
+                (COMMANDS, outcome_of_command),
+            )
             for text in (case.values[0] for case in cases)
         }
 
@@ -102,7 +113,10 @@ def test_the_readme_has_blocks_and_commands():
 
 
 def test_a_link_within_the_readme_leads_to_a_heading():
-    headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in HEADINGS}
+    headings = {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in HEADINGS
+    }
     targets = re.findall(r"\]\(#(.*?)\)", README)
     assert targets
     assert set(targets) <= headings
@@ -112,7 +126,11 @@ def test_the_table_of_methods_has_every_method_with_its_arguments():
     rows = dict(re.findall(r"^\| `(\w+)\((.*?)\)` \|", README, re.MULTILINE))
     for name, method in vars(PromptJuggler).items():
         if not name.startswith("_") and name not in ("close", "with_options"):
-            said = [argument.partition("=")[0].lstrip("*") for argument in rows[name].split(", ") if argument != "*"]
+            said = [
+                argument.partition("=")[0].lstrip("*")
+                for argument in rows[name].split(", ")
+                if argument != "*"
+            ]
             assert ["self", *said] == list(inspect.signature(method).parameters), name
 
 
@@ -126,11 +144,19 @@ def is_test(block):
 
 
 def outcome_of_block(block, folder):
-    for name, call in (("handler", CALL_OF_HANDLER), ("lambda_handler", CALL_OF_LAMBDA_HANDLER)):
+    for name, call in (
+        ("handler", CALL_OF_HANDLER),
+        ("lambda_handler", CALL_OF_LAMBDA_HANDLER),
+    ):
         if re.search(rf"^def {name}\(", block, re.MULTILINE):
             block += call
     program = folder / "test_block.py"
-    block = re.sub(r"^(\s*(?:from|import)) promptjuggler\b", rf"\1 {NAME}", block, flags=re.MULTILINE)
+    block = re.sub(
+        r"^(\s*(?:from|import)) promptjuggler\b",
+        rf"\1 {NAME}",
+        block,
+        flags=re.MULTILINE,
+    )
     program.write_text(block, "utf-8")
     runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test(block) else []
     return outcome([sys.executable, "-W", "error", *runner, str(program)], folder)
@@ -148,7 +174,9 @@ def test_a_python_block_runs_and_prints_what_its_comments_say(block, outcomes):
 
 
 def outcome_of_command(command, folder):
-    line = command.replace("python3 -m promptjuggler", f"{shlex.quote(sys.executable)} -W error -m {NAME}")
+    line = command.replace(
+        "python3 -m promptjuggler", f"{shlex.quote(sys.executable)} -W error -m {NAME}"
+    )
     return outcome(["sh", "-c", line], folder)
 
 
@@ -156,5 +184,8 @@ def outcome_of_command(command, folder):
 def test_a_command_runs_in_a_shell_and_prints(command, outcomes):
     result = outcomes[command].result()
     # That no model was called is said there.
-    assert (result.returncode, result.stderr.count("\n")) == (0, int("--demo" in command)), result.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (
+        0,
+        int("--demo" in command),
+    ), result.stderr
     assert result.stdout.strip()

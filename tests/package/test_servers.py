@@ -13,12 +13,24 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from helpers.servers import Conn, ConnectProxy, Request, ScriptedServer, client_context, respond, server_context
+from helpers.servers import (
+    Conn,
+    ConnectProxy,
+    Request,
+    ScriptedServer,
+    client_context,
+    respond,
+    server_context,
+)
 
 
 @contextmanager
-def client(server: ScriptedServer, **options: Any) -> Iterator[http.client.HTTPConnection]:
-    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=5, **options)) as connection:
+def client(
+    server: ScriptedServer, **options: Any
+) -> Iterator[http.client.HTTPConnection]:
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", server.port, timeout=5, **options)
+    ) as connection:
         yield connection
 
 
@@ -45,7 +57,12 @@ def test_replies_come_in_order_over_one_connection_and_the_last_one_repeats() ->
     )
     with ScriptedServer(replies) as server, client(server) as connection:
         answers = [ask(connection, "GET", f"/{number}") for number in range(4)]
-        assert answers == [(200, b'{"id": "1"}'), (202, b"raw"), (404, b"/2"), (404, b"/3")]
+        assert answers == [
+            (200, b'{"id": "1"}'),
+            (202, b"raw"),
+            (404, b"/2"),
+            (404, b"/3"),
+        ]
         assert server.connections == 1
         assert [(request.method, request.target) for request in server.requests] == [
             ("GET", f"/{number}") for number in range(4)
@@ -64,7 +81,10 @@ def test_bodies_with_a_length_and_in_chunks_are_read_whole() -> None:
 
 
 def test_a_reply_that_does_not_keep_the_connection_closes_it() -> None:
-    with ScriptedServer(respond((200, b"", (), "Fine", False))) as server, client(server) as connection:
+    with (
+        ScriptedServer(respond((200, b"", (), "Fine", False))) as server,
+        client(server) as connection,
+    ):
         connection.request("GET", "/")
         response = connection.getresponse()
         assert (response.reason, response.getheader("Connection")) == ("Fine", "close")
@@ -110,7 +130,12 @@ def test_a_handler_can_answer_before_the_body_has_come() -> None:
 
 def test_a_dripping_server_sends_byte_by_byte() -> None:
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"
-    with ScriptedServer(respond(lambda conn, request: conn.drip(reply, 0.001))) as server, client(server) as connection:
+    with (
+        ScriptedServer(
+            respond(lambda conn, request: conn.drip(reply, 0.001))
+        ) as server,
+        client(server) as connection,
+    ):
         start = time.monotonic()
         assert ask(connection) == (200, b"ab")
         assert time.monotonic() - start >= 0.001 * (len(reply) - 1)
@@ -167,14 +192,19 @@ def test_a_closed_server_refuses_and_another_one_can_take_its_port() -> None:
         assert ask(connection) == (200, b"first")
     with client(first) as connection, pytest.raises(ConnectionRefusedError):
         ask(connection)
-    with ScriptedServer(respond((200, "second")), port=first.port) as second, client(second) as connection:
+    with (
+        ScriptedServer(respond((200, "second")), port=first.port) as second,
+        client(second) as connection,
+    ):
         assert ask(connection) == (200, b"second")
 
 
 def test_a_server_can_listen_on_ipv6() -> None:
     with ScriptedServer(respond((200, "six")), host="::1") as server:
         assert server.url == f"http://[::1]:{server.port}"
-        with closing(http.client.HTTPConnection("::1", server.port, timeout=5)) as connection:
+        with closing(
+            http.client.HTTPConnection("::1", server.port, timeout=5)
+        ) as connection:
             assert ask(connection) == (200, b"six")
 
 
@@ -182,16 +212,27 @@ def test_a_server_can_listen_on_ipv6() -> None:
 
 
 @contextmanager
-def tls_client(port: int, context: ssl.SSLContext, host: str = "localhost") -> Iterator[http.client.HTTPSConnection]:
-    with closing(http.client.HTTPSConnection(host, port, timeout=5, context=context)) as connection:
+def tls_client(
+    port: int, context: ssl.SSLContext, host: str = "localhost"
+) -> Iterator[http.client.HTTPSConnection]:
+    with closing(
+        http.client.HTTPSConnection(host, port, timeout=5, context=context)
+    ) as connection:
         yield connection
 
 
-@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1")])
-def test_the_server_certificate_is_good_for_its_names_by_the_strictest_rules(host: str, address: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("localhost", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1")],
+)
+def test_the_server_certificate_is_good_for_its_names_by_the_strictest_rules(
+    host: str, address: str
+) -> None:
     context = client_context()
     context.verify_flags |= ssl.VERIFY_X509_STRICT  # by default from Python 3.13 on
-    with ScriptedServer(respond((200, "safe")), tls=server_context(), host=address) as server:
+    with ScriptedServer(
+        respond((200, "safe")), tls=server_context(), host=address
+    ) as server:
         assert server.url.startswith("https://")
         with tls_client(server.port, context, host) as connection:
             assert ask(connection) == (200, b"safe")
@@ -205,7 +246,9 @@ def test_the_server_certificate_is_good_for_its_names_by_the_strictest_rules(hos
         ("self_signed", "self.signed certificate"),
     ],
 )
-def test_every_bad_certificate_is_bad_for_its_own_reason(cert: str, reason: str) -> None:
+def test_every_bad_certificate_is_bad_for_its_own_reason(
+    cert: str, reason: str
+) -> None:
     with (
         ScriptedServer(respond((200,)), tls=server_context(cert)) as server,
         tls_client(server.port, client_context()) as connection,
@@ -219,16 +262,25 @@ def test_the_server_certificate_is_not_trusted_without_our_ca() -> None:
     with (
         ScriptedServer(respond((200,)), tls=server_context()) as server,
         tls_client(server.port, ssl.create_default_context()) as connection,
-        pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer certificate"),
+        pytest.raises(
+            ssl.SSLCertVerificationError, match="unable to get local issuer certificate"
+        ),
     ):
         ask(connection)
 
 
 def test_only_a_client_with_a_certificate_gets_in_where_one_is_asked_for() -> None:
-    with ScriptedServer(respond((200, "in")), tls=server_context(client_ca=True)) as server:
-        with tls_client(server.port, client_context(with_certificate=True)) as connection:
+    with ScriptedServer(
+        respond((200, "in")), tls=server_context(client_ca=True)
+    ) as server:
+        with tls_client(
+            server.port, client_context(with_certificate=True)
+        ) as connection:
             assert ask(connection) == (200, b"in")
-        with tls_client(server.port, client_context()) as connection, pytest.raises(OSError):  # noqa: PT011
+        with (
+            tls_client(server.port, client_context()) as connection,
+            pytest.raises(OSError),
+        ):  # noqa: PT011
             ask(connection)
         assert len(server.requests) == 1
 
@@ -244,24 +296,39 @@ def test_the_proxy_passes_plain_requests_on_and_keeps_the_connection() -> None:
         ConnectProxy() as proxy,
         client(proxy) as connection,
     ):
-        assert ask(connection, "GET", f"{server.url}/a?b=c", headers={"X-Name": "Value"}) == (200, b"one")
-        assert ask(connection, "POST", f"{server.url}/", b"body") == (404, b'{"error": "two"}')
-        assert [(request.target, request.body) for request in server.requests] == [("/a?b=c", b""), ("/", b"body")]
+        assert ask(
+            connection, "GET", f"{server.url}/a?b=c", headers={"X-Name": "Value"}
+        ) == (200, b"one")
+        assert ask(connection, "POST", f"{server.url}/", b"body") == (
+            404,
+            b'{"error": "two"}',
+        )
+        assert [(request.target, request.body) for request in server.requests] == [
+            ("/a?b=c", b""),
+            ("/", b"body"),
+        ]
         assert server.requests[0].headers["x-name"] == "Value"
-        assert [request.target for request in proxy.requests] == [f"{server.url}/a?b=c", f"{server.url}/"]
+        assert [request.target for request in proxy.requests] == [
+            f"{server.url}/a?b=c",
+            f"{server.url}/",
+        ]
         assert proxy.connections == 1
 
 
 def test_the_proxy_makes_tunnels_to_the_target_whatever_the_name() -> None:
     with (
-        ScriptedServer(respond((200, "through")), tls=server_context("other")) as server,
+        ScriptedServer(
+            respond((200, "through")), tls=server_context("other")
+        ) as server,
         ConnectProxy(target=("127.0.0.1", server.port)) as proxy,
         tls_client(proxy.port, client_context(), "127.0.0.1") as connection,
     ):
         connection.set_tunnel("other.example", 443)
         assert ask(connection) == (200, b"through")
         assert ask(connection) == (200, b"through")
-        assert [(request.method, request.target) for request in proxy.requests] == [("CONNECT", "other.example:443")]
+        assert [(request.method, request.target) for request in proxy.requests] == [
+            ("CONNECT", "other.example:443")
+        ]
 
 
 def test_the_proxy_wants_the_user_and_the_password() -> None:
@@ -271,7 +338,15 @@ def test_the_proxy_wants_the_user_and_the_password() -> None:
         client(proxy) as connection,
     ):
         assert ask(connection, "GET", server.url)[0] == 407
-        assert ask(connection, "GET", server.url, headers={"Proxy-Authorization": "Basic YTpi"})[0] == 407
+        assert (
+            ask(
+                connection,
+                "GET",
+                server.url,
+                headers={"Proxy-Authorization": "Basic YTpi"},
+            )[0]
+            == 407
+        )
         assert ask(connection, "GET", server.url, headers=LOGIN) == (200, b"in")
         assert "proxy-authorization" not in server.requests[0].headers
         connection.close()

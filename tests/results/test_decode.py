@@ -40,7 +40,9 @@ RUN = {
     "emitted": [], "transcript": [{"type": "text", "content": "Hi", "citations": [{"title": "T", "url": "u"}]}] * 4,
 }  # fmt: skip
 USAGE = {"input": 1, "inputCached": 2, "output": 3, "reasoning": 4, "total": 5}
-COST = dict.fromkeys(["input", "cachedInput", "cacheWrite", "output", "webSearch", "total"], 0.5)
+COST = dict.fromkeys(
+    ["input", "cachedInput", "cacheWrite", "output", "webSearch", "total"], 0.5
+)
 MARKER = "s3cr3t-m4rker"
 
 
@@ -52,7 +54,10 @@ def error_of(kind, document):
     for form in (text, text.encode()):
         with pytest.raises(DecodeError) as second:
             kind.from_json(form)
-        assert (str(second.value), second.value.path) == (str(first.value), first.value.path)
+        assert (str(second.value), second.value.path) == (
+            str(first.value),
+            first.value.path,
+        )
         assert second.value.body == text.encode()
     assert first.value.body == b""
     assert first.value.status_code is None
@@ -99,8 +104,14 @@ PATHS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("document", "path", "problem"), PATHS, ids=[f"{path} {text}" for _, path, text in PATHS])
-def test_an_error_names_the_place_what_is_expected_and_what_is_there(document, path, problem):
+@pytest.mark.parametrize(
+    ("document", "path", "problem"),
+    PATHS,
+    ids=[f"{path} {text}" for _, path, text in PATHS],
+)
+def test_an_error_names_the_place_what_is_expected_and_what_is_there(
+    document, path, problem
+):
     error = error_of(PromptRun, document)
     assert error.path == path
     assert str(error) == f"{path}: {problem}"
@@ -127,7 +138,9 @@ def test_an_error_names_the_place_what_is_expected_and_what_is_there(document, p
          "allowedTools[1]: expected a string, got null"),
     ],
 )  # fmt: skip
-def test_documents_constants_unions_and_maps_have_texts_of_their_own(kind, document, text):
+def test_documents_constants_unions_and_maps_have_texts_of_their_own(
+    kind, document, text
+):
     assert str(error_of(kind, document)) == text
 
 
@@ -146,28 +159,51 @@ def test_documents_constants_unions_and_maps_have_texts_of_their_own(kind, docum
     ],
     ids=range(9),
 )
-def test_an_error_text_stays_short_and_printable_whatever_the_value_is(kind, value, shown):
-    field, expected = {ErrorResponse: ("error", "a string"), TokenUsage: ("input", "an integer")}[kind]
-    assert str(error_of(kind, {**USAGE, field: value})) == f"{field}: expected {expected}, got {shown}"
+def test_an_error_text_stays_short_and_printable_whatever_the_value_is(
+    kind, value, shown
+):
+    field, expected = {
+        ErrorResponse: ("error", "a string"),
+        TokenUsage: ("input", "an integer"),
+    }[kind]
+    assert (
+        str(error_of(kind, {**USAGE, field: value}))
+        == f"{field}: expected {expected}, got {shown}"
+    )
 
 
 def test_what_json_does_not_have_is_shown_by_its_type():
     with pytest.raises(DecodeError, match="input: expected an integer, got a complex"):
         TokenUsage.from_dict({**USAGE, "input": 1j})
-    with pytest.raises(DecodeError, match="input: expected a number, got a huge number"):
+    with pytest.raises(
+        DecodeError, match="input: expected a number, got a huge number"
+    ):
         ModelCost.from_dict({**COST, "input": 10**5000})
 
 
 def test_an_array_of_results_is_read_with_the_index_in_the_path_and_the_status_in_the_error():
-    document = {"id": RUN["id"], "status": "ready", "fileName": "a", "bytes": 1, "chunkCount": 0}
+    document = {
+        "id": RUN["id"],
+        "status": "ready",
+        "fileName": "a",
+        "bytes": 1,
+        "chunkCount": 0,
+    }
     kind = tuple[KnowledgeDocumentResponse, ...]
-    assert read(kind, json.dumps([document] * 2)) == (KnowledgeDocumentResponse.from_dict(document),) * 2
+    assert (
+        read(kind, json.dumps([document] * 2))
+        == (KnowledgeDocumentResponse.from_dict(document),) * 2
+    )
     assert read(kind, b"[]") == ()
     text = json.dumps([document, {**document, "bytes": "1"}]).encode()
     with pytest.raises(DecodeError) as error:
         read(kind, text, 201)
     assert str(error.value) == '[1].bytes: expected an integer, got "1"'
-    assert (error.value.path, error.value.status_code, error.value.body) == ("[1].bytes", 201, text)
+    assert (error.value.path, error.value.status_code, error.value.body) == (
+        "[1].bytes",
+        201,
+        text,
+    )
 
 
 def test_an_error_pickles_whole():
@@ -187,7 +223,11 @@ def test_an_error_pickles_whole():
     [
         (b"", "the document is empty", ValueError),
         (b"  ", "the document is not JSON: ", ValueError),
-        (b"<html><body>Bad gateway</body></html>", "the document is not JSON: ", ValueError),
+        (
+            b"<html><body>Bad gateway</body></html>",
+            "the document is not JSON: ",
+            ValueError,
+        ),
         (json.dumps(RUN).encode()[:-1], "the document is not JSON: ", ValueError),
         (b'{"error": "a"} x', "the document is not JSON: ", ValueError),
         (b'{"error": NaN}', "the document is not JSON: ", ValueError),
@@ -197,16 +237,38 @@ def test_an_error_pickles_whole():
         (b"{'error': 'a'}", "the document is not JSON: ", ValueError),
         (b'\xef\xbb\xbf{"error": "a"}', "the document is not JSON: ", ValueError),
         (b'{"error": ' + b"9" * 5000 + b"}", "the document is not JSON: ", ValueError),
-        (b'{"error": "\xff"}', "the document is not UTF-8 at byte 11", UnicodeDecodeError),
-        (b'{"error": "\xed\xa0\x80"}', "the document is not UTF-8 at byte 11", UnicodeDecodeError),
-        ('{"error": "ä"}'.encode("latin-1"), "the document is not UTF-8 at byte 11", UnicodeDecodeError),
-        ('{"error": "a"}'.encode("utf-16"), "the document is not UTF-8 at byte 0", UnicodeDecodeError),
+        (
+            b'{"error": "\xff"}',
+            "the document is not UTF-8 at byte 11",
+            UnicodeDecodeError,
+        ),
+        (
+            b'{"error": "\xed\xa0\x80"}',
+            "the document is not UTF-8 at byte 11",
+            UnicodeDecodeError,
+        ),
+        (
+            '{"error": "ä"}'.encode("latin-1"),
+            "the document is not UTF-8 at byte 11",
+            UnicodeDecodeError,
+        ),
+        (
+            '{"error": "a"}'.encode("utf-16"),
+            "the document is not UTF-8 at byte 0",
+            UnicodeDecodeError,
+        ),
         (b"[" * 100_000, "the document is nested too deep", RecursionError),
         (b'{"a":' * 100_000, "the document is nested too deep", RecursionError),
-        (b'{"error":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "the document is nested too deep", RecursionError),
+        (
+            b'{"error":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            "the document is nested too deep",
+            RecursionError,
+        ),
     ],
 )
-def test_a_body_that_is_no_json_is_an_error_with_the_cause_and_the_body(body, text, cause):
+def test_a_body_that_is_no_json_is_an_error_with_the_cause_and_the_body(
+    body, text, cause
+):
     with pytest.raises(DecodeError) as error:
         ErrorResponse.from_json(body)
     assert str(error.value).startswith(text)
@@ -224,9 +286,15 @@ def test_what_is_neither_text_nor_bytes_is_an_error_too(body):
 
 def test_text_bytes_and_bytearrays_are_read_alike():
     document = {"error": "naïve 日本語 🎈"}
-    for text in (json.dumps(document), json.dumps(document, ensure_ascii=False), f"\r\n\t {json.dumps(document)} \n"):
+    for text in (
+        json.dumps(document),
+        json.dumps(document, ensure_ascii=False),
+        f"\r\n\t {json.dumps(document)} \n",
+    ):
         for form in (text, text.encode(), bytearray(text.encode())):
-            assert ErrorResponse.from_json(form) == ErrorResponse(error="naïve 日本語 🎈")
+            assert ErrorResponse.from_json(form) == ErrorResponse(
+                error="naïve 日本語 🎈"
+            )
 
 
 def test_a_lone_surrogate_survives_reading_and_writing():
@@ -256,7 +324,10 @@ def test_a_boolean_is_true_or_false_only(value):
     assert error_of(promptjuggler.Emit, document).path == "failFast"
 
 
-@pytest.mark.parametrize(("value", "number"), [(0, 0.0), (7, 7.0), (-1, -1.0), (1.5, 1.5), (2**60 + 1, float(2**60))])
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(0, 0.0), (7, 7.0), (-1, -1.0), (1.5, 1.5), (2**60 + 1, float(2**60))],
+)
 def test_an_integer_is_a_fine_number_and_becomes_a_float(value, number):
     result = ModelCost.from_json(json.dumps({**COST, "total": value}))
     assert result.total == number
@@ -275,7 +346,9 @@ def test_a_number_is_finite(value):
         ModelCost.from_dict({**COST, "total": value})
 
 
-@pytest.mark.parametrize("text", ["{0}", "{{{0}}}", "urn:uuid:{0}", " {0}", "{0}\n", "{0}0", "x{0}", "", "7"])
+@pytest.mark.parametrize(
+    "text", ["{0}", "{{{0}}}", "urn:uuid:{0}", " {0}", "{0}\n", "{0}0", "x{0}", "", "7"]
+)
 def test_a_uuid_is_32_hex_digits_with_or_without_its_hyphens(text):
     text = text.format(RUN["id"])
     if text == RUN["id"]:
@@ -290,8 +363,14 @@ def test_a_uuid_is_32_hex_digits_with_or_without_its_hyphens(text):
 def test_the_digits_of_other_scripts_are_no_digits():
     # int() takes all of these.
     assert error_of(PromptRun, {**RUN, "id": "٠" * 32}).path == "id"
-    assert error_of(PromptRun, {**RUN, "createdAt": "٢٠٢٦-01-01T00:00:00Z"}).path == "createdAt"
-    assert error_of(PromptRun, {**RUN, "createdAt": "2026-01-01T00:00:00.²Z"}).path == "createdAt"
+    assert (
+        error_of(PromptRun, {**RUN, "createdAt": "٢٠٢٦-01-01T00:00:00Z"}).path
+        == "createdAt"
+    )
+    assert (
+        error_of(PromptRun, {**RUN, "createdAt": "2026-01-01T00:00:00.²Z"}).path
+        == "createdAt"
+    )
 
 
 @pytest.mark.parametrize("value", [1, "1", "production", "", -1, 10**20])
@@ -306,17 +385,37 @@ def test_arrays_become_tuples_and_maps_dicts_at_every_depth_that_has_a_name():
     assert result.inputs == {"k": "v"}
     assert result.metadata == {"a": "x", "b": ("y", "z"), "c": ()}
     payload = {"a": [1, {"b": [None, True, 1.5]}]}
-    assert TranscriptData.from_dict({"type": "data", "tool": "t", "payload": payload}).payload == payload
+    assert (
+        TranscriptData.from_dict(
+            {"type": "data", "tool": "t", "payload": payload}
+        ).payload
+        == payload
+    )
 
 
 def test_unknown_keys_are_ignored_even_those_with_a_name_that_python_uses():
-    document = {"title": "t", "url": "u", "self": 1, "_said": 2, "__class__": 3, "from_dict": 4, "Title": 5}
+    document = {
+        "title": "t",
+        "url": "u",
+        "self": 1,
+        "_said": 2,
+        "__class__": 3,
+        "from_dict": 4,
+        "Title": 5,
+    }
     assert Citation.from_dict(document) == Citation(title="t", url="u")
-    assert error_of(PromptRun, {**RUN, "created_at": RUN["createdAt"], "createdAt": None}).path == "createdAt"
+    assert (
+        error_of(
+            PromptRun, {**RUN, "created_at": RUN["createdAt"], "createdAt": None}
+        ).path
+        == "createdAt"
+    )
 
 
 @pytest.mark.parametrize("union", VARIANTS)
-def test_a_known_type_with_a_broken_payload_is_an_error_and_an_unknown_one_an_unknown_variant(union):
+def test_a_known_type_with_a_broken_payload_is_an_error_and_an_unknown_one_an_unknown_variant(
+    union,
+):
     field, wrap = {
         "Tool": ("tools", lambda item: [item]),
         "TranscriptItem": ("transcript", lambda item: [item]),
@@ -326,15 +425,22 @@ def test_a_known_type_with_a_broken_payload_is_an_error_and_an_unknown_one_an_un
     document = Maker(3).document(kind.__name__)
     for constant, variant in VARIANTS[union].items():
         known = Maker(4).document(variant)
-        result = getattr(kind.from_dict({**document, field: wrap(known)}), field.replace("F", "_f"))
-        assert isinstance(result[0] if isinstance(result, tuple) else result, getattr(promptjuggler, variant))
+        result = getattr(
+            kind.from_dict({**document, field: wrap(known)}), field.replace("F", "_f")
+        )
+        assert isinstance(
+            result[0] if isinstance(result, tuple) else result,
+            getattr(promptjuggler, variant),
+        )
         for key in set(known) - {"type"}:
             broken = {**known, key: object()}
             with pytest.raises(DecodeError) as error:
                 kind.from_dict({**document, field: wrap(broken)})
             assert error.value.path.endswith(f".{key}"), constant
     newer = {"type": "newer", "content": 7, "nested": {"type": "text"}}
-    result = getattr(kind.from_dict({**document, field: wrap(newer)}), field.replace("F", "_f"))
+    result = getattr(
+        kind.from_dict({**document, field: wrap(newer)}), field.replace("F", "_f")
+    )
     result = result[0] if isinstance(result, tuple) else result
     assert type(result).__name__ == f"Unknown{union}"
     assert (result.type, result.data, result.to_dict()) == ("newer", newer, newer)
@@ -356,19 +462,34 @@ TIMES = [
     ("2026-01-02T03:04:05.000Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
     ("2026-01-02T03:04:05.1234Z", datetime(2026, 1, 2, 3, 4, 5, 123400, tzinfo=UTC)),
     ("2026-01-02T03:04:05.12345Z", datetime(2026, 1, 2, 3, 4, 5, 123450, tzinfo=UTC)),
-    ("2026-01-02T03:04:05.123456+00:00", datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)),
-    ("2026-01-02T03:04:05.123000+00:00", datetime(2026, 1, 2, 3, 4, 5, 123000, tzinfo=UTC)),
+    (
+        "2026-01-02T03:04:05.123456+00:00",
+        datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC),
+    ),
+    (
+        "2026-01-02T03:04:05.123000+00:00",
+        datetime(2026, 1, 2, 3, 4, 5, 123000, tzinfo=UTC),
+    ),
     ("2026-01-02T03:04:05.000001Z", datetime(2026, 1, 2, 3, 4, 5, 1, tzinfo=UTC)),
     ("2026-01-02T03:04:05.1234567Z", datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)),
-    ("2026-01-02T03:04:05.12345678Z", datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)),
-    ("2026-01-02T03:04:05.999999999Z", datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC)),
+    (
+        "2026-01-02T03:04:05.12345678Z",
+        datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC),
+    ),
+    (
+        "2026-01-02T03:04:05.999999999Z",
+        datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC),
+    ),
     ("2026-01-02T03:04:05+05:30", datetime(2026, 1, 1, 21, 34, 5, tzinfo=UTC)),
     ("2026-01-02T03:04:05.5-08:00", datetime(2026, 1, 2, 11, 4, 5, 500000, tzinfo=UTC)),
     ("2026-01-02T03:04:05+23:59", datetime(2026, 1, 1, 3, 5, 5, tzinfo=UTC)),
     ("2026-01-02T03:04:05-23:59", datetime(2026, 1, 3, 3, 3, 5, tzinfo=UTC)),
     ("2024-02-29T23:59:59Z", datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)),
     ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
-    ("9999-12-31T23:59:59.999999Z", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    (
+        "9999-12-31T23:59:59.999999Z",
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ),
 ]
 
 
@@ -383,15 +504,27 @@ def test_a_time_is_read_as_the_moment_it_is_and_written_as_it_was(text, moment):
 
 
 def test_a_time_keeps_its_offset_and_utc_is_the_utc_of_python():
-    run = PromptRun.from_dict({**RUN, "createdAt": "2026-01-02T03:04:05-03:30", "finishedAt": "2026-01-02T03:04:05Z"})
+    run = PromptRun.from_dict(
+        {
+            **RUN,
+            "createdAt": "2026-01-02T03:04:05-03:30",
+            "finishedAt": "2026-01-02T03:04:05Z",
+        }
+    )
     assert run.created_at.utcoffset() == -timedelta(hours=3, minutes=30)
     assert run.finished_at.tzinfo is timezone.utc
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
-def test_a_time_at_the_edge_of_the_calendar_can_be_compared_hashed_written_and_copied(text):
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+)
+def test_a_time_at_the_edge_of_the_calendar_can_be_compared_hashed_written_and_copied(
+    text,
+):
     token = StreamTokenResponse.from_dict({"token": "t", "expiresAt": text, "url": "u"})
-    assert token == copy.deepcopy(token) == StreamTokenResponse.from_json(token.to_json())
+    assert (
+        token == copy.deepcopy(token) == StreamTokenResponse.from_json(token.to_json())
+    )
     assert hash(token) == hash(pickle.loads(pickle.dumps(token)))
     assert token.to_dict()["expiresAt"] == text
 
@@ -419,15 +552,23 @@ def test_what_is_not_rfc_3339_is_no_time(text):
 @pytest.mark.parametrize(
     ("kind", "document"),
     [
-        (StreamTokenResponse, {"token": [MARKER], "expiresAt": RUN["createdAt"], "url": "u"}),
-        (StreamTokenResponse, {"token": 571113, "expiresAt": RUN["createdAt"], "url": "u"}),
+        (
+            StreamTokenResponse,
+            {"token": [MARKER], "expiresAt": RUN["createdAt"], "url": "u"},
+        ),
+        (
+            StreamTokenResponse,
+            {"token": 571113, "expiresAt": RUN["createdAt"], "url": "u"},
+        ),
         (HttpHeader, {"key": "Authorization", "value": 571113}),
         (Mcp, {"type": "mcp", "name": "n", "url": "u", "authorizationToken": 571113}),
         (CreatePromptRun, {"inputs": {}, "envVars": MARKER}),
         (CreatePromptRun, {"inputs": {}, "envVars": {"KEY": 571113}}),
     ],
 )
-def test_an_error_text_does_not_show_a_value_that_the_repr_does_not_show(kind, document):
+def test_an_error_text_does_not_show_a_value_that_the_repr_does_not_show(
+    kind, document
+):
     error = error_of(kind, document)
     assert "expected " in str(error)
     for secret in (MARKER, "571113"):
@@ -442,17 +583,28 @@ def tracebacks(error):
         error = error.__cause__
 
 
-@pytest.mark.parametrize("changes", [{"token": 7}, {"expiresAt": "x"}, {"url": None}, {"url": [MARKER]}])
+@pytest.mark.parametrize(
+    "changes", [{"token": 7}, {"expiresAt": "x"}, {"url": None}, {"url": [MARKER]}]
+)
 @pytest.mark.parametrize("ending", ["", "}", "\ud800", "9" * 5000, "["])
 @pytest.mark.parametrize("way", ["from_dict", "from_json", "read", "bytes"])
 def test_no_frame_of_ours_in_a_traceback_holds_the_document(way, changes, ending):
-    document = {"token": MARKER, "expiresAt": RUN["createdAt"], "url": MARKER, **changes}
+    document = {
+        "token": MARKER,
+        "expiresAt": RUN["createdAt"],
+        "url": MARKER,
+        **changes,
+    }
     text = json.dumps(document) + ending
     calls = {
         "from_dict": lambda: StreamTokenResponse.from_dict({**document, "note": text}),
         "from_json": lambda: StreamTokenResponse.from_json(text),
-        "bytes": lambda: StreamTokenResponse.from_json(text.encode("utf-8", "surrogatepass")),
-        "read": lambda: read(StreamTokenResponse, text.encode("utf-8", "surrogatepass"), 200),
+        "bytes": lambda: StreamTokenResponse.from_json(
+            text.encode("utf-8", "surrogatepass")
+        ),
+        "read": lambda: read(
+            StreamTokenResponse, text.encode("utf-8", "surrogatepass"), 200
+        ),
     }
     with pytest.raises(DecodeError) as caught:
         calls[way]()
@@ -461,11 +613,16 @@ def test_no_frame_of_ours_in_a_traceback_holds_the_document(way, changes, ending
         while traceback:
             if Path(traceback.tb_frame.f_code.co_filename).is_relative_to(FOLDER):
                 frames += 1
-                shown = {name: repr(value) for name, value in traceback.tb_frame.f_locals.items()}
+                shown = {
+                    name: repr(value)
+                    for name, value in traceback.tb_frame.f_locals.items()
+                }
                 assert MARKER not in repr(shown), traceback.tb_frame
             traceback = traceback.tb_next
     assert frames >= 2
-    assert MARKER not in str(caught.value) + repr(caught.value) + repr(caught.value.__cause__)
+    assert MARKER not in str(caught.value) + repr(caught.value) + repr(
+        caught.value.__cause__
+    )
 
 
 # --- properties ---
@@ -495,7 +652,9 @@ def test_a_broken_document_gives_a_result_or_a_decode_error_and_nothing_else(nam
     for number in range(200):
         maker.newer = number % 2 == 0
         document = maker.document(name)
-        outcomes.append(read_or_refuse(kind, json.dumps(maker.broken(document)).encode()))
+        outcomes.append(
+            read_or_refuse(kind, json.dumps(maker.broken(document)).encode())
+        )
         outcomes.append(read_or_refuse(kind, maker.torn(json.dumps(document, ensure_ascii=number % 3 == 0).encode(
             "utf-8", "surrogatepass"))))  # fmt: skip
     assert set(outcomes) == {True, False}
@@ -516,8 +675,15 @@ def test_unknown_keys_enum_values_and_variants_never_fail(name):
     maker = Maker(f"newer {name}", newer=True)
     for _ in range(30):
         document = maker.document(name)
-        document.update({f"new{number}": value for number, value in enumerate([None, [], {"type": "x"}, 10**100])})
-        assert read_or_refuse(getattr(promptjuggler, name), json.dumps(document).encode())
+        document.update(
+            {
+                f"new{number}": value
+                for number, value in enumerate([None, [], {"type": "x"}, 10**100])
+            }
+        )
+        assert read_or_refuse(
+            getattr(promptjuggler, name), json.dumps(document).encode()
+        )
 
 
 def test_nesting_is_read_or_refused_whatever_its_depth():
@@ -556,8 +722,14 @@ def test_many_threads_can_read_for_the_first_time_at_once():
 
 def test_a_workflow_run_and_a_prompt_run_share_what_they_have_in_common():
     document = Maker(5).document("WorkflowRun")
-    document.update({"tokenUsage": USAGE, "cost": {"success": COST, "retries": COST, "total": 1}})
+    document.update(
+        {"tokenUsage": USAGE, "cost": {"success": COST, "retries": COST, "total": 1}}
+    )
     run = WorkflowRun.from_dict(document)
-    assert run.token_usage == PromptRun.from_dict({**RUN, "tokenUsage": USAGE}).token_usage
+    assert (
+        run.token_usage == PromptRun.from_dict({**RUN, "tokenUsage": USAGE}).token_usage
+    )
     assert run.cost.success == ModelCost.from_dict(COST)
-    assert TranscriptText.from_dict(RUN["transcript"][0]).citations == (Citation("T", "u"),)
+    assert TranscriptText.from_dict(RUN["transcript"][0]).citations == (
+        Citation("T", "u"),
+    )

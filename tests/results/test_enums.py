@@ -22,12 +22,16 @@ names = pytest.mark.parametrize("name", ENUMS)
 @names
 def test_an_enum_of_the_api_is_public_and_has_exactly_its_values_in_capitals(name):
     kind = getattr(promptjuggler, name)
-    assert {member.name: member.value for member in kind} == {value.upper(): value for value in ENUMS[name]}
+    assert {member.name: member.value for member in kind} == {
+        value.upper(): value for value in ENUMS[name]
+    }
 
 
 def test_there_is_no_enum_that_the_api_does_not_have():
     public = {name: getattr(promptjuggler, name) for name in promptjuggler.__all__}
-    assert {name for name, value in public.items() if type(value) is type(RunStatus)} == set(ENUMS)
+    assert {
+        name for name, value in public.items() if type(value) is type(RunStatus)
+    } == set(ENUMS)
 
 
 @pytest.mark.parametrize(("name", "value"), KNOWN)
@@ -38,7 +42,9 @@ def test_a_known_value_gives_the_one_member(name, value):
 
 @names
 @pytest.mark.parametrize("value", NEW)
-def test_an_unknown_value_becomes_a_member_with_the_string_as_name_and_value(name, value):
+def test_an_unknown_value_becomes_a_member_with_the_string_as_name_and_value(
+    name, value
+):
     member = getattr(promptjuggler, name)(value)
     assert type(member) is getattr(promptjuggler, name)
     assert (member.name, member.value) == (value, value)
@@ -103,7 +109,13 @@ def test_a_member_can_be_copied(value):
 
 def test_an_unknown_value_can_be_unpickled_where_it_was_never_seen():
     code = f"import pickle, {NAME}; print(pickle.loads({pickle.dumps(RunStatus('brewing'))!r}).name)"
-    result = subprocess.run([sys.executable, "-c", code], env=ENV, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert result.stdout == "brewing\n", result.stderr
 
 

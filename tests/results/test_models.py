@@ -41,7 +41,11 @@ from promptjuggler import (
     WorkflowRun,
 )
 
-UNKNOWN = {"Tool": UnknownTool, "ResponseFormat": UnknownResponseFormat, "TranscriptItem": UnknownTranscriptItem}
+UNKNOWN = {
+    "Tool": UnknownTool,
+    "ResponseFormat": UnknownResponseFormat,
+    "TranscriptItem": UnknownTranscriptItem,
+}
 MODELS = {name: getattr(promptjuggler, name) for name in SCHEMAS}
 MODELS |= {kind.__name__: kind for kind in UNKNOWN.values()}
 SECRETS = {
@@ -57,7 +61,8 @@ DEFAULTS_OF_THE_SERVER = {"CreatePromptRun", "CreateWorkflowRun"}
 
 schemas = pytest.mark.parametrize("name", SCHEMAS)
 fields_of_schemas = pytest.mark.parametrize(
-    ("name", "field"), [(name, field) for name, fields in SCHEMAS.items() for field in fields]
+    ("name", "field"),
+    [(name, field) for name, fields in SCHEMAS.items() for field in fields],
 )
 models = pytest.mark.parametrize("name", MODELS)
 
@@ -75,7 +80,9 @@ def python_type(kind):
 
 def field_of(name, wire):
     """The dataclass field of a wire name."""
-    (found,) = [item for item in dataclasses.fields(MODELS[name]) if item.name == snake(wire)]
+    (found,) = [
+        item for item in dataclasses.fields(MODELS[name]) if item.name == snake(wire)
+    ]
     return found
 
 
@@ -92,7 +99,9 @@ def example(name, seed=0):
     """A result with everything in it that it can have."""
     if name in SCHEMAS:
         documents = (Maker(seed + number).document(name) for number in range(40))
-        return MODELS[name].from_dict(max(documents, key=lambda document: len(json.dumps(document))))
+        return MODELS[name].from_dict(
+            max(documents, key=lambda document: len(json.dumps(document)))
+        )
     return MODELS[name].from_dict({"type": "brewing", "strength": [1, {"a": None}]})
 
 
@@ -112,12 +121,16 @@ def test_a_schema_is_a_frozen_slotted_dataclass_that_is_a_public_name(name):
 
 @schemas
 def test_a_model_has_the_fields_of_its_schema_and_no_other(name):
-    assert {item.name for item in dataclasses.fields(MODELS[name])} == {snake(field["wire"]) for field in SCHEMAS[name]}
+    assert {item.name for item in dataclasses.fields(MODELS[name])} == {
+        snake(field["wire"]) for field in SCHEMAS[name]
+    }
 
 
 @fields_of_schemas
 def test_a_field_has_the_type_of_the_specification(name, field):
-    expected = Literal[field["const"]] if "const" in field else python_type(field["type"])
+    expected = (
+        Literal[field["const"]] if "const" in field else python_type(field["type"])
+    )
     if default_of(name, field) is None or field.get("nullable"):
         expected = expected | None
     assert get_type_hints(MODELS[name])[snake(field["wire"])] == expected
@@ -130,14 +143,19 @@ def test_a_field_has_a_default_where_it_is_optional_and_only_there(name, field):
 
 
 @fields_of_schemas
-def test_a_required_field_that_is_missing_or_null_is_an_error_with_its_path(name, field):
+def test_a_required_field_that_is_missing_or_null_is_an_error_with_its_path(
+    name, field
+):
     document = Maker(1).document(name)
     without = {wire: value for wire, value in document.items() if wire != field["wire"]}
     null = {**document, field["wire"]: None}
     if field["required"]:
         with pytest.raises(promptjuggler.DecodeError) as error:
             MODELS[name].from_dict(without)
-        assert (error.value.path, str(error.value)) == (field["wire"], f"{field['wire']}: missing")
+        assert (error.value.path, str(error.value)) == (
+            field["wire"],
+            f"{field['wire']}: missing",
+        )
         with pytest.raises(promptjuggler.DecodeError, match="expected") as error:
             MODELS[name].from_dict(null)
         assert error.value.path == field["wire"]
@@ -166,8 +184,14 @@ def test_the_unions_without_a_type_name_are_those_of_the_specification():
 
 def test_every_model_is_one_of_the_specification_or_an_unknown_variant():
     base = Citation.__mro__[1]
-    public = {name for name in promptjuggler.__all__ if inspect.isclass(getattr(promptjuggler, name))}
-    assert {name for name in public if issubclass(getattr(promptjuggler, name), base)} == set(MODELS)
+    public = {
+        name
+        for name in promptjuggler.__all__
+        if inspect.isclass(getattr(promptjuggler, name))
+    }
+    assert {
+        name for name in public if issubclass(getattr(promptjuggler, name), base)
+    } == set(MODELS)
 
 
 def test_every_union_of_the_specification_is_a_public_name():
@@ -195,7 +219,10 @@ def expected_value(kind, value):
     if kind.endswith("[]"):
         return tuple(expected_value(kind[:-2], item) for item in value)
     if kind.startswith("map<"):
-        return {key: expected_value(kind[4:-1].rstrip("?"), item) for key, item in value.items()}
+        return {
+            key: expected_value(kind[4:-1].rstrip("?"), item)
+            for key, item in value.items()
+        }
     if kind in ("number", "uuid"):
         return PYTHON_TYPES[kind](value)
     if kind == "datetime":
@@ -214,7 +241,11 @@ def test_every_field_has_the_value_that_the_document_says(name):
         result = MODELS[name].from_dict(document)
         for field in SCHEMAS[name]:
             value = document.get(field["wire"])
-            expected = default_of(name, field) if value is None else expected_value(field["type"], value)
+            expected = (
+                default_of(name, field)
+                if value is None
+                else expected_value(field["type"], value)
+            )
             actual = getattr(result, snake(field["wire"]))
             assert actual == expected
             # 1 == 1.0 == True, and a naive time is unequal to an aware one without saying so.
@@ -229,7 +260,10 @@ def test_to_dict_gives_back_the_document_that_was_read(name):
         assert MODELS[name].from_dict(document).to_dict() == document
         assert document == before
         assert MODELS[name].from_json(json.dumps(document)).to_dict() == document
-        assert json.loads(MODELS[name].from_json(json.dumps(document).encode()).to_json()) == document
+        assert (
+            json.loads(MODELS[name].from_json(json.dumps(document).encode()).to_json())
+            == document
+        )
 
 
 @schemas
@@ -254,14 +288,20 @@ def test_a_result_built_by_keyword_equals_the_one_that_was_read(name):
     for seed in range(10):
         document = Maker(seed).document(name)
         read = MODELS[name].from_dict(document)
-        built = MODELS[name](**{item.name: getattr(read, item.name) for item in dataclasses.fields(read)})
+        built = MODELS[name](
+            **{item.name: getattr(read, item.name) for item in dataclasses.fields(read)}
+        )
         assert built == read
         assert MODELS[name].from_dict(built.to_dict()) == read
 
 
 def test_a_result_built_by_keyword_writes_no_optional_field_that_it_was_not_given():
     assert Mcp(name="a", url="u").to_dict() == {"type": "mcp", "name": "a", "url": "u"}
-    assert JsonSchemaFormat(name="a", schema="{}").to_dict() == {"type": "json_schema", "name": "a", "schema": "{}"}
+    assert JsonSchemaFormat(name="a", schema="{}").to_dict() == {
+        "type": "json_schema",
+        "name": "a",
+        "schema": "{}",
+    }
     assert ModelParams().to_dict() == {}
     assert ModelParams(temperature=1.0).to_json() == '{"temperature":1.0}'
 
@@ -269,8 +309,17 @@ def test_a_result_built_by_keyword_writes_no_optional_field_that_it_was_not_give
 def test_what_is_built_by_keyword_is_written_as_json():
     moment = datetime(2026, 1, 2, 3, 4, 5, 600, timezone(timedelta(hours=-3)))
     token = StreamTokenResponse(token="t", expires_at=moment, url="u")
-    assert json.loads(token.to_json()) == {"token": "t", "expiresAt": "2026-01-02T03:04:05.000600-03:00", "url": "u"}
-    run = CreatePromptRun(inputs={"a": "b"}, thread=UUID(int=7), metadata={"x": ("1", "2"), "y": "3"}, channel="c")
+    assert json.loads(token.to_json()) == {
+        "token": "t",
+        "expiresAt": "2026-01-02T03:04:05.000600-03:00",
+        "url": "u",
+    }
+    run = CreatePromptRun(
+        inputs={"a": "b"},
+        thread=UUID(int=7),
+        metadata={"x": ("1", "2"), "y": "3"},
+        channel="c",
+    )
     assert json.loads(run.to_json()) == {
         "inputs": {"a": "b"}, "thread": str(UUID(int=7)), "metadata": {"x": ["1", "2"], "y": "3"}, "channel": "c",
     }  # fmt: skip
@@ -278,18 +327,31 @@ def test_what_is_built_by_keyword_is_written_as_json():
 
 def test_an_explicit_null_and_an_explicit_default_are_kept_and_an_absent_key_stays_absent():
     usage = {"input": 1, "inputCached": 0, "output": 1, "reasoning": 0, "total": 2}
-    for extra in ({}, {"inputCacheWrite": 0}, {"inputCacheWrite": None}, {"serviceTier": None}, {"inputCacheWrite": 5}):
+    for extra in (
+        {},
+        {"inputCacheWrite": 0},
+        {"inputCacheWrite": None},
+        {"serviceTier": None},
+        {"inputCacheWrite": 5},
+    ):
         result = TokenUsage.from_dict(usage | extra)
         assert result.to_dict() == usage | extra
         assert result.input_cache_write == (extra.get("inputCacheWrite") or 0)
     for extra in ({}, {"strict": None}, {"strict": False}, {"strict": True}):
-        result = JsonSchemaFormat.from_dict({"type": "json_schema", "name": "a", "schema": "{}"} | extra)
-        assert result.to_dict() == {"type": "json_schema", "name": "a", "schema": "{}"} | extra
+        result = JsonSchemaFormat.from_dict(
+            {"type": "json_schema", "name": "a", "schema": "{}"} | extra
+        )
+        assert (
+            result.to_dict()
+            == {"type": "json_schema", "name": "a", "schema": "{}"} | extra
+        )
         assert result.strict is bool(extra.get("strict"))
 
 
 def test_how_a_document_said_a_thing_is_no_part_of_equality():
-    first = VersionRef.from_dict({"definitionId": str(UUID(int=10)).upper(), "idOrTag": 1})
+    first = VersionRef.from_dict(
+        {"definitionId": str(UUID(int=10)).upper(), "idOrTag": 1}
+    )
     second = VersionRef.from_dict({"definitionId": str(UUID(int=10)), "idOrTag": 1})
     assert first == second
     assert hash(first) == hash(second)
@@ -297,8 +359,13 @@ def test_how_a_document_said_a_thing_is_no_part_of_equality():
 
 
 def test_a_replaced_field_is_written_and_not_what_the_document_said():
-    run = PromptRun.from_dict(Maker(0).document("PromptRun") | {"createdAt": "2026-01-01T00:00:00.5Z", "output": None})
-    changed = dataclasses.replace(run, created_at=datetime(2027, 1, 1, tzinfo=timezone.utc), output="new")
+    run = PromptRun.from_dict(
+        Maker(0).document("PromptRun")
+        | {"createdAt": "2026-01-01T00:00:00.5Z", "output": None}
+    )
+    changed = dataclasses.replace(
+        run, created_at=datetime(2027, 1, 1, tzinfo=timezone.utc), output="new"
+    )
     assert changed.to_dict()["createdAt"] == "2027-01-01T00:00:00+00:00"
     assert changed.to_dict()["output"] == "new"
     assert run.to_dict()["createdAt"] == "2026-01-01T00:00:00.5Z"
@@ -315,7 +382,9 @@ def test_a_result_does_not_change_with_the_document_that_it_was_read_from():
 
 
 def test_any_mapping_can_be_read():
-    assert Citation.from_dict(types.MappingProxyType({"title": "t", "url": "u"})) == Citation(title="t", url="u")
+    assert Citation.from_dict(
+        types.MappingProxyType({"title": "t", "url": "u"})
+    ) == Citation(title="t", url="u")
 
 
 # --- what every result can do ---
@@ -334,10 +403,18 @@ def test_a_result_pickles_with_every_protocol_and_keeps_what_the_document_said(n
 @models
 def test_a_result_can_be_copied_in_every_way(name):
     result = example(name)
-    for again in (copy.copy(result), copy.deepcopy(result), dataclasses.replace(result)):
+    for again in (
+        copy.copy(result),
+        copy.deepcopy(result),
+        dataclasses.replace(result),
+    ):
         assert again == result
         assert type(again) is type(result)
-    assert copy.deepcopy(result).to_dict() == copy.copy(result).to_dict() == result.to_dict()
+    assert (
+        copy.deepcopy(result).to_dict()
+        == copy.copy(result).to_dict()
+        == result.to_dict()
+    )
     if hasattr(copy, "replace"):
         assert copy.replace(result) == result
 
@@ -365,7 +442,10 @@ def test_a_result_is_hashable_unless_a_mapping_is_in_it(name):
         if isinstance(value, tuple):
             return any(map(has_mapping, value))
         if dataclasses.is_dataclass(value):
-            return any(has_mapping(getattr(value, item.name)) for item in dataclasses.fields(value))
+            return any(
+                has_mapping(getattr(value, item.name))
+                for item in dataclasses.fields(value)
+            )
         return isinstance(value, Mapping)
 
     if has_mapping(result):
@@ -377,12 +457,16 @@ def test_a_result_is_hashable_unless_a_mapping_is_in_it(name):
 
 
 @models
-def test_a_result_is_unequal_to_one_that_differs_in_one_field_and_to_anything_else(name):
+def test_a_result_is_unequal_to_one_that_differs_in_one_field_and_to_anything_else(
+    name,
+):
     result = example(name)
     for item in dataclasses.fields(result):
         assert dataclasses.replace(result, **{item.name: object()}) != result
     assert result != result.to_dict()
-    assert result != tuple(getattr(result, item.name) for item in dataclasses.fields(result))
+    assert result != tuple(
+        getattr(result, item.name) for item in dataclasses.fields(result)
+    )
     assert result is not None
     assert Citation("a", "b") != HttpHeader("a", "b")
 
@@ -399,7 +483,14 @@ def test_the_repr_shows_every_field_but_those_that_can_hold_a_secret(name):
 def test_no_credential_shows_in_a_repr_however_deep_it_is():
     secret = "s3cr3t"
     header = {"key": "Authorization", "value": secret}
-    common = {"paramsSchema": "{}", "url": "u", "method": "GET", "name": "n", "failFast": True, "type": "http"}
+    common = {
+        "paramsSchema": "{}",
+        "url": "u",
+        "method": "GET",
+        "name": "n",
+        "failFast": True,
+        "type": "http",
+    }
     revision = Maker(0).document("PromptRevision")
     revision["tools"] = [
         {**common, "headers": [header]},
@@ -408,7 +499,9 @@ def test_no_credential_shows_in_a_repr_however_deep_it_is():
     ]
     results = [
         PromptRevision.from_dict(revision),
-        StreamTokenResponse.from_dict({"token": secret, "expiresAt": "2026-01-01T00:00:00Z", "url": "u"}),
+        StreamTokenResponse.from_dict(
+            {"token": secret, "expiresAt": "2026-01-01T00:00:00Z", "url": "u"}
+        ),
         CreatePromptRun.from_dict({"inputs": {}, "envVars": {"KEY": secret}}),
         CreateWorkflowRun.from_dict({"inputs": {}, "envVars": {"KEY": secret}}),
     ]
@@ -418,9 +511,19 @@ def test_no_credential_shows_in_a_repr_however_deep_it_is():
 
 
 def test_a_tool_is_the_variant_itself_and_narrows_by_class_and_by_type():
-    document = {"paramsSchema": "{}", "url": "u", "method": "PURGE", "name": "n", "failFast": True, "type": "http"}
+    document = {
+        "paramsSchema": "{}",
+        "url": "u",
+        "method": "PURGE",
+        "name": "n",
+        "failFast": True,
+        "type": "http",
+    }
     revision = PromptRevision.from_dict(
-        {**Maker(0).document("PromptRevision"), "tools": [document, {"type": "newer", "x": 1}]}
+        {
+            **Maker(0).document("PromptRevision"),
+            "tools": [document, {"type": "newer", "x": 1}],
+        }
     )
     known, unknown = revision.tools
     assert isinstance(known, HttpCall)

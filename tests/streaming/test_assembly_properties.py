@@ -57,7 +57,9 @@ def test_finished_runs_leave_nothing_behind_but_a_bounded_number_of_verdicts() -
     runs = [UUID(int=number) for number in range(MOST_VERDICTS + 1)]
     for run in runs:
         receive(assembler, token(1, "a", run=run), done(run))
-    assert receive(assembler, token(2, "b", run=runs[1])) == [GapEvent(runs[1], "default", 0)]
+    assert receive(assembler, token(2, "b", run=runs[1])) == [
+        GapEvent(runs[1], "default", 0)
+    ]
     assert receive(assembler, token(2, "b", run=runs[0])) == [
         TokenEvent(runs[0], "default", 0, 2, "b"),
         GapEvent(runs[0], "default", 0),
@@ -67,7 +69,10 @@ def test_finished_runs_leave_nothing_behind_but_a_bounded_number_of_verdicts() -
 def test_the_text_of_finished_runs_is_let_go() -> None:
     """Ten runs of two megabytes each, one after the other, never need more than one of them does."""
     assembler = Assembler()
-    frames = [(kind, json.dumps(fields)) for kind, fields in (token(seq, "x" * 20_000) for seq in range(1, 101))]
+    frames = [
+        (kind, json.dumps(fields))
+        for kind, fields in (token(seq, "x" * 20_000) for seq in range(1, 101))
+    ]
     tracemalloc.start()
     try:
         for number in range(10):
@@ -118,7 +123,11 @@ class Model:
         if kind == "stale":
             self.forget()
             return [("stale", 0)]
-        run, segment, seq = UUID(fields["runId"]), fields.get("segment", 0), fields.get("seq", 0)
+        run, segment, seq = (
+            UUID(fields["runId"]),
+            fields.get("segment", 0),
+            fields.get("seq", 0),
+        )
         if run in self.verdicts:
             if kind in ("done", "failure"):
                 return [(kind, 0)]
@@ -139,9 +148,15 @@ class Model:
         if kind == "reset":
             if any(number >= segment for number in self.opened[run]):
                 self.ends[run].clear()
-            self.accepted[run] = [entry for entry in self.accepted[run] if entry[0] < segment]
-            self.broken[run] = {number for number in self.broken[run] if number < segment}
-            self.opened[run] = {number for number in self.opened[run] if number < segment} | {segment}
+            self.accepted[run] = [
+                entry for entry in self.accepted[run] if entry[0] < segment
+            ]
+            self.broken[run] = {
+                number for number in self.broken[run] if number < segment
+            }
+            self.opened[run] = {
+                number for number in self.opened[run] if number < segment
+            } | {segment}
             return result
         self.opened[run].add(segment)
         if segment in self.broken[run]:
@@ -151,13 +166,21 @@ class Model:
             return [result[0], ("gap", segment)]
         content: Any = fields.get("text", fields.get("payload"))
         if kind == "tool_start":
-            content = {"ref": fields["ref"], "status": end["status"] if end else "pending"}
+            content = {
+                "ref": fields["ref"],
+                "status": end["status"] if end else "pending",
+            }
         self.accepted[run].append((segment, seq, kind, content))
         return result
 
     def end(self, run: UUID, fields: dict[str, Any]) -> None:
-        for _, _, kind, content in sorted(self.accepted[run], key=lambda entry: entry[:2]):
-            if kind == "tool_start" and content == {"ref": fields["ref"], "status": "pending"}:
+        for _, _, kind, content in sorted(
+            self.accepted[run], key=lambda entry: entry[:2]
+        ):
+            if kind == "tool_start" and content == {
+                "ref": fields["ref"],
+                "status": "pending",
+            }:
                 content["status"] = fields["status"]
                 return
         self.ends[run][fields["ref"]] = fields
@@ -171,17 +194,27 @@ class Model:
             return []
         end = min(self.broken[run] or [10**9])
         result: list[Any] = []
-        for segment, _, kind, content in sorted(self.accepted[run], key=lambda entry: entry[:2]):
+        for segment, _, kind, content in sorted(
+            self.accepted[run], key=lambda entry: entry[:2]
+        ):
             if segment <= end:
-                result += list(content) if kind == "token" else [content.get("status", content)]
+                result += (
+                    list(content)
+                    if kind == "token"
+                    else [content.get("status", content)]
+                )
         return result
 
 
 def atoms(view: RunView) -> list[Any]:
     """What a view shows, in the same form; text, payloads and transcript of the view must agree."""
-    texts = [item.content for item in view.transcript if isinstance(item, TranscriptText)]
+    texts = [
+        item.content for item in view.transcript if isinstance(item, TranscriptText)
+    ]
     assert view.text == "".join(texts)
-    assert view.data == tuple(item.payload for item in view.transcript if isinstance(item, TranscriptData))
+    assert view.data == tuple(
+        item.payload for item in view.transcript if isinstance(item, TranscriptData)
+    )
     kinds = [item.type for item in view.transcript]
     assert ("text", "text") not in zip(kinds, kinds[1:], strict=False)
     return [atom for item in view.transcript for atom in _item_atoms(item)]
@@ -213,10 +246,26 @@ def random_frame(rng: random.Random, counts: dict[tuple[UUID, int], int]) -> Fra
     """A frame that often goes on where its segment is, and often does not."""
     run, segment = rng.choice([RUN, RUN, OTHER]), rng.choice([0, 0, 0, 0, 1, 1, 2])
     kind = rng.choices(
-        ["token", "data", "tool_start", "tool_end", "reset", "done", "failure", "stale"], [9, 3, 4, 4, 2, 0.4, 0.3, 0.3]
+        [
+            "token",
+            "data",
+            "tool_start",
+            "tool_end",
+            "reset",
+            "done",
+            "failure",
+            "stale",
+        ],
+        [9, 3, 4, 4, 2, 0.4, 0.3, 0.3],
     )[0]
     seq = counts.get((run, segment), 0) + rng.choices([1, 2, 0], [12, 1, 1])[0]
-    counts[run, segment] = 0 if kind == "reset" else seq if kind in ("token", "data", "tool_start") else seq - 1
+    counts[run, segment] = (
+        0
+        if kind == "reset"
+        else seq
+        if kind in ("token", "data", "tool_start")
+        else seq - 1
+    )
     ref = rng.choice("rs")
     status = rng.choice(["ok", "error"])
     fields: dict[str, Any] = {"runId": str(run), "channel": "default"}
@@ -239,20 +288,33 @@ def test_random_frames_give_what_the_rules_say() -> None:
         assembler, model, counts = Assembler(), Model(), dict[tuple[UUID, int], int]()
         for _ in range(rng.randrange(60)):
             kind, fields = random_frame(rng, counts)
-            last = atoms(assembler.view(UUID(fields["runId"]))) if kind in ("done", "failure") else []
+            last = (
+                atoms(assembler.view(UUID(fields["runId"])))
+                if kind in ("done", "failure")
+                else []
+            )
             events = receive(assembler, (kind, fields))
-            names = [(EVENT_NAMES[type(event)], getattr(event, "segment", 0)) for event in events]
+            names = [
+                (EVENT_NAMES[type(event)], getattr(event, "segment", 0))
+                for event in events
+            ]
             assert names == model.receive(kind, fields)
             for name, _ in names:
                 seen[name] = seen.get(name, 0) + 1
             for run in (RUN, OTHER):
                 view = assembler.view(run)
                 finished = run in model.verdicts
-                assert view.gapped == (model.verdicts[run] if finished else model.gapped(run))
+                assert view.gapped == (
+                    model.verdicts[run] if finished else model.gapped(run)
+                )
                 assert atoms(view) == ([] if finished else model.atoms(run))
             for event in events:
                 if isinstance(event, DoneEvent | FailureEvent):
-                    assert event.gapped == event.view.gapped == model.verdicts[event.run_id]
+                    assert (
+                        event.gapped
+                        == event.view.gapped
+                        == model.verdicts[event.run_id]
+                    )
                     assert atoms(event.view) == last
     assert min(seen.get(name, 0) for name in EVENT_NAMES.values()) > 25, seen
 
@@ -269,7 +331,10 @@ def true_run(rng: random.Random) -> list[Frame]:
             elif kind == "data":
                 frames.append(payload(seq, rng.randrange(9), segment))
             else:
-                frames += [tool_start(seq, f"{segment}.{seq}", segment), tool_end(f"{segment}.{seq}")]
+                frames += [
+                    tool_start(seq, f"{segment}.{seq}", segment),
+                    tool_end(f"{segment}.{seq}"),
+                ]
     return frames
 
 
@@ -281,9 +346,17 @@ def test_whatever_is_lost_the_view_is_a_true_prefix() -> None:
     for _ in range(250):
         frames = true_run(rng)
         whole = atoms(view_of(*frames))
-        keep = {frame[1]["segment"]: index for index, frame in enumerate(frames) if "segment" in frame[1]}.values()
+        keep = {
+            frame[1]["segment"]: index
+            for index, frame in enumerate(frames)
+            if "segment" in frame[1]
+        }.values()
         rate = rng.choice([0.02, 0.1, 0.5])
-        kept = [frame for index, frame in enumerate(frames) if index in keep or rng.random() > rate]
+        kept = [
+            frame
+            for index, frame in enumerate(frames)
+            if index in keep or rng.random() > rate
+        ]
         assembler, all_events = Assembler(), []
         for frame in kept:
             all_events += receive(assembler, frame)
@@ -297,7 +370,9 @@ def test_whatever_is_lost_the_view_is_a_true_prefix() -> None:
         assert terminal.view == view
         if not terminal.gapped:
             assert [atom for atom in atoms(view) if atom != "pending"] == [
-                atom for atom, other in zip(whole, atoms(view), strict=True) if other != "pending"
+                atom
+                for atom, other in zip(whole, atoms(view), strict=True)
+                if other != "pending"
             ]
         lost += terminal.gapped
     assert 50 < lost < 250
@@ -321,24 +396,77 @@ def test_no_input_raises() -> None:
     """Frames of arbitrary JSON under the right names: events have the types that they promise, views can be built."""
     rng = random.Random(9)
     values: list[Any] = [
-        *(None, True, False, 0, 1, -1, 2.0, 1.5, 1e300, 10**40, "", "a", "\ud800", "1", str(RUN), str(OTHER), "ok"),
-        *([], {}, [None], ["a"], [[]], [{"url": "u"}], [{"url": 1}], [{"title": 1, "url": "u"}], {"a": None}),
+        *(
+            None,
+            True,
+            False,
+            0,
+            1,
+            -1,
+            2.0,
+            1.5,
+            1e300,
+            10**40,
+            "",
+            "a",
+            "\ud800",
+            "1",
+            str(RUN),
+            str(OTHER),
+            "ok",
+        ),
+        *(
+            [],
+            {},
+            [None],
+            ["a"],
+            [[]],
+            [{"url": "u"}],
+            [{"url": 1}],
+            [{"title": 1, "url": "u"}],
+            {"a": None},
+        ),
     ]
-    names = ["runId", "channel", "segment", "seq", "text", "tool", "payload", "ref", "status", "queries", "citations"]
+    names = [
+        "runId",
+        "channel",
+        "segment",
+        "seq",
+        "text",
+        "tool",
+        "payload",
+        "ref",
+        "status",
+        "queries",
+        "citations",
+    ]
     count = 0
     for _ in range(150):
         assembler = Assembler()
         for _ in range(40):
-            fields = {name: rng.choice(values) for name in [*names, "code", "message"] if rng.random() < 0.8}
+            fields = {
+                name: rng.choice(values)
+                for name in [*names, "code", "message"]
+                if rng.random() < 0.8
+            }
             if rng.random() < 0.9:
                 fields["runId"] = rng.choice([str(RUN), str(OTHER)])
             if rng.random() < 0.5:
-                fields["segment"], fields["seq"] = rng.choice([0, 1]), rng.choice([1, 2, 3])
+                fields["segment"], fields["seq"] = (
+                    rng.choice([0, 1]),
+                    rng.choice([1, 2, 3]),
+                )
             data = json.dumps(fields)
             if rng.random() < 0.1:
                 place = rng.randrange(len(data))
-                data = data[:place] + rng.choice(["", '"', "{", "\\", "NaN", "1e999"]) + data[place + 1 :]
-            for event in assembler.receive(rng.choice([*EVENT_NAMES.values(), "reconnect", "message"]), data):
+                data = (
+                    data[:place]
+                    + rng.choice(["", '"', "{", "\\", "NaN", "1e999"])
+                    + data[place + 1 :]
+                )
+            for event in assembler.receive(
+                rng.choice([*EVENT_NAMES.values(), "reconnect", "message"]), data
+            ):
                 check_types(event)
                 count += 1
             for run in (RUN, OTHER):

@@ -72,7 +72,9 @@ def test_events_can_be_matched() -> None:
         match event:
             case TokenEvent(text=text):
                 shown.append(text)
-            case DoneEvent(run_id=run_id) | FailureEvent(run_id=run_id) if run_id == RUN:
+            case DoneEvent(run_id=run_id) | FailureEvent(run_id=run_id) if (
+                run_id == RUN
+            ):
                 shown.append(type(event).__name__)
     assert shown == ["text", "DoneEvent", "FailureEvent"]
 
@@ -82,12 +84,18 @@ def test_the_union_of_the_events_holds_all_of_them() -> None:
     names = promptjuggler._NAMES["_assembly"].split()
     named = [getattr(promptjuggler, name) for name in names if name.endswith("Event")]
     classes = [kind for kind in named if isinstance(kind, type)]
-    assert set(StreamEvent.__args__) == set(classes) == {type(event) for event in EVENTS}
+    assert (
+        set(StreamEvent.__args__) == set(classes) == {type(event) for event in EVENTS}
+    )
 
 
 def test_a_stream_token_hides_its_secret() -> None:
     """It is read from the API's document, and its repr shows where and how long, not the credential."""
-    document = {"token": "secret", "expiresAt": "2026-01-02T03:04:05Z", "url": "https://example.com/stream"}
+    document = {
+        "token": "secret",
+        "expiresAt": "2026-01-02T03:04:05Z",
+        "url": "https://example.com/stream",
+    }
     response = StreamTokenResponse.from_dict(document)
     assert response.token == "secret"
     assert response.expires_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)

@@ -36,7 +36,9 @@ SLACK = 5.0
 def fake():
     with FakeServer(api_key="pj-sekret-key", run_seconds=0.02) as server:
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
-        server.add_workflow("summary", lambda inputs: {"summary": inputs["text"].upper()})
+        server.add_workflow(
+            "summary", lambda inputs: {"summary": inputs["text"].upper()}
+        )
         yield server
 
 
@@ -45,15 +47,33 @@ def methods_of(fake):
 
 
 def test_the_stream_is_connected_before_the_run_starts(fake):
-    with client_of(fake) as pj, pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
-        assert methods_of(fake) == [("POST", "stream-token"), ("GET", str(stream.thread)), ("POST", "runs")]
-        assert fake.requests[-1].json() == {"inputs": {"name": "Ada"}, "thread": str(stream.thread)}
+    with (
+        client_of(fake) as pj,
+        pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream,
+    ):
+        assert methods_of(fake) == [
+            ("POST", "stream-token"),
+            ("GET", str(stream.thread)),
+            ("POST", "runs"),
+        ]
+        assert fake.requests[-1].json() == {
+            "inputs": {"name": "Ada"},
+            "thread": str(stream.thread),
+        }
 
 
 def test_the_events_are_those_of_the_run_up_to_its_end(fake):
-    with client_of(fake) as pj, pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
+    with (
+        client_of(fake) as pj,
+        pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream,
+    ):
         events = list(stream)
-        assert [type(event) for event in events] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+        assert [type(event) for event in events] == [
+            ResetEvent,
+            TokenEvent,
+            TokenEvent,
+            DoneEvent,
+        ]
         assert {event.run_id for event in events} == {stream.run_id}
         assert texts(events) == ["Hello, ", "Ada!"]
         assert events[-1].view is stream.view
@@ -79,7 +99,12 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
         stream._stream._wait = lambda seconds: (dropped.set(), stream.result())
         fake.drop_streams()
         (event,) = stream
-    assert (event.run_id, event.channel, event.gapped, event.view.gapped) == (stream.run_id, "default", True, True)
+    assert (event.run_id, event.channel, event.gapped, event.view.gapped) == (
+        stream.run_id,
+        "default",
+        True,
+        True,
+    )
     assert isinstance(event, FailureEvent if fails else DoneEvent)
     assert not fails or "no luck" in event.message
 
@@ -97,7 +122,12 @@ def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
         stream._stream._wait = lambda seconds: None
         fake.drop_streams()
         events = list(stream)
-    assert [type(event) for event in events] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+    assert [type(event) for event in events] == [
+        ResetEvent,
+        TokenEvent,
+        TokenEvent,
+        DoneEvent,
+    ]
     assert not events[-1].gapped
 
 
@@ -126,7 +156,16 @@ def test_the_result_can_be_had_without_reading_the_events(fake):
 
 
 def test_the_view_is_what_is_held_so_far_in_the_types_of_a_run(fake):
-    parts = ["a", Tool("search"), "b", Reset(), "x", Tool("search"), Payload("emit", {"n": 1}), "y"]
+    parts = [
+        "a",
+        Tool("search"),
+        "b",
+        Reset(),
+        "x",
+        Tool("search"),
+        Payload("emit", {"n": 1}),
+        "y",
+    ]
     fake.add_prompt("tools", lambda inputs: parts)
     with client_of(fake) as pj, pj.stream_prompt("tools", 1, {}) as stream:
         seen = []
@@ -139,11 +178,20 @@ def test_the_view_is_what_is_held_so_far_in_the_types_of_a_run(fake):
 
 
 @pytest.mark.parametrize(
-    "form", [str, lambda thread: thread, lambda thread: str(thread).upper(), lambda thread: thread.urn]
+    "form",
+    [
+        str,
+        lambda thread: thread,
+        lambda thread: str(thread).upper(),
+        lambda thread: thread.urn,
+    ],
 )
 def test_the_thread_is_the_given_one(fake, form):
     thread = uuid.uuid4()
-    with client_of(fake) as pj, pj.stream_prompt("greeting", 1, {"name": "Ada"}, thread=form(thread)) as stream:
+    with (
+        client_of(fake) as pj,
+        pj.stream_prompt("greeting", 1, {"name": "Ada"}, thread=form(thread)) as stream,
+    ):
         assert stream.thread == thread
         assert fake.requests[-1].json()["thread"] == str(thread)
         assert texts(stream) == ["Hello, ", "Ada!"]
@@ -152,7 +200,10 @@ def test_the_thread_is_the_given_one(fake, form):
 @pytest.mark.parametrize("options", [{}, {"thread": None}])
 def test_without_a_thread_each_run_has_a_new_one(fake, options):
     with client_of(fake) as pj:
-        threads = {pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options).thread for _ in range(3)}
+        threads = {
+            pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options).thread
+            for _ in range(3)
+        }
         assert len(threads) == 3
         assert {thread.version for thread in threads} == {4}
 
@@ -165,7 +216,10 @@ def test_the_options_are_those_of_run_prompt(fake):
         "metadata": {"k": ["v"]},
         "channel": "side",
     }
-    with client_of(fake) as pj, pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options) as stream:
+    with (
+        client_of(fake) as pj,
+        pj.stream_prompt("greeting", 1, {"name": "Ada"}, **options) as stream,
+    ):
         body = fake.requests[-1].json()
         assert body == {
             "inputs": {"name": "Ada"}, "thread": str(stream.thread), "priority": "low", "environment": "staging",
@@ -225,8 +279,14 @@ class RunHub(Hub):
 
 def test_stale_is_passed_on_since_what_is_held_was_dropped():
     frames = [reset(), token(1, "a"), STALE, reset(), token(1, "b"), done()]
-    with RunHub(says(*frames)) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
-        assert [event for event in stream if isinstance(event, StaleEvent)] == [StaleEvent()]
+    with (
+        RunHub(says(*frames)) as server,
+        client_of(server) as pj,
+        pj.stream_prompt("p", 1, {}) as stream,
+    ):
+        assert [event for event in stream if isinstance(event, StaleEvent)] == [
+            StaleEvent()
+        ]
         assert stream.view.text == "b"
 
 
@@ -236,7 +296,12 @@ def test_a_lost_connection_is_made_again_and_is_no_event_of_the_run():
         stream = pj.stream_prompt("p", 1, {})
         stream._stream._wait = lambda seconds: None
         with stream:
-            assert [type(event) for event in stream] == [ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+            assert [type(event) for event in stream] == [
+                ResetEvent,
+                TokenEvent,
+                TokenEvent,
+                DoneEvent,
+            ]
         assert stream.view.text == "ab"
         assert len(server.gets) == 2
 
@@ -244,13 +309,21 @@ def test_a_lost_connection_is_made_again_and_is_no_event_of_the_run():
 def test_after_its_end_the_socket_is_closed_at_once():
     gone = threading.Event()
     script = lambda conn: (says(reset(), token(1, "a"), done())(conn), gone.set())  # noqa: E731
-    with RunHub(script) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+    with (
+        RunHub(script) as server,
+        client_of(server) as pj,
+        pj.stream_prompt("p", 1, {}) as stream,
+    ):
         list(stream)
         assert gone.wait(SLACK)
 
 
-@pytest.mark.parametrize("start", [(404, {"error": "No such prompt."}), (422, {"error": "No such prompt."})])
-def test_where_the_run_cannot_be_started_the_stream_is_closed_and_the_error_raised(start):
+@pytest.mark.parametrize(
+    "start", [(404, {"error": "No such prompt."}), (422, {"error": "No such prompt."})]
+)
+def test_where_the_run_cannot_be_started_the_stream_is_closed_and_the_error_raised(
+    start,
+):
     gone = threading.Event()
     with (
         RunHub(lambda conn: (says()(conn), gone.set()), start=start) as server,
@@ -274,7 +347,10 @@ def test_where_there_is_no_stream_no_run_is_started():
 
 def test_closed_while_it_connects_it_starts_no_run():
     connecting = threading.Event()
-    with RunHub(lambda conn: (connecting.set(), conn.hang())) as server, client_of(server) as pj:
+    with (
+        RunHub(lambda conn: (connecting.set(), conn.hang())) as server,
+        client_of(server) as pj,
+    ):
         stream = pj.stream_prompt("p", 1, {})
         errors = []
 
@@ -302,7 +378,13 @@ def test_closed_while_it_connects_it_starts_no_run():
 def test_arguments_are_checked_before_anything_is_sent(fake, name, options):
     if name == "stream_workflow" and "channel" in options:
         options = {"environment": 5}
-    given = {"slug": "p", "version": 1, "inputs": {}, "env_vars": {"A": "sekret"}, **options}
+    given = {
+        "slug": "p",
+        "version": 1,
+        "inputs": {},
+        "env_vars": {"A": "sekret"},
+        **options,
+    }
     with client_of(fake) as pj, pytest.raises(ValidationError) as caught:
         getattr(pj, name)(**given)
     assert_silent(caught.value)
@@ -320,7 +402,12 @@ def test_an_option_that_run_prompt_does_not_have_is_a_type_error(fake, options):
 def test_before_it_is_entered_there_is_no_run(fake):
     with client_of(fake) as pj:
         stream = pj.stream_prompt("greeting", 1, {"name": "Ada"})
-        for use in (lambda: stream.run_id, lambda: stream.view, stream.result, lambda: next(stream)):
+        for use in (
+            lambda: stream.run_id,
+            lambda: stream.view,
+            stream.result,
+            lambda: next(stream),
+        ):
             with pytest.raises(RuntimeError, match="with statement"):
                 use()
         assert fake.requests == []
@@ -333,12 +420,18 @@ def test_no_secret_shows_when_the_start_of_a_run_fails(kind):
             if request.method == "GET":
                 says()(conn)
             elif request.target.endswith("/stream-token"):
-                document = {"token": "sekret-token", "expiresAt": "2030-01-01T00:00:00Z", "url": server.url + "/s"}
+                document = {
+                    "token": "sekret-token",
+                    "expiresAt": "2030-01-01T00:00:00Z",
+                    "url": server.url + "/s",
+                }
                 conn.reply(200, document)
             elif kind == "reset":
                 conn.reset()
             else:
-                conn.reply(*{"html": (200, "<html>"), "401": (401, {"error": "Who?"})}[kind])
+                conn.reply(
+                    *{"html": (200, "<html>"), "401": (401, {"error": "Who?"})}[kind]
+                )
 
     with ScriptedServer(handler) as server, client_of(server, max_retries=0) as pj:
         stream = pj.stream_prompt("p", 1, {"a": "b"}, env_vars={"A": "sekret-variable"})
@@ -351,7 +444,10 @@ def test_no_secret_shows_when_the_start_of_a_run_fails(kind):
 
 def test_the_timeout_is_for_the_iteration():
     with RunHub(says(reset(), token(1, "a"))) as server, client_of(server) as pj:
-        with pj.stream_prompt("p", 1, {}, timeout=0.1) as stream, pytest.raises(WaitTimeout):
+        with (
+            pj.stream_prompt("p", 1, {}, timeout=0.1) as stream,
+            pytest.raises(WaitTimeout),
+        ):
             list(stream)
         assert stream.view.text == "a"
 
@@ -388,17 +484,29 @@ def test_a_verdict_that_came_while_the_run_was_started_is_not_missed():
                 assert over.wait(SLACK)
             super().mint(conn)
 
-    script = says(reset(), token(1, "a"), done(), then=lambda conn: (over.set(), hangs(conn)))
-    with Quick(script) as server, client_of(server) as pj, pj.stream_prompt("p", 1, {}) as stream:
+    script = says(
+        reset(), token(1, "a"), done(), then=lambda conn: (over.set(), hangs(conn))
+    )
+    with (
+        Quick(script) as server,
+        client_of(server) as pj,
+        pj.stream_prompt("p", 1, {}) as stream,
+    ):
         assert texts(stream) == ["a"]
 
 
-def test_the_example_prints_what_the_run_says_and_starts_again_after_a_reset(fake, capsys):
-    fake.add_prompt("greeting", lambda inputs: ["Oh no", Reset(), "Hello, ", f"{inputs['name']}!"])
+def test_the_example_prints_what_the_run_says_and_starts_again_after_a_reset(
+    fake, capsys
+):
+    fake.add_prompt(
+        "greeting", lambda inputs: ["Oh no", Reset(), "Hello, ", f"{inputs['name']}!"]
+    )
     with client_of(fake) as pj:
         thread = uuid.uuid4()
         with pj.stream(thread) as stream:
-            run = pj.run_prompt("greeting", "production", {"name": "Ada"}, thread=thread)
+            run = pj.run_prompt(
+                "greeting", "production", {"name": "Ada"}, thread=thread
+            )
             for event in stream:
                 match event:
                     case TokenEvent(text=text):
@@ -412,16 +520,29 @@ def test_the_example_prints_what_the_run_says_and_starts_again_after_a_reset(fak
 
 def test_events_of_tools_carry_what_they_found(fake):
     source = {"title": "T", "url": "https://a.example"}
-    fake.add_prompt("search", lambda inputs: [Tool("web_search", queries=["q"], citations=[source])])
+    fake.add_prompt(
+        "search", lambda inputs: [Tool("web_search", queries=["q"], citations=[source])]
+    )
     with client_of(fake) as pj, pj.stream_prompt("search", 1, {}) as stream:
-        start, end = [event for event in stream if isinstance(event, (ToolStartEvent, ToolEndEvent))]
+        start, end = [
+            event
+            for event in stream
+            if isinstance(event, (ToolStartEvent, ToolEndEvent))
+        ]
         assert (start.tool, start.ref) == ("web_search", end.ref)
         assert end.queries == ("q",)
         assert [citation.to_dict() for citation in end.citations] == [source]
 
 
 def test_failure_frames_of_the_wire_are_failures_of_the_run():
-    with RunHub(says(failure("timeout", "Too long."))) as server, client_of(server) as pj:
+    with (
+        RunHub(says(failure("timeout", "Too long."))) as server,
+        client_of(server) as pj,
+    ):
         with contextlib.closing(pj.stream_prompt("p", 1, {})) as stream, stream:
             (event,) = stream
-        assert (event.code, event.message, event.gapped) == ("timeout", "Too long.", True)
+        assert (event.code, event.message, event.gapped) == (
+            "timeout",
+            "Too long.",
+            True,
+        )

@@ -40,41 +40,85 @@ CASES = {
         b'id: 7-0\nevent: token\ndata: {"a":1}\n\n',
         [Frame("token", '{"a":1}', "7-0")],
     ),
-    "lines end with LF": (b"data: a\ndata: b\n\ndata: c\n\n", [message("a\nb"), message("c")]),
-    "lines end with CR": (b"data: a\rdata: b\r\rdata: c\r\r", [message("a\nb"), message("c")]),
-    "lines end with CRLF": (b"data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n", [message("a\nb"), message("c")]),
+    "lines end with LF": (
+        b"data: a\ndata: b\n\ndata: c\n\n",
+        [message("a\nb"), message("c")],
+    ),
+    "lines end with CR": (
+        b"data: a\rdata: b\r\rdata: c\r\r",
+        [message("a\nb"), message("c")],
+    ),
+    "lines end with CRLF": (
+        b"data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n",
+        [message("a\nb"), message("c")],
+    ),
     "lines end with a mixture of the three": (
         b"data: a\r\ndata: b\rdata: c\n\r\ndata: d\n\rdata: e\r\n\n",
         [message("a\nb\nc"), message("d"), message("e")],
     ),
-    "LF and CR are two line ends, CRLF is one": (b"data: a\n\rdata: b\r\ndata: c\n\n", [message("a"), message("b\nc")]),
-    "an empty line ends no frame that has not begun": (b"\n\r\r\n\n\ndata: a\n\n\n\n", [message("a")]),
-    "a byte order mark at the start is dropped": (b"\xef\xbb\xbfdata: a\n\n", [message("a")]),
-    "only one byte order mark is dropped": (b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n", [message("b")]),
+    "LF and CR are two line ends, CRLF is one": (
+        b"data: a\n\rdata: b\r\ndata: c\n\n",
+        [message("a"), message("b\nc")],
+    ),
+    "an empty line ends no frame that has not begun": (
+        b"\n\r\r\n\n\ndata: a\n\n\n\n",
+        [message("a")],
+    ),
+    "a byte order mark at the start is dropped": (
+        b"\xef\xbb\xbfdata: a\n\n",
+        [message("a")],
+    ),
+    "only one byte order mark is dropped": (
+        b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n",
+        [message("b")],
+    ),
     "a byte order mark is dropped at the start only": (
         b"data: a\n\n\xef\xbb\xbfdata: b\ndata: \xef\xbb\xbfc\n\n",
         [message("a"), message("\ufeffc")],
     ),
-    "a byte order mark alone is an empty line": (b"\xef\xbb\xbf\ndata: a\n\n", [message("a")]),
+    "a byte order mark alone is an empty line": (
+        b"\xef\xbb\xbf\ndata: a\n\n",
+        [message("a")],
+    ),
     "one space after the colon is dropped, and no more": (
         b"data:a\n\ndata: a\n\ndata:  a\n\ndata:\ta\n\ndata: a \n\n",
         [message("a"), message("a"), message(" a"), message("\ta"), message("a ")],
     ),
-    "a line without a colon is a field with an empty value": (b"data\n\ndata\ndata\n\n", [message(""), message("\n")]),
-    "a second colon is part of the value": (b"data: a: b\ndata::c\n\n", [message("a: b\n:c")]),
+    "a line without a colon is a field with an empty value": (
+        b"data\n\ndata\ndata\n\n",
+        [message(""), message("\n")],
+    ),
+    "a second colon is part of the value": (
+        b"data: a: b\ndata::c\n\n",
+        [message("a: b\n:c")],
+    ),
     "empty data lines count": (b"data:\ndata: a\ndata:\n\n", [message("\na\n")]),
-    "a line that starts with a colon is a comment": (b": hello\n:\n\ndata: a\n:data: b\n\n", [message("a")]),
-    "retry and unknown fields are ignored": (b"retry: 10\nfoo: 1\n\nretry: 5\ndata: a\nretry\n\n", [message("a")]),
+    "a line that starts with a colon is a comment": (
+        b": hello\n:\n\ndata: a\n:data: b\n\n",
+        [message("a")],
+    ),
+    "retry and unknown fields are ignored": (
+        b"retry: 10\nfoo: 1\n\nretry: 5\ndata: a\nretry\n\n",
+        [message("a")],
+    ),
     "names of fields are exact": (
         b"Data: a\nDATA: a\n data: a\ndata : a\ndataa: a\nEvent: x\nID: 1\n\n",
         [],
     ),
     "the last name counts": (b"event: a\nevent: b\ndata: 1\n\n", [Frame("b", "1", "")]),
     "an empty name is none": (b"event: a\nevent:\ndata: 1\n\n", [message("1")]),
-    "a name is for its frame alone": (b"event: a\ndata: 1\n\ndata: 2\n\n", [Frame("a", "1", ""), message("2")]),
+    "a name is for its frame alone": (
+        b"event: a\ndata: 1\n\ndata: 2\n\n",
+        [Frame("a", "1", ""), message("2")],
+    ),
     "an id holds until there is another": (
         b"data: 1\n\nid: x\ndata: 2\n\ndata: 3\n\nid: y\ndata: 4\n\n",
-        [message("1"), Frame("message", "2", "x"), Frame("message", "3", "x"), Frame("message", "4", "y")],
+        [
+            message("1"),
+            Frame("message", "2", "x"),
+            Frame("message", "3", "x"),
+            Frame("message", "4", "y"),
+        ],
     ),
     "an empty id takes the last one back": (
         b"id: x\ndata: 1\n\nid\ndata: 2\n\n",
@@ -84,7 +128,10 @@ CASES = {
         b"id: x\ndata: 1\n\nid: y\0\ndata: 2\n\nid: \0\n\n",
         [Frame("message", "1", "x"), Frame("message", "2", "x")],
     ),
-    "an id counts with its frame, also without data": (b"id: x\n\n", [Frame("message", "", "x")]),
+    "an id counts with its frame, also without data": (
+        b"id: x\n\n",
+        [Frame("message", "", "x")],
+    ),
     "a hand-over needs no data": (
         b"event: reconnect\n\nevent: stale\nid: 5\n\n",
         [Frame("reconnect", "", ""), Frame("stale", "", "5")],
@@ -102,8 +149,14 @@ CASES = {
         b"data: \xff a \xe2\x82 b \xf0\x9f\x98\ndata: \xed\xa0\x80 \xc0\xaf\n\n",
         [message("\ufffd a \ufffd b \ufffd\n\ufffd\ufffd\ufffd \ufffd\ufffd")],
     ),
-    "a frame that no empty line ends was cut off": (b"data: a\n\nevent: b\nid: 3\ndata: b\n", [message("a")]),
-    "a line that is not ended was cut off": (b"data: a\n\ndata: b\n\ndata: c", [message("a"), message("b")]),
+    "a frame that no empty line ends was cut off": (
+        b"data: a\n\nevent: b\nid: 3\ndata: b\n",
+        [message("a")],
+    ),
+    "a line that is not ended was cut off": (
+        b"data: a\n\ndata: b\n\ndata: c",
+        [message("a"), message("b")],
+    ),
     "nothing gives nothing": (b"", []),
 }
 
@@ -115,7 +168,9 @@ def test_frames_are_what_the_standard_says(data: bytes, frames: list[Frame]) -> 
 
 
 @pytest.mark.parametrize(("data", "frames"), CASES.values(), ids=CASES.keys())
-def test_where_the_bytes_are_cut_makes_no_difference(data: bytes, frames: list[Frame]) -> None:
+def test_where_the_bytes_are_cut_makes_no_difference(
+    data: bytes, frames: list[Frame]
+) -> None:
     """Each case one byte at a time, cut in two and in three at every place, and with empty pieces between."""
     assert decode(*cut(data, range(1, len(data)))) == frames
     for place in range(len(data) + 1):
@@ -125,7 +180,9 @@ def test_where_the_bytes_are_cut_makes_no_difference(data: bytes, frames: list[F
 
 
 @pytest.mark.parametrize(("data", "frames"), CASES.values(), ids=CASES.keys())
-def test_a_stream_that_is_cut_off_gives_the_frames_before(data: bytes, frames: list[Frame]) -> None:
+def test_a_stream_that_is_cut_off_gives_the_frames_before(
+    data: bytes, frames: list[Frame]
+) -> None:
     """Cut off anywhere, a stream gives the first of its frames, and bytes to spare give more after all of them."""
     counts = []
     for place in range(len(data) + 1):
@@ -136,7 +193,9 @@ def test_a_stream_that_is_cut_off_gives_the_frames_before(data: bytes, frames: l
     if not data.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
         return
     spare = b"event: spare\ndata: 1\n\n"
-    assert [frame[:2] for frame in decode(data + b"\n" + spare)] == [frame[:2] for frame in [*frames, ("spare", "1")]]
+    assert [frame[:2] for frame in decode(data + b"\n" + spare)] == [
+        frame[:2] for frame in [*frames, ("spare", "1")]
+    ]
 
 
 def model(data: bytes) -> list[Frame]:
@@ -150,7 +209,9 @@ def model(data: bytes) -> list[Frame]:
             if begun:
                 frames.append(Frame(name or "message", block[:-1], last_id))
             name, block, begun = "", "", False
-        field, value = (re.fullmatch("([^:]*)(?:: ?(.*))?", line, re.DOTALL) or pytest.fail(line)).groups("")
+        field, value = (
+            re.fullmatch("([^:]*)(?:: ?(.*))?", line, re.DOTALL) or pytest.fail(line)
+        ).groups("")
         if field == "data":
             block, begun = block + value + "\n", True
         if field == "event":
@@ -164,9 +225,44 @@ def test_random_streams_are_read_as_the_standard_says_however_they_are_cut() -> 
     """Streams of random crumbs, cut at random places, against a decoder that takes the whole as one text."""
     rng = random.Random(4)
     crumbs = [
-        *(b"data", b"data: ", b"data:x", b"event", b"event: t", b"id", b"id: 1", b"id:2\0", b"retry: 1"),
-        *(b":", b": ", b" ", b"x", b"\0", b"\x0c", b"\n", b"\n", b"\n\n", b"\r", b"\r", b"\r\n", b"\r\n", b"\r\n\r\n"),
-        *(b"\xef\xbb\xbf", b"\xff", b"\xe2", b"\x82", b"\xac", b"\xf0\x9f", b"\x98\x80", b"\xc2\x85", b"\xe2\x80\xa8"),
+        *(
+            b"data",
+            b"data: ",
+            b"data:x",
+            b"event",
+            b"event: t",
+            b"id",
+            b"id: 1",
+            b"id:2\0",
+            b"retry: 1",
+        ),
+        *(
+            b":",
+            b": ",
+            b" ",
+            b"x",
+            b"\0",
+            b"\x0c",
+            b"\n",
+            b"\n",
+            b"\n\n",
+            b"\r",
+            b"\r",
+            b"\r\n",
+            b"\r\n",
+            b"\r\n\r\n",
+        ),
+        *(
+            b"\xef\xbb\xbf",
+            b"\xff",
+            b"\xe2",
+            b"\x82",
+            b"\xac",
+            b"\xf0\x9f",
+            b"\x98\x80",
+            b"\xc2\x85",
+            b"\xe2\x80\xa8",
+        ),
     ]
     seen = 0
     for _ in range(3000):
@@ -174,7 +270,10 @@ def test_random_streams_are_read_as_the_standard_says_however_they_are_cut() -> 
         frames = model(data)
         seen += len(frames)
         assert decode(data) == frames
-        assert decode(*cut(data, rng.choices(range(len(data) + 1), k=rng.randrange(12)))) == frames
+        assert (
+            decode(*cut(data, rng.choices(range(len(data) + 1), k=rng.randrange(12))))
+            == frames
+        )
     assert seen > 4000
 
 
@@ -208,14 +307,18 @@ def test_a_line_of_the_greatest_length_is_read_in_small_pieces() -> None:
     assert decode(data) == [frame]
 
 
-@pytest.mark.parametrize("name", [b"data:", b":", b"", b"id:"], ids=["data", "comment", "unknown", "id"])
+@pytest.mark.parametrize(
+    "name", [b"data:", b":", b"", b"id:"], ids=["data", "comment", "unknown", "id"]
+)
 @pytest.mark.parametrize("end", [b"\n\ndata: b\n\n", b""], ids=["ended", "not ended"])
 @pytest.mark.parametrize("piece", [1 << 16, 1 << 24], ids=["in pieces", "whole"])
 def test_a_line_over_8_mib_is_an_error(name: bytes, end: bytes, piece: int) -> None:
     """Whatever the line is and whether or not it ends, what came before it is delivered, and nothing after it."""
     data = b"data: a\n\n" + name.ljust(LONGEST_LINE + 1, b"x") + end
     frames: list[Frame] = []
-    with pytest.raises(FrameTooLong, match="a line of the stream is longer than 8388608 bytes"):
+    with pytest.raises(
+        FrameTooLong, match="a line of the stream is longer than 8388608 bytes"
+    ):
         decode_into(frames, cut(data, range(piece, len(data), piece)))
     assert frames == [message("a")]
 

@@ -20,7 +20,14 @@ import pytest
 from helpers.calls import at_once, port_without_answer, postponed
 from helpers.frames import OTHER, RUN, STALE, done, failure, reset, token
 from helpers.secrets import assert_silent
-from helpers.servers import Conn, ConnectProxy, ScriptedServer, client_context, descriptors, server_context
+from helpers.servers import (
+    Conn,
+    ConnectProxy,
+    ScriptedServer,
+    client_context,
+    descriptors,
+    server_context,
+)
 
 from promptjuggler import (
     ApiError,
@@ -65,7 +72,10 @@ def hangs(conn):
 
 def says(*frames, then=hangs, first=1):
     """A connection that sends frames, whose ids are a, b, c ..., each in a chunk; as a rule it then says no more."""
-    data = b"".join(chunk(wire(frame, chr(96 + number))) for number, frame in enumerate(frames, first))
+    data = b"".join(
+        chunk(wire(frame, chr(96 + number)))
+        for number, frame in enumerate(frames, first)
+    )
 
     def script(conn):
         conn.send(CHUNKED + data)
@@ -103,7 +113,11 @@ class Hub(ScriptedServer):
     def mint(self, conn):
         self.minted += 1
         url = self.path if "://" in self.path else self.url + self.path
-        document = {"token": f"sekret-token-{self.minted}", "expiresAt": "2030-01-01T00:00:00Z", "url": url}
+        document = {
+            "token": f"sekret-token-{self.minted}",
+            "expiresAt": "2030-01-01T00:00:00Z",
+            "url": url,
+        }
         # On a connection that was used before, a GET is sent twice if need be: not here, where requests are counted.
         conn.reply(200, document, keep=self.keep)
 
@@ -116,8 +130,14 @@ class Hub(ScriptedServer):
 
 @contextlib.contextmanager
 def client_of(server, **options):
-    options = {"timeout": 10.0, "ssl_context": client_context() if server.url.startswith("https") else None, **options}
-    with PromptJuggler("pj-sekret-key", base_url=options.pop("base_url", server.url), **options) as client:
+    options = {
+        "timeout": 10.0,
+        "ssl_context": client_context() if server.url.startswith("https") else None,
+        **options,
+    }
+    with PromptJuggler(
+        "pj-sekret-key", base_url=options.pop("base_url", server.url), **options
+    ) as client:
         yield client
 
 
@@ -165,7 +185,13 @@ def test_entering_connects_and_iterating_gives_the_events():
             assert entered is stream
             assert [request.method for request in server.requests] == ["POST", "GET"]
             events = until(stream, DoneEvent)
-        assert [type(event) for event in events] == [ConnectedEvent, ResetEvent, TokenEvent, TokenEvent, DoneEvent]
+        assert [type(event) for event in events] == [
+            ConnectedEvent,
+            ResetEvent,
+            TokenEvent,
+            TokenEvent,
+            DoneEvent,
+        ]
         assert events[-1].view.text == "Hello"
 
 
@@ -176,7 +202,10 @@ def test_the_token_is_asked_for_with_the_key_and_the_stream_with_the_token_alone
         assert (post.target, post.headers["authorization"]) == (
             f"/api/v1/threads/{THREAD}/stream-token", "Bearer pj-sekret-key",
         )  # fmt: skip
-        assert (get.target, get.headers["authorization"]) == ("/stream", "Bearer sekret-token-1")
+        assert (get.target, get.headers["authorization"]) == (
+            "/stream",
+            "Bearer sekret-token-1",
+        )
         assert get.headers["accept"] == "text/event-stream"
         assert get.headers["accept-encoding"] == "identity"
         assert "last-event-id" not in get.headers
@@ -185,19 +214,32 @@ def test_the_token_is_asked_for_with_the_key_and_the_stream_with_the_token_alone
 
 def test_each_connection_has_a_token_of_its_own_and_goes_on_after_the_last_event():
     with (
-        Hub(says(reset(), token(1, "a"), then=ends), says(token(2, "b"), then=ends, first=3), says(done())) as server,
+        Hub(
+            says(reset(), token(1, "a"), then=ends),
+            says(token(2, "b"), then=ends, first=3),
+            says(done()),
+        ) as server,
         streaming(server, waits=[]) as stream,
     ):
         events = until(stream, DoneEvent)
         assert texts(events) == ["a", "b"]
         assert not events[-1].gapped
-        assert [get.headers["authorization"] for get in server.gets] == [f"Bearer sekret-token-{n}" for n in (1, 2, 3)]
-        assert [get.headers.get("last-event-id") for get in server.gets] == [None, "b", "c"]
+        assert [get.headers["authorization"] for get in server.gets] == [
+            f"Bearer sekret-token-{n}" for n in (1, 2, 3)
+        ]
+        assert [get.headers.get("last-event-id") for get in server.gets] == [
+            None,
+            "b",
+            "c",
+        ]
 
 
 @pytest.mark.parametrize("id", ["7-0", "grün→🙂", "a b:c", "%41", "0"])
 def test_an_event_id_is_sent_back_as_it_came_in_utf_8(id):
-    first = lambda conn: (conn.send(CHUNKED + chunk(wire(token(1, "a"), id))), ends(conn))  # noqa: E731
+    first = lambda conn: (
+        conn.send(CHUNKED + chunk(wire(token(1, "a"), id))),
+        ends(conn),
+    )  # noqa: E731
     with Hub(first, says(done())) as server, streaming(server, waits=[]) as stream:
         until(stream, TokenEvent)
         assert stream.last_event_id == id
@@ -206,23 +248,39 @@ def test_an_event_id_is_sent_back_as_it_came_in_utf_8(id):
 
 
 def test_an_empty_event_id_means_that_there_is_none():
-    first = lambda conn: (conn.send(CHUNKED + chunk(wire(token(1, "a"), "x") + b"id\n\n")), ends(conn))  # noqa: E731
+    first = lambda conn: (
+        conn.send(CHUNKED + chunk(wire(token(1, "a"), "x") + b"id\n\n")),
+        ends(conn),
+    )  # noqa: E731
     with Hub(first, says(done())) as server, streaming(server, waits=[]) as stream:
         until(stream, DoneEvent)
         assert "last-event-id" not in server.gets[1].headers
 
 
 def test_an_id_is_kept_where_the_frames_after_it_have_none():
-    first = lambda conn: (conn.send(CHUNKED + chunk(wire(token(1, "a"), "x"))), ends(conn))  # noqa: E731
+    first = lambda conn: (
+        conn.send(CHUNKED + chunk(wire(token(1, "a"), "x"))),
+        ends(conn),
+    )  # noqa: E731
     second = lambda conn: (conn.send(CHUNKED + chunk(wire(token(2, "b")))), ends(conn))  # noqa: E731
-    with Hub(first, second, says(done())) as server, streaming(server, waits=[]) as stream:
+    with (
+        Hub(first, second, says(done())) as server,
+        streaming(server, waits=[]) as stream,
+    ):
         until(stream, DoneEvent)
-        assert [get.headers.get("last-event-id") for get in server.gets] == [None, "x", "x"]
+        assert [get.headers.get("last-event-id") for get in server.gets] == [
+            None,
+            "x",
+            "x",
+        ]
 
 
 def test_the_id_of_a_frame_that_is_skipped_counts_and_that_of_half_a_frame_does_not():
     def first(conn):
-        conn.send(CHUNKED + chunk(b"id: 1\nevent: news\ndata: ?\n\nid: 2\nevent: token\ndata: {"))
+        conn.send(
+            CHUNKED
+            + chunk(b"id: 1\nevent: news\ndata: ?\n\nid: 2\nevent: token\ndata: {")
+        )
         ends(conn)
 
     with Hub(first, says(done())) as server, streaming(server, waits=[]) as stream:
@@ -234,14 +292,17 @@ def test_a_stream_can_begin_after_an_event_of_an_earlier_one():
     with Hub(says(*HELLO)) as server, streaming(server, last_event_id="grün") as stream:
         assert stream.last_event_id == "grün"
         until(stream, DoneEvent)
-        assert server.gets[0].headers["last-event-id"].encode("latin-1").decode() == "grün"
+        assert (
+            server.gets[0].headers["last-event-id"].encode("latin-1").decode() == "grün"
+        )
 
 
 CHANNELS = ["main", "a b&c=d", "grün/%2F?#", "+", ".."]
 
 
 @pytest.mark.parametrize(
-    ("path", "before"), [("/s", {}), ("/s?x=1", {"x": ["1"]}), ("/s?", {}), ("/s?x=1#part", {"x": ["1"]})]
+    ("path", "before"),
+    [("/s", {}), ("/s?x=1", {"x": ["1"]}), ("/s?", {}), ("/s?x=1#part", {"x": ["1"]})],
 )
 def test_the_wanted_channels_are_parameters_of_the_url(path, before):
     with (
@@ -252,11 +313,17 @@ def test_the_wanted_channels_are_parameters_of_the_url(path, before):
         target = server.gets[0].target
         assert re.fullmatch(r"/s\?[!-~]+", target)
         assert "#" not in target
-        assert parse_qs(urlsplit(target).query, strict_parsing=True) == {**before, "channel": CHANNELS}
+        assert parse_qs(urlsplit(target).query, strict_parsing=True) == {
+            **before,
+            "channel": CHANNELS,
+        }
 
 
 def test_without_channels_the_url_is_left_as_it_came():
-    with Hub(says(*HELLO), path="/a%20b/?q=%2F&&x") as server, streaming(server) as stream:
+    with (
+        Hub(says(*HELLO), path="/a%20b/?q=%2F&&x") as server,
+        streaming(server) as stream,
+    ):
         until(stream, DoneEvent)
         assert server.gets[0].target == "/a%20b/?q=%2F&&x"
 
@@ -314,9 +381,14 @@ FAILURES = {
 
 @EACH_STEP
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-def test_the_first_connection_is_tried_again_as_often_as_the_client_allows(step, failure):
+def test_the_first_connection_is_tried_again_as_often_as_the_client_allows(
+    step, failure
+):
     waits = []
-    with failing(step, failure, failure) as server, streaming(server, waits=waits, client={"max_retries": 2}) as stream:
+    with (
+        failing(step, failure, failure) as server,
+        streaming(server, waits=waits, client={"max_retries": 2}) as stream,
+    ):
         assert until(stream, DoneEvent)[-1].view.text == "Hello"
         assert waits == [0.5, 1.0]
     waits = []
@@ -346,12 +418,17 @@ def test_without_retries_there_is_one_attempt():
 @EACH_STEP
 @pytest.mark.parametrize("status", [401, 403, 404])
 @pytest.mark.parametrize("connected", [False, True])
-def test_what_is_not_allowed_or_not_there_ends_the_stream_with_its_error(status, step, connected, reconnect):
+def test_what_is_not_allowed_or_not_there_ends_the_stream_with_its_error(
+    status, step, connected, reconnect
+):
     refusal = answers(status, {"error": "Never."})
     scripts, mints = [says(then=ends)] * connected, [None] * connected
     (scripts if step == "scripts" else mints).append(refusal)
     waits = []
-    with Hub(*scripts, mints=mints) as server, streaming(server, waits=waits, reconnect=reconnect) as stream:
+    with (
+        Hub(*scripts, mints=mints) as server,
+        streaming(server, waits=waits, reconnect=reconnect) as stream,
+    ):
         if connected and reconnect:
             assert len(until(stream, DisconnectedEvent)) == 2
         elif connected:
@@ -365,7 +442,10 @@ def test_what_is_not_allowed_or_not_there_ends_the_stream_with_its_error(status,
 
 def test_a_certificate_that_is_not_trusted_ends_it_at_once():
     waits = []
-    with Hub(says(), tls=server_context("self_signed")) as server, streaming(server, waits=waits) as stream:
+    with (
+        Hub(says(), tls=server_context("self_signed")) as server,
+        streaming(server, waits=waits) as stream,
+    ):
         with pytest.raises(NetworkError, match="certificate"):
             next(stream)
         assert waits == []
@@ -375,7 +455,10 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once():
 def test_the_server_is_given_the_time_that_it_asks_for(status):
     waits = []
     busy = answers(status, "", {"Retry-After": "7"})
-    with Hub(busy, says(then=ends), busy, says(done())) as server, streaming(server, waits=waits) as stream:
+    with (
+        Hub(busy, says(then=ends), busy, says(done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
         until(stream, DoneEvent)
     assert waits == [7.0, 0.5, 7.0]
 
@@ -387,7 +470,10 @@ def test_a_server_that_asks_for_more_than_a_minute_gets_it_from_a_first_connecti
         with pytest.raises(ApiError) as caught:
             next(stream)
         assert caught.value.retry_after == 3600
-    with Hub(says(then=ends), busy, says(done())) as server, streaming(server, waits=waits) as stream:
+    with (
+        Hub(says(then=ends), busy, says(done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
         until(stream, DoneEvent)
     assert waits == [0.5, 60.0]
 
@@ -408,28 +494,47 @@ def test_the_delays_double_to_ten_seconds_and_start_over_after_a_success(failure
     with server, streaming(server, waits=waits, client={"max_retries": 0}) as stream:
         events = until(stream, DoneEvent)
     assert waits == [*DELAYS, 0.5, 1.0]
-    kinds = [type(event) for event in events if not isinstance(event, (TokenEvent, GapEvent))]
+    kinds = [
+        type(event) for event in events if not isinstance(event, (TokenEvent, GapEvent))
+    ]
     # Each attempt that fails is told at once, as the loss is.
     assert kinds == [ConnectedEvent, *[DisconnectedEvent] * 7, ConnectedEvent, *[DisconnectedEvent] * 2, ConnectedEvent,
                      DoneEvent]  # fmt: skip
 
 
-@pytest.mark.parametrize("frame", [b"event: reconnect\n\n", b"event: reconnect\ndata: {}\n\n", b"event:reconnect\r\r"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"event: reconnect\n\n",
+        b"event: reconnect\ndata: {}\n\n",
+        b"event:reconnect\r\r",
+    ],
+)
 def test_a_hand_over_is_followed_at_once_by_a_new_connection(frame):
     released = threading.Event()
 
     def first(conn):
-        conn.send(CHUNKED + chunk(wire(reset(), "1")) + chunk(wire(token(1, "a"), "2")) + chunk(b"id: 3\n" + frame))
+        conn.send(
+            CHUNKED
+            + chunk(wire(reset(), "1"))
+            + chunk(wire(token(1, "a"), "2"))
+            + chunk(b"id: 3\n" + frame)
+        )
         conn.hang()
         released.set()
 
     waits = []
-    with Hub(first, says(token(2, "b"), done())) as server, streaming(server, waits=waits) as stream:
+    with (
+        Hub(first, says(token(2, "b"), done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
         events = until(stream, DoneEvent)
         assert released.wait(SLACK)
         assert waits == []
         assert texts(events) == ["a", "b"]
-        assert "new connection" in next(event.reason for event in events if isinstance(event, DisconnectedEvent))
+        assert "new connection" in next(
+            event.reason for event in events if isinstance(event, DisconnectedEvent)
+        )
         assert server.gets[1].headers["last-event-id"] == "3"
         assert not events[-1].gapped
 
@@ -444,16 +549,30 @@ def test_what_follows_a_hand_over_on_the_same_connection_is_not_read():
 def test_after_a_hand_over_that_fails_the_delays_are_those_after_a_loss():
     no = FAILURES["an error"]
     waits = []
-    with Hub(says(("reconnect", {})), no, no, no, says(done())) as server, streaming(server, waits=waits) as stream:
+    with (
+        Hub(says(("reconnect", {})), no, no, no, says(done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
         until(stream, DoneEvent)
     assert waits == [0.5, 1.0, 2.0]
 
 
-@pytest.mark.parametrize("then", [ends, Conn.close, Conn.reset, lambda conn: conn.send(chunk(wire(("reconnect", {}))))])
+@pytest.mark.parametrize(
+    "then",
+    [
+        ends,
+        Conn.close,
+        Conn.reset,
+        lambda conn: conn.send(chunk(wire(("reconnect", {})))),
+    ],
+)
 def test_without_reconnect_the_first_loss_is_an_error(then):
     go = threading.Event()
     first = says(token(1, "a"), then=lambda conn: (go.wait(SLACK), then(conn)))
-    with Hub(first, says(done())) as server, streaming(server, reconnect=False) as stream:
+    with (
+        Hub(first, says(done())) as server,
+        streaming(server, reconnect=False) as stream,
+    ):
         assert texts(until(stream, TokenEvent)) == ["a"]
         go.set()
         with pytest.raises(NetworkError):
@@ -464,15 +583,26 @@ def test_without_reconnect_the_first_loss_is_an_error(then):
 
 def test_without_reconnect_the_first_connection_is_tried_again_all_the_same():
     waits = []
-    with failing("scripts", Conn.reset) as server, streaming(server, waits=waits, reconnect=False) as stream:
+    with (
+        failing("scripts", Conn.reset) as server,
+        streaming(server, waits=waits, reconnect=False) as stream,
+    ):
         until(stream, DoneEvent)
     assert waits == [0.5]
 
 
 def test_an_answer_without_sense_in_place_of_a_token_is_one_more_failed_attempt():
     waits = []
-    mints = [None, answers(200, "<html>"), answers(200, {"token": "x"}), answers(200, b'{"token": "x')]
-    with Hub(says(then=ends), says(done()), mints=mints) as server, streaming(server, waits=waits) as stream:
+    mints = [
+        None,
+        answers(200, "<html>"),
+        answers(200, {"token": "x"}),
+        answers(200, b'{"token": "x'),
+    ]
+    with (
+        Hub(says(then=ends), says(done()), mints=mints) as server,
+        streaming(server, waits=waits) as stream,
+    ):
         until(stream, DoneEvent)
     assert waits == [0.5, 1.0, 2.0, 4.0]
 
@@ -487,7 +617,10 @@ LAST_CHUNK = b"0\r\n\r\n"
 def ending(head, before, after, close=Conn.close, frame=HALF):
     """A connection that sends a whole frame and the half of one, and then ends in some way."""
     encode = chunk if b"chunked" in head else bytes
-    first, second = encode(WHOLE), before + (encode(frame) if before != b"ff\r\n" else frame) + after
+    first, second = (
+        encode(WHOLE),
+        before + (encode(frame) if before != b"ff\r\n" else frame) + after,
+    )
 
     def script(conn, seen):
         conn.send(head + b"\r\n" + first + second)
@@ -500,7 +633,9 @@ def ending(head, before, after, close=Conn.close, frame=HALF):
 CHUNKED_HEAD = HEAD + b"Transfer-Encoding: chunked\r\n"
 ENDINGS = {
     "with the last chunk": ending(CHUNKED_HEAD, b"", LAST_CHUNK),
-    "with the last chunk, and a connection that is kept": ending(CHUNKED_HEAD, b"", LAST_CHUNK, lambda conn: None),
+    "with the last chunk, and a connection that is kept": ending(
+        CHUNKED_HEAD, b"", LAST_CHUNK, lambda conn: None
+    ),
     "between two chunks": ending(CHUNKED_HEAD, b"", b""),
     "in the middle of a chunk": ending(CHUNKED_HEAD, b"ff\r\n", b""),
     "in the size of a chunk": ending(CHUNKED_HEAD, b"", b"f"),
@@ -511,7 +646,12 @@ ENDINGS = {
     "with a reset": ending(CHUNKED_HEAD, b"", b"", Conn.reset),
     "without a length": ending(HEAD, b"", b""),
     "without a length, with a reset": ending(HEAD, b"", b"", Conn.reset),
-    "with its whole length": ending(HEAD + b"Content-Length: %d\r\n" % len(WHOLE + HALF), b"", b"", lambda conn: None),
+    "with its whole length": ending(
+        HEAD + b"Content-Length: %d\r\n" % len(WHOLE + HALF),
+        b"",
+        b"",
+        lambda conn: None,
+    ),
     "before its length": ending(HEAD + b"Content-Length: 999\r\n", b"", b""),
     "with silence": ending(CHUNKED_HEAD, b"", b"", Conn.hang),
     "with silence in a chunk": ending(CHUNKED_HEAD, b"ff\r\n", b"", Conn.hang),
@@ -520,17 +660,27 @@ ENDINGS = {
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_however_a_connection_ends_it_is_a_loss_and_half_a_frame_is_not_delivered(ending, tls):
+def test_however_a_connection_ends_it_is_a_loss_and_half_a_frame_is_not_delivered(
+    ending, tls
+):
     seen = threading.Event()
     scripts = [lambda conn: ending(conn, seen), says(token(2, "b"), done())]
     with (
         Hub(*scripts, tls=server_context() if tls else None) as server,
-        streaming(server, waits=[], idle_timeout=0.1 if "silence" in name_in(ENDINGS, ending) else 10.0) as stream,
+        streaming(
+            server,
+            waits=[],
+            idle_timeout=0.1 if "silence" in name_in(ENDINGS, ending) else 10.0,
+        ) as stream,
     ):
         events = until(stream, TokenEvent)
         seen.set()
         events += until(stream, DisconnectedEvent)
-        assert [type(event) for event in events] == [ConnectedEvent, TokenEvent, DisconnectedEvent]
+        assert [type(event) for event in events] == [
+            ConnectedEvent,
+            TokenEvent,
+            DisconnectedEvent,
+        ]
         assert events[-1].reason
         events += until(stream, DoneEvent)
         assert texts(events) == ["a", "b"]
@@ -548,17 +698,27 @@ def test_a_proper_goodbye_of_tls_is_a_loss_too():
             conn.sock.unwrap()
 
     with (
-        Hub(says(token(1, "a"), then=goodbye), says(token(2, "b"), done()), tls=server_context()) as server,
+        Hub(
+            says(token(1, "a"), then=goodbye),
+            says(token(2, "b"), done()),
+            tls=server_context(),
+        ) as server,
         streaming(server, waits=[]) as stream,
     ):
         events = until(stream, DoneEvent)
-        assert [type(event) for event in events][2:4] == [DisconnectedEvent, ConnectedEvent]
+        assert [type(event) for event in events][2:4] == [
+            DisconnectedEvent,
+            ConnectedEvent,
+        ]
         assert texts(events) == ["a", "b"]
 
 
 @pytest.mark.parametrize("size", [1, 7])
 def test_where_the_bytes_are_cut_makes_no_difference(size):
-    data = b"".join(wire(frame, "x") for frame in (reset(), token(1, "grün→"), token(2, "🙂\u2028"), done()))
+    data = b"".join(
+        wire(frame, "x")
+        for frame in (reset(), token(1, "grün→"), token(2, "🙂\u2028"), done())
+    )
 
     def script(conn):
         conn.send(CHUNKED)
@@ -588,9 +748,15 @@ def test_a_line_that_is_too_long_is_an_error_and_no_loss():
 
 def test_frames_that_say_nothing_are_skipped():
     odd = b"event: token\ndata: {\n\nevent: news\ndata: {}\n\ndata: {}\n\nevent: token\ndata: {}\n\nretry: 1\n\n: x\n\n"
-    script = lambda conn: (conn.send(CHUNKED + chunk(odd) + chunk(wire(done()))), conn.hang())  # noqa: E731
+    script = lambda conn: (
+        conn.send(CHUNKED + chunk(odd) + chunk(wire(done()))),
+        conn.hang(),
+    )  # noqa: E731
     with Hub(script) as server, streaming(server) as stream:
-        assert [type(event) for event in until(stream, DoneEvent)] == [ConnectedEvent, DoneEvent]
+        assert [type(event) for event in until(stream, DoneEvent)] == [
+            ConnectedEvent,
+            DoneEvent,
+        ]
 
 
 # Time limits
@@ -613,14 +779,27 @@ def test_heartbeats_are_signs_of_life_however_slowly_they_come():
             streaming(server, idle_timeout=0.15) as stream,
         ):
             begun = time.monotonic()
-            assert [type(event) for event in until(stream, DoneEvent)] == [ConnectedEvent, DoneEvent]
+            assert [type(event) for event in until(stream, DoneEvent)] == [
+                ConnectedEvent,
+                DoneEvent,
+            ]
             assert time.monotonic() - begun > 0.3
 
-    at_once(check, [(tls, piece) for tls in (False, True) for piece in (b"2\r\n:\n\r\n", chunk(b":\n\n"))])
+    at_once(
+        check,
+        [
+            (tls, piece)
+            for tls in (False, True)
+            for piece in (b"2\r\n:\n\r\n", chunk(b":\n\n"))
+        ],
+    )
 
 
 def test_silence_is_a_loss_after_the_idle_timeout_and_not_before():
-    with Hub(says(token(1, "a")), says(done())) as server, streaming(server, waits=[], idle_timeout=0.15) as stream:
+    with (
+        Hub(says(token(1, "a")), says(done())) as server,
+        streaming(server, waits=[], idle_timeout=0.15) as stream,
+    ):
         until(stream, TokenEvent)
         begun = time.monotonic()
         assert "0.15 s" in until(stream, DisconnectedEvent)[-1].reason
@@ -666,7 +845,10 @@ def test_the_timeout_bounds_the_whole_iteration():
     def check(way):
         scripts, mints = WAYS_TO_WAIT[way]
         timeout = 0.6 if way == "in the second delay" else 0.1
-        with Hub(*scripts, mints=mints) as server, streaming(server, timeout=timeout) as stream:
+        with (
+            Hub(*scripts, mints=mints) as server,
+            streaming(server, timeout=timeout) as stream,
+        ):
             if "step" in way:
                 stream._wait = lambda seconds: None
             begun = time.monotonic()
@@ -718,7 +900,10 @@ class Consumer(threading.Thread):
 
 WAYS_TO_BE_BUSY = {
     "the next event": (says(token(1, "a")), None),
-    "the rest of a chunk": (lambda conn: (conn.send(CHUNKED + b"ff\r\n:"), conn.hang()), None),
+    "the rest of a chunk": (
+        lambda conn: (conn.send(CHUNKED + b"ff\r\n:"), conn.hang()),
+        None,
+    ),
     "a token": (says(), hangs),
     "the head of the stream": (hangs, None),
     "the rest of the head": (lambda conn: (conn.send(HEAD), conn.hang()), None),
@@ -728,7 +913,9 @@ WAYS_TO_BE_BUSY = {
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("reconnected", [False, True], ids=["first", "again"])
 @pytest.mark.parametrize("way", WAYS_TO_BE_BUSY.values(), ids=WAYS_TO_BE_BUSY)
-def test_close_ends_the_iteration_of_another_thread_and_closes_the_socket_at_once(way, reconnected, tls):
+def test_close_ends_the_iteration_of_another_thread_and_closes_the_socket_at_once(
+    way, reconnected, tls
+):
     waiting, gone = threading.Event(), threading.Event()
 
     def watched(script):
@@ -762,18 +949,28 @@ def test_close_ends_the_iteration_of_another_thread_and_closes_the_socket_at_onc
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("way", ["a full port", "a silent proxy", "a handshake", "a handshake through a proxy"])
+@pytest.mark.parametrize(
+    "way",
+    ["a full port", "a silent proxy", "a handshake", "a handshake through a proxy"],
+)
 def test_close_ends_an_attempt_to_connect(way, scheme):
     with contextlib.ExitStack() as stack:
-        options = {"ssl_context": client_context(), "base_url": f"{scheme}://localhost:9"}
+        options = {
+            "ssl_context": client_context(),
+            "base_url": f"{scheme}://localhost:9",
+        }
         if way == "a full port":
-            options["base_url"] = f"{scheme}://127.0.0.1:{stack.enter_context(port_without_answer())}"
+            options["base_url"] = (
+                f"{scheme}://127.0.0.1:{stack.enter_context(port_without_answer())}"
+            )
         silent = stack.enter_context(ScriptedServer(Conn.hang))
         if way == "a handshake":
             options["base_url"] = f"https://127.0.0.1:{silent.port}"
         elif "proxy" in way:
             behaviour = "silent" if way == "a silent proxy" else "forward"
-            proxy = stack.enter_context(ConnectProxy(target=("127.0.0.1", silent.port), behaviour=behaviour))
+            proxy = stack.enter_context(
+                ConnectProxy(target=("127.0.0.1", silent.port), behaviour=behaviour)
+            )
             options["proxy"] = proxy.url
         stream = stack.enter_context(streaming(silent, client=options))
         consumer = Consumer(stream)
@@ -796,7 +993,10 @@ def test_close_ends_a_delay():
         stream.close()
         consumer.join(SLACK)
         assert not consumer.is_alive()
-        assert [type(event) for event in consumer.events] == [ConnectedEvent, DisconnectedEvent]
+        assert [type(event) for event in consumer.events] == [
+            ConnectedEvent,
+            DisconnectedEvent,
+        ]
         assert consumer.error is None
 
 
@@ -829,7 +1029,10 @@ def test_close_in_the_loop_ends_it_with_the_event_that_was_given_last():
 
 def test_leaving_the_with_block_closes_the_socket_at_once():
     gone = threading.Event()
-    with Hub(lambda conn: (says(*HELLO)(conn), gone.set())) as server, client_of(server) as pj:
+    with (
+        Hub(lambda conn: (says(*HELLO)(conn), gone.set())) as server,
+        client_of(server) as pj,
+    ):
         with pj.stream(THREAD) as stream:
             for event in stream:
                 if isinstance(event, TokenEvent):
@@ -842,7 +1045,10 @@ def test_leaving_the_with_block_closes_the_socket_at_once():
 
 def test_a_stream_that_is_forgotten_closes_its_socket_without_the_garbage_collector():
     gone = threading.Event()
-    with Hub(lambda conn: (says(*HELLO)(conn), gone.set())) as server, client_of(server) as pj:
+    with (
+        Hub(lambda conn: (says(*HELLO)(conn), gone.set())) as server,
+        client_of(server) as pj,
+    ):
         gc.disable()
         try:
             for event in pj.stream(THREAD):
@@ -871,7 +1077,9 @@ class Interruption(Exception):
 def test_a_signal_in_the_middle_leaves_nothing_open(way, tls, handler):
     """It may raise, as Ctrl-C does, or close the stream: in the very thread that waits."""
     script, mint = way
-    with Hub(script, mints=[mint] * bool(mint), tls=server_context() if tls else None) as server:
+    with Hub(
+        script, mints=[mint] * bool(mint), tls=server_context() if tls else None
+    ) as server:
         with streaming(server) as stream:
 
             def handle(number, frame):
@@ -884,7 +1092,11 @@ def test_a_signal_in_the_middle_leaves_nothing_open(way, tls, handler):
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.03)
                 begun = time.monotonic()
-                with pytest.raises(Interruption) if handler == "raises" else contextlib.nullcontext():
+                with (
+                    pytest.raises(Interruption)
+                    if handler == "raises"
+                    else contextlib.nullcontext()
+                ):
                     list(stream)
                 assert time.monotonic() - begun < SLACK
             finally:
@@ -899,7 +1111,10 @@ def test_streams_leave_no_threads_and_no_sockets_behind():
     def count():
         return threading.active_count(), len(descriptors())
 
-    with FakeServer(api_key="pj-sekret-key", run_seconds=0) as server, client_of(server) as pj:
+    with (
+        FakeServer(api_key="pj-sekret-key", run_seconds=0) as server,
+        client_of(server) as pj,
+    ):
         server.add_prompt("p", lambda inputs: "one two")
         counts = []
         for _ in range(5):
@@ -917,14 +1132,25 @@ def test_streams_leave_no_threads_and_no_sockets_behind():
 
 
 def minted(**changes):
-    document = {"token": "sekret-token", "expiresAt": "2030-01-01T00:00:00Z", "url": "http://127.0.0.1:1/", **changes}
+    document = {
+        "token": "sekret-token",
+        "expiresAt": "2030-01-01T00:00:00Z",
+        "url": "http://127.0.0.1:1/",
+        **changes,
+    }
     return answers(200, document)
 
 
 def test_over_https_the_token_is_not_sent_over_http():
-    with Hub(says(*HELLO)) as plain, Hub(says(), tls=server_context(), path=f"{plain.url}/stream") as server:
+    with (
+        Hub(says(*HELLO)) as plain,
+        Hub(says(), tls=server_context(), path=f"{plain.url}/stream") as server,
+    ):
         waits = []
-        with streaming(server, waits=waits) as stream, pytest.raises(DecodeError) as caught:
+        with (
+            streaming(server, waits=waits) as stream,
+            pytest.raises(DecodeError) as caught,
+        ):
             next(stream)
         assert caught.value.path == "url"
         assert waits == []
@@ -936,7 +1162,10 @@ def test_over_https_the_token_is_not_sent_over_http():
 def test_a_client_of_an_http_base_url_may_stream_over_both(tls):
     with Hub(says(*HELLO), tls=server_context() if tls else None) as hub:
         path = f"{hub.url}/stream".replace("http", "HTTP", 1)
-        with Hub(says(), path=path) as server, streaming(server, client={"ssl_context": client_context()}) as stream:
+        with (
+            Hub(says(), path=path) as server,
+            streaming(server, client={"ssl_context": client_context()}) as stream,
+        ):
             assert until(stream, DoneEvent)[-1].view.text == "Hello"
 
 
@@ -963,16 +1192,34 @@ def test_an_address_that_is_none_ends_the_stream(url, connected):
 
 
 def test_what_does_not_belong_into_a_url_is_encoded():
-    with Hub(says(*HELLO), path='/a b/grün/"<>|?q=ü \\{^}`') as server, streaming(server) as stream:
+    with (
+        Hub(says(*HELLO), path='/a b/grün/"<>|?q=ü \\{^}`') as server,
+        streaming(server) as stream,
+    ):
         until(stream, DoneEvent)
-        assert server.gets[0].target == "/a%20b/gr%C3%BCn/%22%3C%3E%7C?q=%C3%BC%20%5C%7B%5E%7D%60"
+        assert (
+            server.gets[0].target
+            == "/a%20b/gr%C3%BCn/%22%3C%3E%7C?q=%C3%BC%20%5C%7B%5E%7D%60"
+        )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sekret token", "sekret\r\nX: y", "sekret\n", "sekrét", "sekret\ud800", "sekret→"]
+    "text",
+    [
+        "",
+        "sekret token",
+        "sekret\r\nX: y",
+        "sekret\n",
+        "sekrét",
+        "sekret\ud800",
+        "sekret→",
+    ],
 )
 def test_a_token_that_cannot_be_sent_is_refused_and_shown_nowhere(text):
-    with Hub(says(), mints=[minted(token=text)] * 3) as server, streaming(server, waits=[]) as stream:
+    with (
+        Hub(says(), mints=[minted(token=text)] * 3) as server,
+        streaming(server, waits=[]) as stream,
+    ):
         with pytest.raises(DecodeError, match="^token: expected") as caught:
             next(stream)
         assert_silent(caught.value)
@@ -993,10 +1240,16 @@ def test_redirects_are_not_followed():
 
 
 @EACH_STEP
-@pytest.mark.parametrize("failure", [*FAILURES.values(), answers(401, {"error": "Who?"}), answers(200, "<html>")])
+@pytest.mark.parametrize(
+    "failure",
+    [*FAILURES.values(), answers(401, {"error": "Who?"}), answers(200, "<html>")],
+)
 def test_no_secret_shows_when_a_stream_fails(step, failure, caplog):
     caplog.set_level(logging.DEBUG)
-    with failing(step, failure) as server, streaming(server, client={"max_retries": 0}, reconnect=False) as stream:
+    with (
+        failing(step, failure) as server,
+        streaming(server, client={"max_retries": 0}, reconnect=False) as stream,
+    ):
         assert "sekret" not in repr(stream)
         with pytest.raises((ApiError, NetworkError, DecodeError)) as caught:
             list(stream)
@@ -1009,7 +1262,10 @@ def test_no_secret_shows_when_a_stream_fails(step, failure, caplog):
 def test_no_secret_shows_when_a_stream_is_lost(ending):
     seen = threading.Event()
     seen.set()
-    with Hub(lambda conn: ending(conn, seen)) as server, streaming(server, reconnect=False, idle_timeout=0.1) as stream:
+    with (
+        Hub(lambda conn: ending(conn, seen)) as server,
+        streaming(server, reconnect=False, idle_timeout=0.1) as stream,
+    ):
         with pytest.raises(NetworkError) as caught:
             list(stream)
         assert_silent(caught.value)
@@ -1018,7 +1274,10 @@ def test_no_secret_shows_when_a_stream_is_lost(ending):
 @pytest.mark.parametrize("way", WAYS_TO_WAIT.values(), ids=WAYS_TO_WAIT)
 def test_no_secret_shows_when_the_time_is_over(way):
     scripts, mints = way
-    with Hub(*scripts, mints=mints) as server, streaming(server, timeout=0.02, waits=[]) as stream:
+    with (
+        Hub(*scripts, mints=mints) as server,
+        streaming(server, timeout=0.02, waits=[]) as stream,
+    ):
         with pytest.raises(WaitTimeout) as caught:
             list(stream)
         assert_silent(caught.value)
@@ -1032,7 +1291,9 @@ def test_each_attempt_is_logged_without_the_query(caplog):
         streaming(server, waits=[], channels=["sekret"]) as stream,
     ):
         until(stream, DoneEvent)
-    lines = [re.sub(r"\d+ ms", "N ms", record.getMessage()) for record in caplog.records]
+    lines = [
+        re.sub(r"\d+ ms", "N ms", record.getMessage()) for record in caplog.records
+    ]
     post = f"POST /api/v1/threads/{THREAD}/stream-token: 200 in N ms (attempt 1)"
     assert lines == [
         post, "GET /a%20b: 500 in N ms (attempt 1)", post, "GET /a%20b: NetworkError in N ms (attempt 2)",
@@ -1045,7 +1306,9 @@ def test_each_attempt_is_logged_without_the_query(caplog):
 
 
 def test_the_view_grows_with_the_events():
-    script = says(reset(), token(1, "Hel"), token(2, "lo"), token(1, "x", run=OTHER), done())
+    script = says(
+        reset(), token(1, "Hel"), token(2, "lo"), token(1, "x", run=OTHER), done()
+    )
     with Hub(script) as server, streaming(server) as stream:
         seen = [stream.view(RUN).text for event in stream_until(stream, DoneEvent)]
         assert seen == ["", "", "Hel", "Hello", "Hello", ""]
@@ -1062,10 +1325,17 @@ def stream_until(stream, kind):
 
 def test_another_thread_can_look_at_the_view_at_any_time():
     count = 1500
-    frames = [frame for part in range(count) for frame in (reset(part), token(1, f"{part} ", segment=part))]
+    frames = [
+        frame
+        for part in range(count)
+        for frame in (reset(part), token(1, f"{part} ", segment=part))
+    ]
     expected = "".join(f"{part} " for part in range(count))
     data = b"".join(map(wire, [*frames, done()]))
-    with Hub(lambda conn: (conn.send(CHUNKED + chunk(data)), conn.hang())) as server, streaming(server) as stream:
+    with (
+        Hub(lambda conn: (conn.send(CHUNKED + chunk(data)), conn.hang())) as server,
+        streaming(server) as stream,
+    ):
         stop, problems, views = threading.Event(), [], 0
 
         def look():
@@ -1090,7 +1360,15 @@ def test_another_thread_can_look_at_the_view_at_any_time():
 
 
 def test_stale_is_passed_on_and_what_follows_rebuilds_the_run():
-    frames = [reset(), token(1, "a"), STALE, reset(), token(1, "a"), token(2, "b"), done()]
+    frames = [
+        reset(),
+        token(1, "a"),
+        STALE,
+        reset(),
+        token(1, "a"),
+        token(2, "b"),
+        done(),
+    ]
     with Hub(says(*frames)) as server, streaming(server) as stream:
         events = until(stream, DoneEvent)
         assert StaleEvent() in events
@@ -1112,18 +1390,27 @@ def started(pj):
     return pj.run_prompt("long", 1, {}, thread=THREAD).id
 
 
-def test_the_id_of_any_event_can_be_stored_and_the_rest_is_had_later_without_loss_or_repetition(fake):
+def test_the_id_of_any_event_can_be_stored_and_the_rest_is_had_later_without_loss_or_repetition(
+    fake,
+):
     fake.run_seconds = 0
     with client_of(fake) as pj:
         with pj.stream(THREAD) as stream:
             run_id = started(pj)
-            stored = [(event, stream.last_event_id) for event in stream_until(stream, DoneEvent)]
+            stored = [
+                (event, stream.last_event_id)
+                for event in stream_until(stream, DoneEvent)
+            ]
         events = [event for event, _ in stored]
         assert texts(events) == words(40)
         for position in (1, 2, 20, 40):
             with pj.stream(THREAD, last_event_id=stored[position][1]) as stream:
                 rest = until(stream, DoneEvent)
-            given = [event for event in rest[1:] if not isinstance(event, (GapEvent, DoneEvent))]
+            given = [
+                event
+                for event in rest[1:]
+                if not isinstance(event, (GapEvent, DoneEvent))
+            ]
             assert given == events[position + 1 : -1]
             assert rest[-1].run_id == run_id
 
@@ -1184,19 +1471,33 @@ def test_a_consumer_that_is_slower_than_the_server_gets_everything():
 
     with Hub(script) as server, streaming(server, idle_timeout=0.1) as stream:
         until(stream, TokenEvent)
-        time.sleep(0.2)  # longer than the idle timeout: it is the server that must not be idle
+        time.sleep(
+            0.2
+        )  # longer than the idle timeout: it is the server that must not be idle
         end = until(stream, DoneEvent)[-1]
         assert (end.view.text, end.gapped) == (text * count, False)
 
 
 def test_a_failed_run_ends_with_its_code_and_the_last_view():
-    with Hub(says(reset(), token(1, "a"), failure("timeout", "Too long."))) as server, streaming(server) as stream:
+    with (
+        Hub(says(reset(), token(1, "a"), failure("timeout", "Too long."))) as server,
+        streaming(server) as stream,
+    ):
         end = until(stream, FailureEvent)[-1]
-        assert (end.code, end.message, end.view.text, end.gapped) == ("timeout", "Too long.", "a", False)
+        assert (end.code, end.message, end.view.text, end.gapped) == (
+            "timeout",
+            "Too long.",
+            "a",
+            False,
+        )
 
 
 def test_two_streams_of_one_client_do_not_disturb_each_other(fake):
-    with client_of(fake) as pj, pj.stream(THREAD) as one, pj.stream(THREAD, channels=["none"]) as other:
+    with (
+        client_of(fake) as pj,
+        pj.stream(THREAD) as one,
+        pj.stream(THREAD, channels=["none"]) as other,
+    ):
         started(pj)
         other.close()
         assert texts(until(one, DoneEvent)) == words(40)
@@ -1209,10 +1510,15 @@ def test_two_streams_of_one_client_do_not_disturb_each_other(fake):
 def test_a_stream_goes_over_tls_of_a_private_authority_and_through_a_proxy():
     with (
         Hub(says(*HELLO), tls=server_context()) as server,
-        ConnectProxy(target=("127.0.0.1", server.port), user="ann", password="sekret") as proxy,
+        ConnectProxy(
+            target=("127.0.0.1", server.port), user="ann", password="sekret"
+        ) as proxy,
         streaming(
             server,
-            client={"proxy": f"http://ann:sekret@127.0.0.1:{proxy.port}", "base_url": f"https://localhost:{server.port}"},
+            client={
+                "proxy": f"http://ann:sekret@127.0.0.1:{proxy.port}",
+                "base_url": f"https://localhost:{server.port}",
+            },
         ) as stream,
     ):
         assert until(stream, DoneEvent)[-1].view.text == "Hello"
@@ -1225,14 +1531,18 @@ def test_a_stream_goes_through_a_plain_proxy_as_it_comes():
 
         def proxy(conn):
             request = conn.read_request()
-            conn._received = bytearray(request.head.replace(b"http://api.example", b"", 1) + request.body)
+            conn._received = bytearray(
+                request.head.replace(b"http://api.example", b"", 1) + request.body
+            )
             with socket.create_connection(("127.0.0.1", server.port)) as other:
                 conn.tunnel(other)
 
         server.path = "http://api.example/stream"
         with (
             ScriptedServer(proxy) as between,
-            streaming(server, client={"proxy": between.url, "base_url": "http://api.example"}) as stream,
+            streaming(
+                server, client={"proxy": between.url, "base_url": "http://api.example"}
+            ) as stream,
         ):
             assert until(stream, DoneEvent)[-1].view.text == "Hello"
             assert between.requests[-1].target.startswith("http://api.example/")
@@ -1240,14 +1550,23 @@ def test_a_stream_goes_through_a_plain_proxy_as_it_comes():
 
 def through_opener(server):
     handler = urllib.request.HTTPSHandler(context=client_context())
-    return {"opener": urllib.request.build_opener(urllib.request.ProxyHandler({}), handler), "ssl_context": None}
+    return {
+        "opener": urllib.request.build_opener(urllib.request.ProxyHandler({}), handler),
+        "ssl_context": None,
+    }
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_with_an_opener_from_outside_the_idle_timeout_holds_and_close_works_too(tls):
     with (
-        Hub(says(reset(), token(1, "a")), says(token(2, "b")), tls=server_context() if tls else None) as server,
-        streaming(server, waits=[], client=through_opener(server), idle_timeout=0.1) as stream,
+        Hub(
+            says(reset(), token(1, "a")),
+            says(token(2, "b")),
+            tls=server_context() if tls else None,
+        ) as server,
+        streaming(
+            server, waits=[], client=through_opener(server), idle_timeout=0.1
+        ) as stream,
     ):
         events = until(stream, DisconnectedEvent)
         assert texts(events) == ["a"]
@@ -1266,10 +1585,15 @@ def test_with_an_opener_from_outside_the_idle_timeout_holds_and_close_works_too(
 def test_the_context_of_the_client_is_used():
     with (
         Hub(says(*HELLO), tls=server_context(client_ca=True)) as server,
-        streaming(server, client={"ssl_context": client_context(with_certificate=True)}) as stream,
+        streaming(
+            server, client={"ssl_context": client_context(with_certificate=True)}
+        ) as stream,
     ):
         assert until(stream, DoneEvent)[-1].view.text == "Hello"
-    with Hub(says(*HELLO), tls=server_context("other")) as server, streaming(server) as stream:
+    with (
+        Hub(says(*HELLO), tls=server_context("other")) as server,
+        streaming(server) as stream,
+    ):
         with pytest.raises(NetworkError) as caught:
             next(stream)
         assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)

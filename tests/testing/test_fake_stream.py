@@ -14,7 +14,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from promptjuggler import DoneEvent, FailureEvent, GapEvent, PromptRun, ResetEvent, StreamEvent, TokenEvent, testing
+from promptjuggler import (
+    DoneEvent,
+    FailureEvent,
+    GapEvent,
+    PromptRun,
+    ResetEvent,
+    StreamEvent,
+    TokenEvent,
+    testing,
+)
 from promptjuggler._assembly import Assembler
 from promptjuggler._sse import Decoder, Frame
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
@@ -23,11 +32,21 @@ THREAD = "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11"
 OTHER = "4a63d1f6-0a2b-4b9a-8d0c-0b6a1f6e2b0a"
 
 
-def ask(server: FakeServer, method: str, path: str, body: object = None, key: str | None = None) -> Any:
+def ask(
+    server: FakeServer,
+    method: str,
+    path: str,
+    body: object = None,
+    key: str | None = None,
+) -> Any:
     """The document of an answer of the API."""
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=10)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", urlsplit(server.url).port, timeout=10
+    )
     headers = {"Authorization": f"Bearer {key or server.api_key}"}
-    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    connection.request(
+        method, path, None if body is None else json.dumps(body), headers
+    )
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
@@ -35,7 +54,13 @@ def ask(server: FakeServer, method: str, path: str, body: object = None, key: st
     return json.loads(content)
 
 
-def run(server: FakeServer, slug: str, thread: str = THREAD, kind: str = "prompt", **options: Any) -> str:
+def run(
+    server: FakeServer,
+    slug: str,
+    thread: str = THREAD,
+    kind: str = "prompt",
+    **options: Any,
+) -> str:
     """Start a run, and give its id."""
     body = {"inputs": {"name": "Ada"}, "thread": thread, **options}
     started: str = ask(server, "POST", f"/api/v1/{kind}s/{slug}/1/runs", body)["id"]
@@ -45,20 +70,37 @@ def run(server: FakeServer, slug: str, thread: str = THREAD, kind: str = "prompt
 class Reader:
     """One connection to the stream of a thread."""
 
-    def __init__(self, server: FakeServer, query: str = "", *, last_id: str | None = None, **changes: str) -> None:
-        token = ask(server, "POST", f"/api/v1/threads/{changes.get('thread', THREAD)}/stream-token")
+    def __init__(
+        self,
+        server: FakeServer,
+        query: str = "",
+        *,
+        last_id: str | None = None,
+        **changes: str,
+    ) -> None:
+        token = ask(
+            server,
+            "POST",
+            f"/api/v1/threads/{changes.get('thread', THREAD)}/stream-token",
+        )
         address = urlsplit(changes.get("url", token["url"]))
-        headers = {"Authorization": changes.get("authorization", f"Bearer {token['token']}")}
+        headers = {
+            "Authorization": changes.get("authorization", f"Bearer {token['token']}")
+        }
         if last_id is not None:
             headers["Last-Event-ID"] = last_id
-        self.connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
+        self.connection = http.client.HTTPConnection(
+            "127.0.0.1", address.port, timeout=10
+        )
         self.connection.request("GET", address.path + query, headers=headers)
         self.answer = self.connection.getresponse()
         self.raw = bytearray()
         self.frames: list[Frame] = []
         self._decoder = Decoder()
 
-    def read(self, until: Callable[[list[Frame]], bool] = lambda frames: False) -> list[Frame]:
+    def read(
+        self, until: Callable[[list[Frame]], bool] = lambda frames: False
+    ) -> list[Frame]:
         """All frames, once there are those that are wanted, or at the end. How it ends is not looked at."""
         try:
             while not until(self.frames) and (data := self.answer.read1(65536)):
@@ -86,12 +128,20 @@ def at_least(number: int) -> Callable[[list[Frame]], bool]:
 def assembled(frames: Iterable[Frame]) -> list[StreamEvent]:
     """What a client makes of frames."""
     assembler = Assembler()
-    return [event for frame in frames for event in assembler.receive(frame.event, frame.data)]
+    return [
+        event
+        for frame in frames
+        for event in assembler.receive(frame.event, frame.data)
+    ]
 
 
 def said(frames: Iterable[Frame]) -> str:
     """The text of the view that the one run ends with, which must be whole."""
-    (end,) = [event for event in assembled(frames) if isinstance(event, (DoneEvent, FailureEvent))]
+    (end,) = [
+        event
+        for event in assembled(frames)
+        if isinstance(event, (DoneEvent, FailureEvent))
+    ]
     assert not end.gapped
     return end.view.text
 
@@ -99,7 +149,9 @@ def said(frames: Iterable[Frame]) -> str:
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
     with FakeServer(run_seconds=0.02) as server:
-        server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}! How are you?")
+        server.add_prompt(
+            "greeting", lambda inputs: f"Hello, {inputs['name']}! How are you?"
+        )
         yield server
 
 
@@ -122,7 +174,10 @@ def held(server: FakeServer) -> threading.Event:
 
 def test_a_stream_is_a_chunked_text_event_stream(server: FakeServer) -> None:
     reader = Reader(server)
-    assert (reader.answer.status, reader.answer.headers["Content-Type"]) == (200, "text/event-stream")
+    assert (reader.answer.status, reader.answer.headers["Content-Type"]) == (
+        200,
+        "text/event-stream",
+    )
     assert reader.answer.chunked
     reader.close()
 
@@ -135,15 +190,23 @@ def test_a_text_goes_out_as_a_reset_its_words_and_done(server: FakeServer) -> No
     tokens = ["Hello, ", "Ada! ", "How ", "are ", "you?"]
     assert [(frame.event, json.loads(frame.data)) for frame in frames] == [
         ("reset", {**about, "segment": 0, "seq": 0}),
-        *[("token", {**about, "segment": 0, "seq": seq, "text": text}) for seq, text in enumerate(tokens, 1)],
+        *[
+            ("token", {**about, "segment": 0, "seq": seq, "text": text})
+            for seq, text in enumerate(tokens, 1)
+        ],
         ("done", about),
     ]
     assert [frame.id for frame in frames] == ["1", "2", "3", "4", "5", "6", "7"]
     assert reader.raw.startswith(b'id: 1\nevent: reset\ndata: {"runId": ')
 
 
-@pytest.mark.parametrize("text", ["", " ", "one", "  a\n\nb\u2028c\u00a0d ", "\U0001f600 \u00fc", "x" * 70_000])
-def test_the_words_of_any_text_make_the_text_again(server: FakeServer, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "one", "  a\n\nb\u2028c\u00a0d ", "\U0001f600 \u00fc", "x" * 70_000],
+)
+def test_the_words_of_any_text_make_the_text_again(
+    server: FakeServer, text: str
+) -> None:
     server.add_prompt("text", lambda inputs: text)
     reader = Reader(server)
     run_id = run(server, "text")
@@ -156,7 +219,9 @@ def test_when_done_comes_the_run_is_there(server: FakeServer) -> None:
         reader = Reader(server)
         run_id = run(server, "greeting")
         reader.read(ended)
-        assert ask(server, "GET", f"/api/v1/promptruns/{run_id}")["status"] == "completed"
+        assert (
+            ask(server, "GET", f"/api/v1/promptruns/{run_id}")["status"] == "completed"
+        )
 
 
 def test_the_words_are_spread_over_run_seconds(server: FakeServer) -> None:
@@ -186,7 +251,10 @@ def test_a_generator_goes_out_as_it_yields(server: FakeServer) -> None:
     assert said(reader.frames + again.read(ended)) == "one two three"
 
 
-SOURCES = [{"title": "X", "url": "https://x.example"}, {"title": "Y", "url": "https://y.example"}]
+SOURCES = [
+    {"title": "X", "url": "https://x.example"},
+    {"title": "Y", "url": "https://y.example"},
+]
 ANSWERS: list[list[Any]] = [
     [],
     ["Hel", "lo"],
@@ -195,11 +263,26 @@ ANSWERS: list[list[Any]] = [
     ["a", Reset(0), "b", Reset(0), "c"],
     ["one ", Tool("search", queries=["x", "y"], citations=SOURCES), "two"],
     [Tool("broken", status="error"), Tool("broken")],
-    ["a", Payload("emit", {"b": [1, None]}), "c", Payload("emit", {}), Payload("other", {"d": {"e": "\u00fc"}})],
+    [
+        "a",
+        Payload("emit", {"b": [1, None]}),
+        "c",
+        Payload("emit", {}),
+        Payload("other", {"d": {"e": "\u00fc"}}),
+    ],
     ["first, ", Reset(1), "second, ", Reset(2), "third"],
     ["first, ", Reset(1), "lost, ", Reset(2), Payload("lost", {}), Reset(1), "second"],
     ["lost", Reset(3), Tool("lost"), Reset(), Tool("a"), Reset(1), "b", Reset(2)],
-    ["a", Reset(1), Payload("emit", {}), Reset(2), "b", Reset(2), Tool("search", queries=("q",)), "c"],
+    [
+        "a",
+        Reset(1),
+        Payload("emit", {}),
+        Reset(2),
+        "b",
+        Reset(2),
+        Tool("search", queries=("q",)),
+        "c",
+    ],
 ]
 
 
@@ -225,19 +308,32 @@ def test_what_a_client_assembles_of_the_parts_is_what_the_run_holds(
     assert "lost" not in str(held)
 
 
-def test_the_frames_of_a_tool_and_of_a_payload_have_the_fields_of_the_protocol(server: FakeServer) -> None:
+def test_the_frames_of_a_tool_and_of_a_payload_have_the_fields_of_the_protocol(
+    server: FakeServer,
+) -> None:
     source = [{"title": "X", "url": "https://x.example"}]
-    tool, payload = Tool("search", "error", ["q"], source), Payload("emit", {"found": 1})
+    tool, payload = (
+        Tool("search", "error", ["q"], source),
+        Payload("emit", {"found": 1}),
+    )
     server.add_prompt("parts", lambda inputs: [tool, Reset(1), payload])
     reader = Reader(server)
     about = {"runId": run(server, "parts"), "channel": "default"}
-    _, start, end, reset, data, _ = ((frame.event, json.loads(frame.data)) for frame in reader.read(ended))
+    _, start, end, reset, data, _ = (
+        (frame.event, json.loads(frame.data)) for frame in reader.read(ended)
+    )
     ref = start[1]["ref"]
-    assert start == ("tool_start", {**about, "segment": 0, "seq": 1, "ref": ref, "tool": "search"})
+    assert start == (
+        "tool_start",
+        {**about, "segment": 0, "seq": 1, "ref": ref, "tool": "search"},
+    )
     result = {"status": "error", "queries": ["q"], "citations": source}
     assert end == ("tool_end", {**about, "ref": ref, "tool": "search", **result})
     assert reset == ("reset", {**about, "segment": 1, "seq": 0})
-    assert data == ("data", {**about, "segment": 1, "seq": 1, "tool": "emit", "payload": {"found": 1}})
+    assert data == (
+        "data",
+        {**about, "segment": 1, "seq": 1, "tool": "emit", "payload": {"found": 1}},
+    )
 
 
 def failing(*parts: Any) -> Callable[[dict[str, str]], Iterator[Any]]:
@@ -255,11 +351,18 @@ def failing(*parts: Any) -> Callable[[dict[str, str]], Iterator[Any]]:
         (failing("so ", "far"), "so far", "the model is out"),
         (lambda inputs: inputs["unknown"], None, "'unknown'"),
         (lambda inputs: ["so ", "far", 7], "so far", "not a part of an answer: 7"),
-        (lambda inputs: [Payload("emit", {"not": {"JSON"}})], "", "not JSON serializable"),
+        (
+            lambda inputs: [Payload("emit", {"not": {"JSON"}})],
+            "",
+            "not JSON serializable",
+        ),
     ],
 )
 def test_a_function_that_fails_ends_in_a_failure_frame_and_a_failed_run(
-    server: FakeServer, function: Callable[[dict[str, str]], Any], text: str | None, message: str
+    server: FakeServer,
+    function: Callable[[dict[str, str]], Any],
+    text: str | None,
+    message: str,
 ) -> None:
     server.add_prompt("bad", function)
     reader = Reader(server)
@@ -271,7 +374,12 @@ def test_a_function_that_fails_ends_in_a_failure_frame_and_a_failed_run(
     # Nothing was generated where the function itself raises.
     assert (end.gapped, end.view.text) == (text is None, text or "")
     held = PromptRun.from_dict(ask(server, "GET", f"/api/v1/promptruns/{run_id}"))
-    assert (held.status, held.error, held.transcript, held.emitted) == ("failed", end.message, (), ())
+    assert (held.status, held.error, held.transcript, held.emitted) == (
+        "failed",
+        end.message,
+        (),
+        (),
+    )
 
 
 def test_a_workflow_run_streams_its_end_alone(server: FakeServer) -> None:
@@ -279,7 +387,10 @@ def test_a_workflow_run_streams_its_end_alone(server: FakeServer) -> None:
     reader = Reader(server)
     run_id = run(server, "flow", kind="workflow")
     (frame,) = reader.read(ended)
-    assert (frame.event, json.loads(frame.data)) == ("done", {"runId": run_id, "channel": "default"})
+    assert (frame.event, json.loads(frame.data)) == (
+        "done",
+        {"runId": run_id, "channel": "default"},
+    )
     assert ask(server, "GET", f"/api/v1/workflowruns/{run_id}")["status"] == "completed"
     server.add_workflow("bad", lambda inputs: {"a": inputs["unknown"]})
     reader = Reader(server)
@@ -291,11 +402,15 @@ def test_a_workflow_run_streams_its_end_alone(server: FakeServer) -> None:
 # Who hears what
 
 
-def test_a_stream_brings_its_own_thread_alone_to_all_who_listen(server: FakeServer) -> None:
+def test_a_stream_brings_its_own_thread_alone_to_all_who_listen(
+    server: FakeServer,
+) -> None:
     here, too, there = Reader(server), Reader(server), Reader(server, thread=OTHER)
     mine, other = run(server, "greeting"), run(server, "greeting", OTHER.upper())
     for reader, run_id in ((here, mine), (too, mine), (there, other)):
-        assert {json.loads(frame.data)["runId"] for frame in reader.read(ended)} == {run_id}
+        assert {json.loads(frame.data)["runId"] for frame in reader.read(ended)} == {
+            run_id
+        }
 
 
 def test_only_the_wanted_channels_go_out(server: FakeServer) -> None:
@@ -304,8 +419,12 @@ def test_only_the_wanted_channels_go_out(server: FakeServer) -> None:
     for channel in ("default", "c", "\u00fc", "a b"):
         server.publish(THREAD, "done", {"runId": str(uuid4()), "channel": channel})
     server.publish(THREAD, "anything", {"without": "a channel"})
-    assert [json.loads(frame.data).get("channel") for frame in one.read(at_least(2))] == ["a b", None]
-    assert [json.loads(frame.data).get("channel") for frame in both.read(at_least(3))] == ["\u00fc", "a b", None]
+    assert [
+        json.loads(frame.data).get("channel") for frame in one.read(at_least(2))
+    ] == ["a b", None]
+    assert [
+        json.loads(frame.data).get("channel") for frame in both.read(at_least(3))
+    ] == ["\u00fc", "a b", None]
 
 
 def test_a_fresh_connection_starts_at_the_live_tip(server: FakeServer) -> None:
@@ -317,7 +436,9 @@ def test_a_fresh_connection_starts_at_the_live_tip(server: FakeServer) -> None:
         assert json.loads(frame.data) == {"runId": "after"}
 
 
-def test_a_frame_can_be_published_for_a_thread_in_any_of_its_forms(server: FakeServer) -> None:
+def test_a_frame_can_be_published_for_a_thread_in_any_of_its_forms(
+    server: FakeServer,
+) -> None:
     reader = Reader(server)
     for thread in (THREAD, THREAD.upper(), UUID(THREAD)):
         server.publish(thread, "done", {})
@@ -327,8 +448,12 @@ def test_a_frame_can_be_published_for_a_thread_in_any_of_its_forms(server: FakeS
 # Who may listen
 
 
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", "Bearer test-key", "Basic fake"])
-def test_without_its_token_a_stream_is_401_and_the_key_does_not_open_it(server: FakeServer, authorization: str) -> None:
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer wrong", "Bearer test-key", "Basic fake"]
+)
+def test_without_its_token_a_stream_is_401_and_the_key_does_not_open_it(
+    server: FakeServer, authorization: str
+) -> None:
     reader = Reader(server, authorization=authorization)
     assert reader.answer.status == 401
     assert list(json.loads(reader.answer.read())) == ["error"]
@@ -337,7 +462,11 @@ def test_without_its_token_a_stream_is_401_and_the_key_does_not_open_it(server: 
 
 def test_a_token_opens_one_thread_and_not_the_api(server: FakeServer) -> None:
     token = ask(server, "POST", f"/api/v1/threads/{OTHER}/stream-token")["token"]
-    for url in (f"{server.url}/stream/{THREAD}", f"{server.url}/stream/", f"{server.url}/api/v1/knowledge-bases/x"):
+    for url in (
+        f"{server.url}/stream/{THREAD}",
+        f"{server.url}/stream/",
+        f"{server.url}/api/v1/knowledge-bases/x",
+    ):
         reader = Reader(server, url=url, authorization=f"Bearer {token}")
         assert reader.answer.status == 401
         reader.close()
@@ -357,12 +486,16 @@ def test_last_event_id_brings_all_that_came_after_it(server: FakeServer) -> None
         again = Reader(server, last_id=str(position))
         server.publish(THREAD, "live", {"n": position})
         assert (
-            again.read(lambda frames, now=position: f'"n": {now}' in str(frames[-1:]))[: 7 - position]
+            again.read(lambda frames, now=position: f'"n": {now}' in str(frames[-1:]))[
+                : 7 - position
+            ]
             == frames[position:]
         )
 
 
-def test_an_unknown_last_event_id_brings_stale_and_all_that_is_kept(server: FakeServer) -> None:
+def test_an_unknown_last_event_id_brings_stale_and_all_that_is_kept(
+    server: FakeServer,
+) -> None:
     reader = Reader(server)
     run(server, "greeting")
     frames = reader.read(ended)
@@ -375,11 +508,18 @@ def test_an_unknown_last_event_id_brings_stale_and_all_that_is_kept(server: Fake
 def test_what_is_sent_again_is_filtered_too(server: FakeServer) -> None:
     for channel in "abab":
         server.publish(THREAD, "done", {"channel": channel})
-    assert [frame.id for frame in Reader(server, "?channel=b", last_id="1").read(at_least(2))] == ["2", "4"]
+    assert [
+        frame.id
+        for frame in Reader(server, "?channel=b", last_id="1").read(at_least(2))
+    ] == ["2", "4"]
 
 
-def test_a_server_that_is_closed_and_started_again_in_mid_stream_loses_nothing(server: FakeServer) -> None:
-    server.add_prompt("long", lambda inputs: " ".join(f"word{number}" for number in range(40)))
+def test_a_server_that_is_closed_and_started_again_in_mid_stream_loses_nothing(
+    server: FakeServer,
+) -> None:
+    server.add_prompt(
+        "long", lambda inputs: " ".join(f"word{number}" for number in range(40))
+    )
     server.run_seconds = 0.1
     reader = Reader(server)
     run_id = run(server, "long")
@@ -396,7 +536,9 @@ def test_a_server_that_is_closed_and_started_again_in_mid_stream_loses_nothing(s
 # Faults on demand
 
 
-def test_a_hand_over_ends_the_stream_and_the_client_that_comes_back_misses_nothing(server: FakeServer) -> None:
+def test_a_hand_over_ends_the_stream_and_the_client_that_comes_back_misses_nothing(
+    server: FakeServer,
+) -> None:
     go = held(server)
     reader = Reader(server)
     run(server, "held")
@@ -411,13 +553,18 @@ def test_a_hand_over_ends_the_stream_and_the_client_that_comes_back_misses_nothi
     assert said(frames) == "one two three"
 
 
-def test_a_hand_over_before_the_first_frame_loses_nothing_either(server: FakeServer) -> None:
+def test_a_hand_over_before_the_first_frame_loses_nothing_either(
+    server: FakeServer,
+) -> None:
     reader = Reader(server, "?channel=x")
     server.hand_over_streams()
     (last,) = reader.read()
     reader.close()
     run(server, "greeting", channel="x")
-    assert said(Reader(server, "?channel=x", last_id=last.id).read(ended)) == "Hello, Ada! How are you?"
+    assert (
+        said(Reader(server, "?channel=x", last_id=last.id).read(ended))
+        == "Hello, Ada! How are you?"
+    )
 
 
 def test_dropped_streams_end_in_the_middle_of_a_chunk(server: FakeServer) -> None:
@@ -431,7 +578,9 @@ def test_dropped_streams_end_in_the_middle_of_a_chunk(server: FakeServer) -> Non
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_lost_frames_are_a_gap_that_coming_back_does_not_heal(server: FakeServer, lost: int) -> None:
+def test_lost_frames_are_a_gap_that_coming_back_does_not_heal(
+    server: FakeServer, lost: int
+) -> None:
     reader = Reader(server)
     run_id = run(server, "greeting")
     reader.read(ended)
@@ -443,7 +592,11 @@ def test_lost_frames_are_a_gap_that_coming_back_does_not_heal(server: FakeServer
     server.publish(THREAD, "done", {"runId": run_id})
     frames = reader.read(ended)
     events = assembled(frames)
-    assert [type(event) for event in events if not isinstance(event, TokenEvent)] == [ResetEvent, GapEvent, DoneEvent]
+    assert [type(event) for event in events if not isinstance(event, TokenEvent)] == [
+        ResetEvent,
+        GapEvent,
+        DoneEvent,
+    ]
     assert isinstance(events[-1], DoneEvent)
     assert events[-1].gapped
     assert Reader(server, last_id=frames[0].id).read(ended) == frames[1:]
@@ -458,7 +611,9 @@ def test_a_run_of_which_a_frame_is_lost_is_gapped(server: FakeServer) -> None:
     assert (end.gapped, end.view.text) == (True, "")
 
 
-def test_send_stale_is_followed_by_all_that_is_kept_so_that_a_client_can_rebuild_it(server: FakeServer) -> None:
+def test_send_stale_is_followed_by_all_that_is_kept_so_that_a_client_can_rebuild_it(
+    server: FakeServer,
+) -> None:
     go = held(server)
     reader = Reader(server)
     run(server, "held")
@@ -478,7 +633,11 @@ def test_a_straggler_after_done_is_one_published_frame(server: FakeServer) -> No
     run_id = run(server, "greeting")
     frames = reader.read(ended)
     reader = Reader(server, last_id=frames[-1].id)
-    server.publish(THREAD, "token", {"runId": run_id, "channel": "default", "segment": 0, "seq": 6, "text": "late"})
+    server.publish(
+        THREAD,
+        "token",
+        {"runId": run_id, "channel": "default", "segment": 0, "seq": 6, "text": "late"},
+    )
     frames = frames + reader.read(at_least(1))
     assert [type(event) for event in assembled(frames)][-2:] == [DoneEvent, GapEvent]
 
@@ -487,8 +646,12 @@ def test_the_other_faults_meet_the_request_of_a_stream_too(server: FakeServer) -
     token = ask(server, "POST", f"/api/v1/threads/{THREAD}/stream-token")["token"]
 
     def connect() -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=10)
-        connection.request("GET", f"/stream/{THREAD}", headers={"Authorization": f"Bearer {token}"})
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", urlsplit(server.url).port, timeout=10
+        )
+        connection.request(
+            "GET", f"/stream/{THREAD}", headers={"Authorization": f"Bearer {token}"}
+        )
         connections.append(connection)
         return connection.getresponse()
 
@@ -514,7 +677,9 @@ def test_the_other_faults_meet_the_request_of_a_stream_too(server: FakeServer) -
 # The end
 
 
-def test_close_ends_streams_and_their_threads_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+def test_close_ends_streams_and_their_threads_at_once(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     before = set(threading.enumerate())
     server = FakeServer(run_seconds=60)
     server.start()
@@ -532,7 +697,9 @@ def test_close_ends_streams_and_their_threads_at_once(capfd: pytest.CaptureFixtu
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_client_that_does_not_read_holds_up_neither_the_others_nor_the_end(server: FakeServer) -> None:
+def test_a_client_that_does_not_read_holds_up_neither_the_others_nor_the_end(
+    server: FakeServer,
+) -> None:
     reader, lazy = Reader(server), Reader(server)
     for _ in range(30):
         server.publish(THREAD, "token", {"text": "x" * 500_000})
@@ -544,7 +711,9 @@ def test_a_client_that_does_not_read_holds_up_neither_the_others_nor_the_end(ser
     lazy.close()
 
 
-def test_a_client_that_went_away_is_forgotten_quietly(server: FakeServer, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_went_away_is_forgotten_quietly(
+    server: FakeServer, capfd: pytest.CaptureFixture[str]
+) -> None:
     Reader(server).close()
     deadline = time.monotonic() + 10
     while server._streams:

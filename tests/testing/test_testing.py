@@ -36,22 +36,50 @@ class Api:
     """Asks a FakeServer over one kept connection, without the client of this package."""
 
     def __init__(self, server: FakeServer, key: str | None = None) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=10)
+        self.connection = http.client.HTTPConnection(
+            "127.0.0.1", urlsplit(server.url).port, timeout=10
+        )
         self.key = server.api_key if key is None else key
 
     def __call__(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
     ) -> SimpleNamespace:
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        self.connection.request(method, path, data, {"Authorization": f"Bearer {self.key}", **(headers or {})})
+        data = (
+            body
+            if body is None or isinstance(body, bytes)
+            else json.dumps(body).encode()
+        )
+        self.connection.request(
+            method,
+            path,
+            data,
+            {"Authorization": f"Bearer {self.key}", **(headers or {})},
+        )
         answer = self.connection.getresponse()
         content = answer.read()
         document = json.loads(content) if content else None
-        return SimpleNamespace(status=answer.status, headers=answer.headers, content=content, document=document)
+        return SimpleNamespace(
+            status=answer.status,
+            headers=answer.headers,
+            content=content,
+            document=document,
+        )
 
-    def run(self, kind: str, slug: str, inputs: dict[str, str] | None = None, version: str = "1") -> str:
+    def run(
+        self,
+        kind: str,
+        slug: str,
+        inputs: dict[str, str] | None = None,
+        version: str = "1",
+    ) -> str:
         """Start a run and give the path at which it can be read."""
-        answer = self("POST", f"/api/v1/{kind}s/{slug}/{version}/runs", {"inputs": inputs or {}})
+        answer = self(
+            "POST", f"/api/v1/{kind}s/{slug}/{version}/runs", {"inputs": inputs or {}}
+        )
         assert answer.status == 200, answer.document
         return f"/api/v1/{kind}runs/{answer.document['id']}"
 
@@ -62,9 +90,13 @@ class Api:
         assert document["id"] == path.rpartition("/")[2] or "documents" in document
         return self("GET", path).document
 
-    def upload(self, slug: str, body: bytes, boundary: str = BOUNDARY) -> SimpleNamespace:
+    def upload(
+        self, slug: str, body: bytes, boundary: str = BOUNDARY
+    ) -> SimpleNamespace:
         content_type = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        return self("POST", f"/api/v1/knowledge-bases/{slug}/documents", body, content_type)
+        return self(
+            "POST", f"/api/v1/knowledge-bases/{slug}/documents", body, content_type
+        )
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -78,7 +110,9 @@ def eventually(condition: Callable[[], object]) -> None:
 def server() -> Iterator[FakeServer]:
     with FakeServer(run_seconds=0.02) as server:
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
-        server.add_workflow("digest", lambda inputs: {"summary": inputs["text"][:5], "title": None})
+        server.add_workflow(
+            "digest", lambda inputs: {"summary": inputs["text"][:5], "title": None}
+        )
         server.add_knowledge_base("docs")
         yield server
 
@@ -106,7 +140,9 @@ def test_sign_webhook_gives_the_header_of_a_known_vector() -> None:
     expected = "t=1700000000,v1=de93ff05d88210463d90b1aecfffcac242163249eaf76ee10c381f1fde0e1324"
     body = '{"event":"promptrun.finished","id":"run1"}'
     assert sign_webhook(body, "whsec_test", 1_700_000_000) == expected
-    assert sign_webhook(body.encode(), "whsec_test", timestamp=1_700_000_000) == expected
+    assert (
+        sign_webhook(body.encode(), "whsec_test", timestamp=1_700_000_000) == expected
+    )
 
 
 def test_sign_webhook_without_a_timestamp_signs_for_now() -> None:
@@ -119,24 +155,51 @@ def test_sign_webhook_without_a_timestamp_signs_for_now() -> None:
 
 
 @pytest.mark.parametrize("version", ["1", "production", "__latest__"])
-def test_a_prompt_is_there_as_version_1_as_production_and_as_latest(api: Api, version: str) -> None:
+def test_a_prompt_is_there_as_version_1_as_production_and_as_latest(
+    api: Api, version: str
+) -> None:
     answer = api("GET", f"/api/v1/prompts/greeting/{version}")
     assert answer.status == 200
-    required = {"id", "promptId", "memory", "provider", "model", "modelParams", "responseFormat", "messages", "tools"}
+    required = {
+        "id",
+        "promptId",
+        "memory",
+        "provider",
+        "model",
+        "modelParams",
+        "responseFormat",
+        "messages",
+        "tools",
+    }
     assert required <= set(answer.document)
     assert answer.document == api("GET", "/api/v1/prompts/greeting/1").document
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_adding_a_prompt_again_makes_the_next_version_and_moves_the_tags(server: FakeServer, api: Api) -> None:
+def test_adding_a_prompt_again_makes_the_next_version_and_moves_the_tags(
+    server: FakeServer, api: Api
+) -> None:
     server.add_prompt("greeting", lambda inputs: "two")
     server.add_prompt("greeting", lambda inputs: "three")
     server.add_prompt("other", lambda inputs: "other")
-    expected = {"1": "Hello, Ada!", "2": "two", "3": "three", "production": "three", "__latest__": "three"}
-    runs = {version: api.run("prompt", "greeting", {"name": "Ada"}, version) for version in expected}
-    assert {version: api.finished(path)["output"] for version, path in runs.items()} == expected
+    expected = {
+        "1": "Hello, Ada!",
+        "2": "two",
+        "3": "three",
+        "production": "three",
+        "__latest__": "three",
+    }
+    runs = {
+        version: api.run("prompt", "greeting", {"name": "Ada"}, version)
+        for version in expected
+    }
+    assert {
+        version: api.finished(path)["output"] for version, path in runs.items()
+    } == expected
     assert api.finished(api.run("prompt", "other", {}, "1"))["output"] == "other"
-    first, second = (api("GET", f"/api/v1/prompts/greeting/{version}").document for version in "12")
+    first, second = (
+        api("GET", f"/api/v1/prompts/greeting/{version}").document for version in "12"
+    )
     assert first["promptId"] == second["promptId"]
     assert first["id"] != second["id"]
 
@@ -144,7 +207,10 @@ def test_adding_a_prompt_again_makes_the_next_version_and_moves_the_tags(server:
 def test_slugs_and_versions_are_decoded_once(server: FakeServer, api: Api) -> None:
     for slug in ("a/b", "grüße 100%", "%2F", "a?b#c"):
         server.add_prompt(slug, lambda inputs: "found")
-        assert api("GET", f"/api/v1/prompts/{quote(slug, safe='')}/production?x=y").status == 200
+        assert (
+            api("GET", f"/api/v1/prompts/{quote(slug, safe='')}/production?x=y").status
+            == 200
+        )
     assert api("GET", "/api/v1/prompts/a/b/production").status == 404
 
 
@@ -165,12 +231,19 @@ def test_a_prompt_run_is_pending_and_then_completed(api: Api) -> None:
     run = api.finished(path)
     assert run["status"] == "completed"
     assert run["output"] == "Hello, Ada Lovelace!"
-    assert run["transcript"] == [{"type": "text", "content": "Hello, Ada Lovelace!", "citations": []}]
+    assert run["transcript"] == [
+        {"type": "text", "content": "Hello, Ada Lovelace!", "citations": []}
+    ]
     assert run["emitted"] == []
     assert run["tokenUsage"]["input"] == 2
     assert run["tokenUsage"]["output"] == 3
     assert run["tokenUsage"]["total"] == 5
-    assert run["cost"]["total"] == run["cost"]["success"]["total"] == run["cost"]["retries"]["total"] == 0
+    assert (
+        run["cost"]["total"]
+        == run["cost"]["success"]["total"]
+        == run["cost"]["retries"]["total"]
+        == 0
+    )
     assert "error" not in run
     assert run["createdAt"] == pending["createdAt"]
     for name in ("createdAt", "finishedAt"):
@@ -178,10 +251,16 @@ def test_a_prompt_run_is_pending_and_then_completed(api: Api) -> None:
         assert abs(datetime.fromisoformat(run[name]) - before) < timedelta(seconds=60)
 
 
-def test_a_workflow_run_is_pending_and_then_completed_with_its_outputs(api: Api) -> None:
+def test_a_workflow_run_is_pending_and_then_completed_with_its_outputs(
+    api: Api,
+) -> None:
     path = api.run("workflow", "digest", {"text": "long text"})
     pending = api("GET", path).document
-    assert (pending["status"], pending["outputs"], pending["errors"]) == ("pending", {}, [])
+    assert (pending["status"], pending["outputs"], pending["errors"]) == (
+        "pending",
+        {},
+        [],
+    )
     run = api.finished(path)
     assert run["status"] == "completed"
     assert run["outputs"] == {"summary": "long ", "title": None}
@@ -214,7 +293,9 @@ def test_a_function_that_raises_or_returns_the_wrong_thing_makes_a_failed_run(
 ) -> None:
     server.add_prompt("bad", function)
     server.add_workflow("bad", function)
-    prompt_run, workflow_run = (api.finished(api.run(kind, "bad")) for kind in ("prompt", "workflow"))
+    prompt_run, workflow_run = (
+        api.finished(api.run(kind, "bad")) for kind in ("prompt", "workflow")
+    )
     assert (prompt_run["status"], workflow_run["status"]) == ("failed", "failed")
     assert text in prompt_run["error"]
     assert "output" not in prompt_run
@@ -234,7 +315,9 @@ def counting(calls: list[dict[str, str]]) -> Callable[[dict[str, str]], str]:
     return function
 
 
-def test_a_function_is_called_once_per_run_however_often_the_run_is_read(server: FakeServer, api: Api) -> None:
+def test_a_function_is_called_once_per_run_however_often_the_run_is_read(
+    server: FakeServer, api: Api
+) -> None:
     calls: list[dict[str, str]] = []
     server.add_prompt("count", counting(calls))
     path = api.run("prompt", "count", {"a": "b"})
@@ -243,17 +326,24 @@ def test_a_function_is_called_once_per_run_however_often_the_run_is_read(server:
     assert calls == [{"a": "b"}]
 
 
-def test_a_slow_function_holds_up_neither_the_answer_nor_other_runs(server: FakeServer, api: Api) -> None:
+def test_a_slow_function_holds_up_neither_the_answer_nor_other_runs(
+    server: FakeServer, api: Api
+) -> None:
     go = threading.Event()
     server.add_prompt("slow", lambda inputs: str(go.wait(10)))
     slow = api.run("prompt", "slow")
-    assert api.finished(api.run("prompt", "greeting", {"name": "Ada"}))["status"] == "completed"
+    assert (
+        api.finished(api.run("prompt", "greeting", {"name": "Ada"}))["status"]
+        == "completed"
+    )
     assert api("GET", slow).document["status"] == "pending"
     go.set()
     assert api.finished(slow)["output"] == "True"
 
 
-def test_run_seconds_is_how_long_a_run_is_pending_and_can_be_changed(server: FakeServer, api: Api) -> None:
+def test_run_seconds_is_how_long_a_run_is_pending_and_can_be_changed(
+    server: FakeServer, api: Api
+) -> None:
     server.run_seconds = 0.15
     started = time.monotonic()
     path = api.run("prompt", "greeting", {"name": "Ada"})
@@ -267,7 +357,13 @@ def test_run_seconds_is_how_long_a_run_is_pending_and_can_be_changed(server: Fak
 
 def test_runs_get_new_ids_and_keep_their_thread(api: Api) -> None:
     path = "/api/v1/prompts/greeting/1/runs"
-    bodies: list[dict[str, Any]] = [{}, {}, {"thread": None}, {"thread": THREAD}, {"thread": THREAD.upper()}]
+    bodies: list[dict[str, Any]] = [
+        {},
+        {},
+        {"thread": None},
+        {"thread": THREAD},
+        {"thread": THREAD.upper()},
+    ]
     answers = [api("POST", path, {"inputs": {}, **body}).document for body in bodies]
     assert all(set(answer) == {"id", "thread"} for answer in answers)
     assert len({UUID(answer["id"]) for answer in answers}) == 5
@@ -290,8 +386,20 @@ MANY = {f"NAME_{number}": "x" for number in range(50)}
         {},
         {"inputs": {"name": "Ada", "": ""}},
         {"priority": "onsite"},
-        {"priority": "low", "environment": "staging", "channel": "side", "metadata": {"a": "b", "c": ["d"], "e": []}},
-        {"thread": None, "environment": None, "priority": None, "channel": None, "envVars": None, "metadata": None},
+        {
+            "priority": "low",
+            "environment": "staging",
+            "channel": "side",
+            "metadata": {"a": "b", "c": ["d"], "e": []},
+        },
+        {
+            "thread": None,
+            "environment": None,
+            "priority": None,
+            "channel": None,
+            "envVars": None,
+            "metadata": None,
+        },
         {"envVars": MANY},
         {"envVars": {"KEY": "x" * (65_536 - 3)}},
         {"envVars": {"_X1": "é" * 32_766}},
@@ -301,7 +409,12 @@ MANY = {f"NAME_{number}": "x" for number in range(50)}
 )
 def test_what_the_api_allows_is_allowed(api: Api, options: dict[str, Any]) -> None:
     for path in ("prompts/greeting", "workflows/digest"):
-        assert api("POST", f"/api/v1/{path}/production/runs", {"inputs": {}, **options}).status == 200
+        assert (
+            api(
+                "POST", f"/api/v1/{path}/production/runs", {"inputs": {}, **options}
+            ).status
+            == 200
+        )
 
 
 @pytest.mark.parametrize(
@@ -342,7 +455,9 @@ def test_what_the_api_allows_is_allowed(api: Api, options: dict[str, Any]) -> No
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_what_the_api_refuses_gets_422_with_an_error_that_names_it(api: Api, body: object, names: str) -> None:
+def test_what_the_api_refuses_gets_422_with_an_error_that_names_it(
+    api: Api, body: object, names: str
+) -> None:
     answer = api("POST", "/api/v1/prompts/greeting/1/runs", body)
     assert answer.status == 422
     assert list(answer.document) == ["error"]
@@ -357,10 +472,23 @@ def test_what_the_api_refuses_gets_422_with_an_error_that_names_it(api: Api, bod
 
 @pytest.mark.parametrize(
     "authorization",
-    ["Bearer wrong", "Bearer ", "Bearer", "", "test-key", "Basic test-key", "Bearer test-keyy", "Bearer  test-key"],
+    [
+        "Bearer wrong",
+        "Bearer ",
+        "Bearer",
+        "",
+        "test-key",
+        "Basic test-key",
+        "Bearer test-keyy",
+        "Bearer  test-key",
+    ],
 )
-def test_a_wrong_key_gets_401_with_the_error_body(server: FakeServer, api: Api, authorization: str) -> None:
-    answer = api("GET", "/api/v1/prompts/greeting/1", headers={"Authorization": authorization})
+def test_a_wrong_key_gets_401_with_the_error_body(
+    server: FakeServer, api: Api, authorization: str
+) -> None:
+    answer = api(
+        "GET", "/api/v1/prompts/greeting/1", headers={"Authorization": authorization}
+    )
     assert answer.status == 401
     assert list(answer.document) == ["error"]
     assert isinstance(answer.document["error"], str)
@@ -370,7 +498,9 @@ def test_a_wrong_key_gets_401_with_the_error_body(server: FakeServer, api: Api, 
 def test_no_key_gets_401_and_starts_nothing(server: FakeServer) -> None:
     calls: list[dict[str, str]] = []
     server.add_prompt("count", counting(calls))
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=10)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", urlsplit(server.url).port, timeout=10
+    )
     connection.request("POST", "/api/v1/prompts/count/1/runs", b'{"inputs":{}}')
     assert connection.getresponse().status == 401
     connection.close()
@@ -418,7 +548,9 @@ def test_the_key_can_be_chosen() -> None:
         ("DELETE", "/api/v1/knowledge-bases/docs"),
     ],
 )
-def test_anything_that_was_not_added_is_404_with_the_error_body(api: Api, method: str, path: str) -> None:
+def test_anything_that_was_not_added_is_404_with_the_error_body(
+    api: Api, method: str, path: str
+) -> None:
     answer = api(method, path, {"inputs": {}} if method == "POST" else None)
     assert answer.status == 404
     assert list(answer.document) == ["error"]
@@ -444,22 +576,41 @@ CONTENTS = [
 ]
 
 
-def test_uploaded_files_come_through_byte_for_byte(server: FakeServer, api: Api) -> None:
+def test_uploaded_files_come_through_byte_for_byte(
+    server: FakeServer, api: Api
+) -> None:
     names = [f"file {number}; ü.txt" for number in range(len(CONTENTS))]
     answer = api.upload("docs", multipart(*zip(names, CONTENTS, strict=True)))
     assert answer.status == 200
     for document, name, content in zip(answer.document, names, CONTENTS, strict=True):
-        assert set(document) == {"id", "status", "fileName", "bytes", "chunkCount", "mimeType"}
+        assert set(document) == {
+            "id",
+            "status",
+            "fileName",
+            "bytes",
+            "chunkCount",
+            "mimeType",
+        }
         assert (document["status"], document["fileName"]) == ("pending", name)
         assert document["bytes"] == len(content)
-        assert server.document_content(document["id"]) == server.document_content(UUID(document["id"])) == content
+        assert (
+            server.document_content(document["id"])
+            == server.document_content(UUID(document["id"]))
+            == content
+        )
     with pytest.raises(KeyError):
         server.document_content(uuid4())
 
 
-def test_a_boundary_may_be_quoted_followed_by_spaces_and_have_text_around_it(server: FakeServer, api: Api) -> None:
+def test_a_boundary_may_be_quoted_followed_by_spaces_and_have_text_around_it(
+    server: FakeServer, api: Api
+) -> None:
     boundary = "a (b) +c'd?="
-    body = b"preamble\r\n" + multipart(("x", b"one\r\n"), boundary=boundary) + b"epilogue --a (b)"
+    body = (
+        b"preamble\r\n"
+        + multipart(("x", b"one\r\n"), boundary=boundary)
+        + b"epilogue --a (b)"
+    )
     body = body.replace(b"?=\r\nContent-D", b"?= \t\r\ncontent-d")
     (document,) = api.upload("docs", body, f'"{boundary}"').document
     assert server.document_content(document["id"]) == b"one\r\n"
@@ -467,7 +618,9 @@ def test_a_boundary_may_be_quoted_followed_by_spaces_and_have_text_around_it(ser
 
 def test_a_file_name_may_be_encoded(server: FakeServer, api: Api) -> None:
     """RFC 2231; RFC 7578 does without, but some clients send it."""
-    body = multipart(("x", b"one")).replace(b'filename="x"', b"filename*=UTF-8''%C3%A9.txt")
+    body = multipart(("x", b"one")).replace(
+        b'filename="x"', b"filename*=UTF-8''%C3%A9.txt"
+    )
     assert api.upload("docs", body).document[0]["fileName"] == "é.txt"
 
 
@@ -488,7 +641,9 @@ def test_a_file_name_may_be_encoded(server: FakeServer, api: Api) -> None:
         multipart(("a", b"x")).replace(b"Content-Type: text/plain\r\n", b""),
     ],
 )
-def test_an_upload_that_is_not_as_the_api_wants_it_is_422_and_adds_nothing(api: Api, body: bytes) -> None:
+def test_an_upload_that_is_not_as_the_api_wants_it_is_422_and_adds_nothing(
+    api: Api, body: bytes
+) -> None:
     answer = api.upload("docs", body)
     assert (answer.status, list(answer.document)) == (422, ["error"])
     assert api("GET", "/api/v1/knowledge-bases/docs").document["documentCount"] == 0
@@ -496,20 +651,42 @@ def test_an_upload_that_is_not_as_the_api_wants_it_is_422_and_adds_nothing(api: 
 
 def test_an_upload_that_is_no_form_is_422(api: Api) -> None:
     path = "/api/v1/knowledge-bases/docs/documents"
-    for content_type in ("application/json", "multipart/form-data", f"multipart/mixed; boundary={BOUNDARY}"):
-        assert api("POST", path, multipart(("a", b"x")), {"Content-Type": content_type}).status == 422
+    for content_type in (
+        "application/json",
+        "multipart/form-data",
+        f"multipart/mixed; boundary={BOUNDARY}",
+    ):
+        assert (
+            api(
+                "POST", path, multipart(("a", b"x")), {"Content-Type": content_type}
+            ).status
+            == 422
+        )
 
 
 def test_documents_and_their_base_are_pending_and_then_ready(api: Api) -> None:
     empty = api("GET", "/api/v1/knowledge-bases/docs").document
-    assert {**empty, "id": 0} == {"id": 0, "status": "ready", "documentCount": 0, "chunkCount": 0, "documents": []}
-    first, second = api.upload("docs", multipart(("a.txt", b"x" * 1001), ("b.txt", b"y"))).document
+    assert {**empty, "id": 0} == {
+        "id": 0,
+        "status": "ready",
+        "documentCount": 0,
+        "chunkCount": 0,
+        "documents": [],
+    }
+    first, second = api.upload(
+        "docs", multipart(("a.txt", b"x" * 1001), ("b.txt", b"y"))
+    ).document
     assert api("GET", "/api/v1/knowledge-bases/docs").document["status"] == "pending"
     path = f"/api/v1/knowledge-documents/{first['id']}"
     assert api("GET", path).document == first
     assert api.finished(path) == {**first, "status": "ready", "chunkCount": 2}
     base = api.finished("/api/v1/knowledge-bases/docs")
-    assert (base["id"], base["status"], base["documentCount"], base["chunkCount"]) == (empty["id"], "ready", 2, 3)
+    assert (base["id"], base["status"], base["documentCount"], base["chunkCount"]) == (
+        empty["id"],
+        "ready",
+        2,
+        3,
+    )
     assert base["documents"][1] == {
         "id": second["id"],
         "status": "ready",
@@ -521,17 +698,25 @@ def test_documents_and_their_base_are_pending_and_then_ready(api: Api) -> None:
 
 
 def test_a_deleted_document_is_gone_and_a_second_deletion_is_404(api: Api) -> None:
-    kept, deleted = api.upload("docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))).document
+    kept, deleted = api.upload(
+        "docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))
+    ).document
     path = f"/api/v1/knowledge-documents/{deleted['id']}"
     answer = api("DELETE", path)
-    assert (answer.status, answer.content, answer.headers["Content-Length"]) == (204, b"", None)
+    assert (answer.status, answer.content, answer.headers["Content-Length"]) == (
+        204,
+        b"",
+        None,
+    )
     assert api("DELETE", path).status == 404
     assert api("GET", path).status == 404
     base = api.finished("/api/v1/knowledge-bases/docs")
     assert [document["id"] for document in base["documents"]] == [kept["id"]]
 
 
-def test_a_base_that_is_added_again_keeps_its_documents_and_bases_are_apart(server: FakeServer, api: Api) -> None:
+def test_a_base_that_is_added_again_keeps_its_documents_and_bases_are_apart(
+    server: FakeServer, api: Api
+) -> None:
     api.upload("docs", multipart(("a.txt", b"x")))
     server.add_knowledge_base("docs")
     server.add_knowledge_base("empty")
@@ -542,25 +727,42 @@ def test_a_base_that_is_added_again_keeps_its_documents_and_bases_are_apart(serv
 # Stream tokens
 
 
-def test_a_stream_token_is_for_this_server_and_expires_in_the_future(server: FakeServer, api: Api) -> None:
-    first, second = (api("POST", f"/api/v1/threads/{THREAD}/stream-token").document for _ in range(2))
+def test_a_stream_token_is_for_this_server_and_expires_in_the_future(
+    server: FakeServer, api: Api
+) -> None:
+    first, second = (
+        api("POST", f"/api/v1/threads/{THREAD}/stream-token").document for _ in range(2)
+    )
     assert api("POST", "/api/v1/threads/nonsense/stream-token").status == 422
     assert set(first) == {"token", "expiresAt", "url"}
     assert first["url"] == f"{server.url}/stream/{THREAD}"
     assert first["token"] != second["token"]
-    assert datetime.fromisoformat(first["expiresAt"]) > datetime.now(timezone.utc) + timedelta(seconds=60)
+    assert datetime.fromisoformat(first["expiresAt"]) > datetime.now(
+        timezone.utc
+    ) + timedelta(seconds=60)
 
 
 # What came
 
 
-def test_requests_are_recorded_as_they_came_and_in_order(server: FakeServer, api: Api) -> None:
+def test_requests_are_recorded_as_they_came_and_in_order(
+    server: FakeServer, api: Api
+) -> None:
     api("GET", "/api/v1/prompts/greeting/1?x=%20y")
-    api("POST", "/api/v1/prompts/greeting/1/runs", {"inputs": {"name": "Ada"}}, {"X-Mine": "yes"})
+    api(
+        "POST",
+        "/api/v1/prompts/greeting/1/runs",
+        {"inputs": {"name": "Ada"}},
+        {"X-Mine": "yes"},
+    )
     api("GET", "/nowhere")
     Api(server, "wrong")
     get, post, nowhere = server.requests
-    assert (get.method, get.path, get.body) == ("GET", "/api/v1/prompts/greeting/1?x=%20y", b"")
+    assert (get.method, get.path, get.body) == (
+        "GET",
+        "/api/v1/prompts/greeting/1?x=%20y",
+        b"",
+    )
     assert (post.method, post.json()) == ("POST", {"inputs": {"name": "Ada"}})
     assert post.headers["x-mine"] == post.headers["X-MINE"] == "yes"
     assert nowhere.path == "/nowhere"
@@ -575,7 +777,9 @@ def test_no_request_of_many_threads_is_lost(server: FakeServer) -> None:
     def ask(number: int) -> None:
         api = Api(server)
         for turn in range(20):
-            statuses.append(api("GET", f"/api/v1/prompts/greeting/1?{number}-{turn}").status)
+            statuses.append(
+                api("GET", f"/api/v1/prompts/greeting/1?{number}-{turn}").status
+            )
         api.connection.close()
 
     statuses: list[int] = []
@@ -587,14 +791,20 @@ def test_no_request_of_many_threads_is_lost(server: FakeServer) -> None:
     assert statuses == [200] * 160
     assert len({request.path for request in server.requests}) == 160
     for number in range(8):
-        turns = [request.path for request in server.requests if f"?{number}-" in request.path]
-        assert turns == [f"/api/v1/prompts/greeting/1?{number}-{turn}" for turn in range(20)]
+        turns = [
+            request.path for request in server.requests if f"?{number}-" in request.path
+        ]
+        assert turns == [
+            f"/api/v1/prompts/greeting/1?{number}-{turn}" for turn in range(20)
+        ]
 
 
 # Faults
 
 
-def test_fail_next_answers_with_the_status_and_carries_out_nothing(server: FakeServer, api: Api) -> None:
+def test_fail_next_answers_with_the_status_and_carries_out_nothing(
+    server: FakeServer, api: Api
+) -> None:
     calls: list[dict[str, str]] = []
     server.add_prompt("count", counting(calls))
     server.fail_next(503, times=2, retry_after=1)
@@ -609,7 +819,9 @@ def test_fail_next_answers_with_the_status_and_carries_out_nothing(server: FakeS
     assert calls == []
 
 
-def test_fail_next_takes_a_date_and_a_status_without_a_name(server: FakeServer, api: Api) -> None:
+def test_fail_next_takes_a_date_and_a_status_without_a_name(
+    server: FakeServer, api: Api
+) -> None:
     server.fail_next(429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
     assert api("GET", "/").headers["Retry-After"] == "Wed, 21 Oct 2026 07:28:00 GMT"
     server.fail_next(599)
@@ -617,7 +829,9 @@ def test_fail_next_takes_a_date_and_a_status_without_a_name(server: FakeServer, 
     assert (answer.status, list(answer.document)) == (599, ["error"])
 
 
-def test_a_drop_after_reading_carries_the_request_out_and_hangs_up(server: FakeServer, api: Api) -> None:
+def test_a_drop_after_reading_carries_the_request_out_and_hangs_up(
+    server: FakeServer, api: Api
+) -> None:
     calls: list[dict[str, str]] = []
     server.add_prompt("count", counting(calls))
     server.drop_next(after_reading=True)
@@ -628,7 +842,9 @@ def test_a_drop_after_reading_carries_the_request_out_and_hangs_up(server: FakeS
     assert api("GET", "/api/v1/prompts/greeting/1").status == 200
 
 
-def test_a_drop_before_reading_carries_out_nothing(server: FakeServer, api: Api) -> None:
+def test_a_drop_before_reading_carries_out_nothing(
+    server: FakeServer, api: Api
+) -> None:
     calls: list[dict[str, str]] = []
     server.add_prompt("count", counting(calls))
     server.drop_next(times=2, after_reading=False)
@@ -637,7 +853,9 @@ def test_a_drop_before_reading_carries_out_nothing(server: FakeServer, api: Api)
             api("POST", "/api/v1/prompts/count/1/runs", {"inputs": {}})
         api.connection.close()
     assert api("GET", "/api/v1/prompts/greeting/1").status == 200
-    assert [(request.method, request.body) for request in server.requests] == [("POST", b"")] * 2 + [("GET", b"")]
+    assert [(request.method, request.body) for request in server.requests] == [
+        ("POST", b"")
+    ] * 2 + [("GET", b"")]
     server.close()
     assert calls == []
 
@@ -655,7 +873,9 @@ def test_delay_next_answers_late_once(server: FakeServer, api: Api) -> None:
     assert api("GET", "/api/v1/prompts/greeting/1").status == 200
 
 
-def test_faults_are_met_one_by_one_in_the_order_of_the_calls(server: FakeServer, api: Api) -> None:
+def test_faults_are_met_one_by_one_in_the_order_of_the_calls(
+    server: FakeServer, api: Api
+) -> None:
     server.fail_next(500)
     server.drop_next()
     server.fail_next(502)
@@ -681,11 +901,15 @@ def test_everything_that_finishes_is_delivered_signed_though_nobody_asks(
     server.add_prompt("bad", raising(ValueError("no")))
     good, bad = api.run("prompt", "greeting", {"name": "Ada"}), api.run("prompt", "bad")
     flow = api.run("workflow", "digest", {"text": "x"})
-    first, second = api.upload("docs", multipart(("a.txt", b"x" * 1500), ("b.txt", b"y"))).document
+    first, second = api.upload(
+        "docs", multipart(("a.txt", b"x" * 1500), ("b.txt", b"y"))
+    ).document
     base = api("GET", "/api/v1/knowledge-bases/docs").document
     eventually(lambda: len(receiver.requests) == 6)
     expected: list[dict[str, Any]]
-    expected = [{"id": path.rpartition("/")[2], "status": "completed"} for path in (good, flow)]
+    expected = [
+        {"id": path.rpartition("/")[2], "status": "completed"} for path in (good, flow)
+    ]
     expected += [
         {"id": bad.rpartition("/")[2], "status": "failed"},
         {"id": first["id"], "status": "ready", "chunkCount": 2},
@@ -697,17 +921,30 @@ def test_everything_that_finishes_is_delivered_signed_though_nobody_asks(
     for request in receiver.requests:
         assert (request.method, request.target) == ("POST", "/hook?a=b")
         assert request.headers["content-type"] == "application/json"
-        assert verify_webhook_signature(request.body, request.headers["promptjuggler-signature"], "whsec_test")
+        assert verify_webhook_signature(
+            request.body, request.headers["promptjuggler-signature"], "whsec_test"
+        )
     assert server.webhook_errors == []
-    finished = {"promptruns": promptjuggler.PromptRunFinished, "workflowruns": promptjuggler.WorkflowRunFinished}
+    finished = {
+        "promptruns": promptjuggler.PromptRunFinished,
+        "workflowruns": promptjuggler.WorkflowRunFinished,
+    }
     for path in (good, bad, flow):
         (document,) = (one for one in delivered if one["id"] == path.rpartition("/")[2])
         assert finished[path.split("/")[3]].from_dict(document).to_dict() == document
-    assert promptjuggler.KnowledgeDocumentFinished.from_dict(expected[3]).to_dict() == expected[3]
-    assert promptjuggler.KnowledgeBaseFinished.from_dict(expected[5]).to_dict() == expected[5]
+    assert (
+        promptjuggler.KnowledgeDocumentFinished.from_dict(expected[3]).to_dict()
+        == expected[3]
+    )
+    assert (
+        promptjuggler.KnowledgeBaseFinished.from_dict(expected[5]).to_dict()
+        == expected[5]
+    )
 
 
-def test_each_webhook_is_signed_with_its_own_secret(server: FakeServer, api: Api, receiver: ScriptedServer) -> None:
+def test_each_webhook_is_signed_with_its_own_secret(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
     for secret in ("whsec_1", "whsec_2"):
         server.add_webhook(f"{receiver.url}/{secret}", secret)
     api.run("prompt", "greeting", {"name": "Ada"})
@@ -718,12 +955,19 @@ def test_each_webhook_is_signed_with_its_own_secret(server: FakeServer, api: Api
 
 
 def test_a_delivery_that_fails_is_noted_and_the_others_are_made(
-    server: FakeServer, api: Api, receiver: ScriptedServer, capsys: pytest.CaptureFixture[str]
+    server: FakeServer,
+    api: Api,
+    receiver: ScriptedServer,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with socket.socket() as nobody, ScriptedServer(respond((500,))) as refusing:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
-        for url in (f"http://127.0.0.1:{port}/", f"{refusing.url}/", f"{receiver.url}/"):
+        for url in (
+            f"http://127.0.0.1:{port}/",
+            f"{refusing.url}/",
+            f"{receiver.url}/",
+        ):
             server.add_webhook(url, "whsec")
         api.run("prompt", "greeting", {"name": "Ada"})
         eventually(lambda: receiver.requests)
@@ -738,11 +982,16 @@ def test_a_document_that_was_deleted_while_pending_is_not_delivered(
 ) -> None:
     server.add_webhook(receiver.url, "whsec")
     server.run_seconds = 0.1
-    kept, deleted = api.upload("docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))).document
+    kept, deleted = api.upload(
+        "docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))
+    ).document
     api("DELETE", f"/api/v1/knowledge-documents/{deleted['id']}")
     base = api.finished("/api/v1/knowledge-bases/docs")
     eventually(lambda: len(receiver.requests) == 2)
-    assert [request.json()["id"] for request in receiver.requests] == [kept["id"], base["id"]]
+    assert [request.json()["id"] for request in receiver.requests] == [
+        kept["id"],
+        base["id"],
+    ]
 
 
 # HTTP
@@ -750,7 +999,9 @@ def test_a_document_that_was_deleted_while_pending_is_not_delivered(
 
 def raw(server: FakeServer, *pieces: bytes) -> bytes:
     """Everything the server sends back until it hangs up."""
-    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=10) as sock:
+    with socket.create_connection(
+        ("127.0.0.1", urlsplit(server.url).port or 0), timeout=10
+    ) as sock:
         for piece in pieces:
             sock.sendall(piece)
         answer = b""
@@ -759,7 +1010,9 @@ def raw(server: FakeServer, *pieces: bytes) -> bytes:
     return answer
 
 
-def test_a_connection_is_kept_alive_through_errors_and_204s(server: FakeServer, api: Api) -> None:
+def test_a_connection_is_kept_alive_through_errors_and_204s(
+    server: FakeServer, api: Api
+) -> None:
     api("GET", "/api/v1/prompts/greeting/1")
     port = api.connection.sock.getsockname()[1]
     (document,) = api.upload("docs", multipart(("a.txt", b"x"))).document
@@ -769,15 +1022,22 @@ def test_a_connection_is_kept_alive_through_errors_and_204s(server: FakeServer, 
         assert api.connection.sock.getsockname()[1] == port
 
 
-def test_a_client_that_expects_100_continue_is_told_to_go_on(server: FakeServer) -> None:
+def test_a_client_that_expects_100_continue_is_told_to_go_on(
+    server: FakeServer,
+) -> None:
     head = b"POST /api/v1/prompts/greeting/1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: bearer test-key\r\n"
     head += b"Content-Length: 13\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
     answer = raw(server, head, b'{"inputs":{}}')
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
-@pytest.mark.parametrize("header", [b"Transfer-Encoding: chunked", b"Content-Length: x", b"Content-Length: -1"])
-def test_a_body_of_unknown_length_is_411_and_the_connection_ends(server: FakeServer, header: bytes) -> None:
+@pytest.mark.parametrize(
+    "header",
+    [b"Transfer-Encoding: chunked", b"Content-Length: x", b"Content-Length: -1"],
+)
+def test_a_body_of_unknown_length_is_411_and_the_connection_ends(
+    server: FakeServer, header: bytes
+) -> None:
     head = b"POST /api/v1/prompts/greeting/1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-key\r\n"
     answer = raw(server, head + header + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 411 ")
@@ -785,12 +1045,20 @@ def test_a_body_of_unknown_length_is_411_and_the_connection_ends(server: FakeSer
 
 
 @pytest.mark.parametrize(
-    "junk", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"BREW / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"]
+    "junk",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"BREW / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01",
+    ],
 )
 def test_nonsense_on_the_wire_is_answered_or_hung_up_on_and_never_printed(
     server: FakeServer, api: Api, junk: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=10) as sock:
+    with socket.create_connection(
+        ("127.0.0.1", urlsplit(server.url).port or 0), timeout=10
+    ) as sock:
         sock.sendall(junk)
         sock.shutdown(socket.SHUT_WR)
         while sock.recv(65536):
@@ -799,9 +1067,13 @@ def test_nonsense_on_the_wire_is_answered_or_hung_up_on_and_never_printed(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_request_that_was_cut_off_is_not_carried_out(server: FakeServer, api: Api) -> None:
+def test_a_request_that_was_cut_off_is_not_carried_out(
+    server: FakeServer, api: Api
+) -> None:
     head = b"POST /api/v1/prompts/greeting/1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-key\r\n"
-    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=10) as sock:
+    with socket.create_connection(
+        ("127.0.0.1", urlsplit(server.url).port or 0), timeout=10
+    ) as sock:
         sock.sendall(head + b'Content-Length: 13\r\n\r\n{"inputs":')
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(100) == b""
@@ -821,7 +1093,9 @@ def test_close_hangs_up_kept_connections_and_ends_every_thread_at_once(
     server.add_webhook(receiver.url, "whsec")
     api = Api(server)
     api.run("prompt", "greeting")
-    late = threading.Thread(target=lambda: pytest.raises(ConnectionError, api, "GET", "/"))
+    late = threading.Thread(
+        target=lambda: pytest.raises(ConnectionError, api, "GET", "/")
+    )
     server.delay_next(60)
     late.start()
     eventually(lambda: len(server.requests) == 2)
@@ -835,7 +1109,9 @@ def test_close_hangs_up_kept_connections_and_ends_every_thread_at_once(
     assert set(threading.enumerate()) <= before
     assert idle.connection.sock.recv(1) == b""
     with pytest.raises(ConnectionError):
-        socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=10)
+        socket.create_connection(
+            ("127.0.0.1", urlsplit(server.url).port or 0), timeout=10
+        )
     assert receiver.requests == []
     assert capfd.readouterr() == ("", "")
     idle.connection.close()
@@ -856,7 +1132,9 @@ def test_close_does_not_wait_long_for_a_webhook_receiver_that_says_nothing(
         assert time.monotonic() - started < 2
 
 
-def test_a_server_that_is_started_again_is_at_the_same_address_with_the_same_contents() -> None:
+def test_a_server_that_is_started_again_is_at_the_same_address_with_the_same_contents() -> (
+    None
+):
     server = FakeServer(run_seconds=0)
     with server:
         server.add_prompt("greeting", lambda inputs: "hi")
@@ -889,18 +1167,27 @@ def test_two_servers_live_side_by_side(server: FakeServer, api: Api) -> None:
 def test_the_module_is_loaded_without_the_client() -> None:
     code = f"import sys, {NAME}.testing; print([name for name in sys.modules if name.startswith({NAME!r} + '.')])"
     command = [sys.executable, "-W", "error", "-c", code]
-    result = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        command, env=ENV, capture_output=True, text=True, timeout=60
+    )
     assert result.stderr == ""
     assert result.stdout == f"['{NAME}.testing']\n"
 
 
 def test_the_program_shows_a_run_and_says_that_no_model_was_called() -> None:
     command = [sys.executable, "-W", "error", "-m", f"{NAME}.testing"]
-    result = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        command, env=ENV, capture_output=True, text=True, timeout=60
+    )
     assert (result.returncode, result.stderr) == (0, "")
     started, pending, completed, answer, about = result.stdout.splitlines()[1:]
-    assert re.fullmatch(r"Started run [0-9a-f-]{36} of the prompt greeting, with name=Ada\.", started)
-    assert (pending, completed) == ("Status: pending. Waiting ...", "Status: completed.")
+    assert re.fullmatch(
+        r"Started run [0-9a-f-]{36} of the prompt greeting, with name=Ada\.", started
+    )
+    assert (pending, completed) == (
+        "Status: pending. Waiting ...",
+        "Status: completed.",
+    )
     assert answer == "Answer: Hello, Ada!"
     assert about.startswith("No model was called")
 
@@ -914,14 +1201,25 @@ def pj(server: FakeServer) -> Iterator[PromptJuggler]:
         yield pj
 
 
-def test_the_client_can_do_everything_with_it(server: FakeServer, api: Api, pj: PromptJuggler) -> None:
+def test_the_client_can_do_everything_with_it(
+    server: FakeServer, api: Api, pj: PromptJuggler
+) -> None:
     revision = pj.get_prompt("greeting", "production")
     assert revision.to_dict() == api("GET", "/api/v1/prompts/greeting/1").document
-    options: dict[str, Any] = {"priority": "low", "environment": "e", "env_vars": {"A": "b"}, "metadata": {"c": ["d"]}}
-    created = pj.run_prompt("greeting", 1, {"name": "Ada"}, thread=THREAD, channel="side", **options)
+    options: dict[str, Any] = {
+        "priority": "low",
+        "environment": "e",
+        "env_vars": {"A": "b"},
+        "metadata": {"c": ["d"]},
+    }
+    created = pj.run_prompt(
+        "greeting", 1, {"name": "Ada"}, thread=THREAD, channel="side", **options
+    )
     assert created.thread == UUID(THREAD)
     assert pj.get_prompt_run(created.id).id == created.id
-    assert pj.wait_for_prompt_run(created.id, poll_interval=0.01).output == "Hello, Ada!"
+    assert (
+        pj.wait_for_prompt_run(created.id, poll_interval=0.01).output == "Hello, Ada!"
+    )
     flow = pj.run_workflow("digest", "__latest__", {"text": "long text"}, **options)
     outputs = pj.wait_for_workflow_run(flow.id, poll_interval=0.01).outputs
     assert outputs == {"summary": "long ", "title": None}
@@ -929,14 +1227,26 @@ def test_the_client_can_do_everything_with_it(server: FakeServer, api: Api, pj: 
     assert pj.create_stream_token(THREAD).url == f"{server.url}/stream/{THREAD}"
 
 
-def test_the_client_uploads_what_the_server_then_holds(server: FakeServer, pj: PromptJuggler) -> None:
+def test_the_client_uploads_what_the_server_then_holds(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
     files = [(f"Zoë {number}.txt", content) for number, content in enumerate(CONTENTS)]
-    uploaded = pj.upload_documents("docs", [*files, ("stream.bin", io.BytesIO(b"from a file"))])
-    assert [server.document_content(document.id) for document in uploaded] == [*CONTENTS, b"from a file"]
-    assert [document.file_name for document in uploaded[:-1]] == [name for name, _ in files]
+    uploaded = pj.upload_documents(
+        "docs", [*files, ("stream.bin", io.BytesIO(b"from a file"))]
+    )
+    assert [server.document_content(document.id) for document in uploaded] == [
+        *CONTENTS,
+        b"from a file",
+    ]
+    assert [document.file_name for document in uploaded[:-1]] == [
+        name for name, _ in files
+    ]
     first = uploaded[0].id
     assert pj.wait_for_knowledge_document(first, poll_interval=0.01).status == "ready"
-    assert pj.wait_for_knowledge_base("docs", poll_interval=0.01).document_count == len(CONTENTS) + 1
+    assert (
+        pj.wait_for_knowledge_base("docs", poll_interval=0.01).document_count
+        == len(CONTENTS) + 1
+    )
     pj.delete_knowledge_document(first)
     assert pj.get_knowledge_base("docs").document_count == len(CONTENTS)
     with pytest.raises(promptjuggler.ApiError) as caught:
@@ -944,7 +1254,9 @@ def test_the_client_uploads_what_the_server_then_holds(server: FakeServer, pj: P
     assert caught.value.status_code == 404
 
 
-def test_the_client_meets_the_faults_that_were_asked_for(server: FakeServer, pj: PromptJuggler) -> None:
+def test_the_client_meets_the_faults_that_were_asked_for(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
     once = pj.with_options(max_retries=0)
     server.fail_next(503, retry_after=7)
     with pytest.raises(promptjuggler.ApiError) as failed:
@@ -956,7 +1268,10 @@ def test_the_client_meets_the_faults_that_were_asked_for(server: FakeServer, pj:
     server.delay_next(5)
     with pytest.raises(promptjuggler.RequestTimeout):
         once.with_options(timeout=0.05).get_prompt("greeting", 1)
-    with PromptJuggler("wrong", base_url=server.url) as wrong, pytest.raises(promptjuggler.ApiError) as refused:
+    with (
+        PromptJuggler("wrong", base_url=server.url) as wrong,
+        pytest.raises(promptjuggler.ApiError) as refused,
+    ):
         wrong.get_prompt("greeting", 1)
     assert refused.value.status_code == 401
 
@@ -966,8 +1281,14 @@ def test_the_example_of_the_module_works() -> None:
     code = "\n".join(line[4:] for line in lines if line.startswith("    ") or not line)
     assert code.strip().startswith("@pytest.fixture\ndef server():")
     assert code.index("yield server") < code.index("def test_greets")
-    source = code.replace("@pytest.fixture\n", "").replace("def server():", "@contextmanager\ndef server():")
-    names: dict[str, Any] = {"contextmanager": contextmanager, "FakeServer": FakeServer, "PromptJuggler": PromptJuggler}
+    source = code.replace("@pytest.fixture\n", "").replace(
+        "def server():", "@contextmanager\ndef server():"
+    )
+    names: dict[str, Any] = {
+        "contextmanager": contextmanager,
+        "FakeServer": FakeServer,
+        "PromptJuggler": PromptJuggler,
+    }
     exec(source, names)
     with names["server"]() as server:
         names["test_greets"](server)

@@ -95,8 +95,12 @@ SOME_ID = UUID(int=1)
 # --- the client ---
 
 assert_type(PromptJuggler(), PromptJuggler)
-pj = PromptJuggler("key", base_url="https://gateway.example/pj", timeout=10, max_retries=0)
-PromptJuggler("key", ssl_context=ssl.create_default_context(), proxy="http://proxy.example:3128")
+pj = PromptJuggler(
+    "key", base_url="https://gateway.example/pj", timeout=10, max_retries=0
+)
+PromptJuggler(
+    "key", ssl_context=ssl.create_default_context(), proxy="http://proxy.example:3128"
+)
 PromptJuggler("key", proxy=False)
 PromptJuggler("key", opener=urllib.request.build_opener())
 assert_type(pj.with_options(timeout=5.0, max_retries=1), PromptJuggler)
@@ -108,7 +112,9 @@ with PromptJuggler() as opened:
 
 assert_type(pj.get_prompt("greeting", 3), PromptRevision)
 assert_type(pj.get_prompt("greeting", "production"), PromptRevision)
-assert_type(pj.run_prompt("greeting", "production", {"name": "Ada"}), CreatePromptRunResponse)
+assert_type(
+    pj.run_prompt("greeting", "production", {"name": "Ada"}), CreatePromptRunResponse
+)
 env_vars: dict[str, str] = {"TOKEN": "t"}
 tags: list[str] = ["a", "b"]
 texts_or_lists: dict[str, str | list[str]] = {"tags": ["a"], "team": "blue"}
@@ -126,7 +132,15 @@ assert_type(
     ),
     CreatePromptRunResponse,
 )
-pj.run_prompt("greeting", 1, {"name": "Ada"}, priority=None, thread=None, environment=None, env_vars=None)
+pj.run_prompt(
+    "greeting",
+    1,
+    {"name": "Ada"},
+    priority=None,
+    thread=None,
+    environment=None,
+    env_vars=None,
+)
 pj.run_prompt("greeting", 1, {}, metadata=texts_or_lists, channel=None)
 pj.run_prompt("greeting", 1, {}, metadata=None, thread=str(SOME_ID))
 assert_type(
@@ -150,15 +164,23 @@ assert_type(pj.get_knowledge_base("manuals"), KnowledgeBaseResponse)
 assert_type(pj.get_knowledge_document(SOME_ID), KnowledgeDocumentResponse)
 assert_type(pj.delete_knowledge_document(SOME_ID), None)
 with open("b.pdf", "rb") as file:
-    documents = pj.upload_documents("manuals", [("a.txt", b"text"), ("b.pdf", file), "c.md", Path("d.md")])
+    documents = pj.upload_documents(
+        "manuals", [("a.txt", b"text"), ("b.pdf", file), "c.md", Path("d.md")]
+    )
 assert_type(documents[0], KnowledgeDocumentResponse)
 assert_type([document.id for document in documents], list[UUID])
 pairs: list[tuple[str, bytes]] = [("a.txt", b"text")]
 pj.upload_documents("manuals", pairs)
 assert_type(pj.wait_for_prompt_run(SOME_ID), PromptRun)
-assert_type(pj.wait_for_prompt_run(str(SOME_ID), timeout=60, poll_interval=0.5), PromptRun)
-assert_type(pj.wait_for_workflow_run(SOME_ID, timeout=60.0, poll_interval=None), WorkflowRun)
-assert_type(pj.wait_for_knowledge_document(SOME_ID, timeout=60.0), KnowledgeDocumentResponse)
+assert_type(
+    pj.wait_for_prompt_run(str(SOME_ID), timeout=60, poll_interval=0.5), PromptRun
+)
+assert_type(
+    pj.wait_for_workflow_run(SOME_ID, timeout=60.0, poll_interval=None), WorkflowRun
+)
+assert_type(
+    pj.wait_for_knowledge_document(SOME_ID, timeout=60.0), KnowledgeDocumentResponse
+)
 assert_type(pj.wait_for_knowledge_base("manuals", timeout=60.0), KnowledgeBaseResponse)
 
 # What must be refused. An ignored line that is no error is an error of its own.
@@ -272,7 +294,15 @@ def tool_by_match(tool: Tool) -> str:
             return url
         case WorkflowCall(version_ref=VersionRef(id_or_tag=tag)):
             return str(tag)
-        case Emit() | KnowledgeSearch() | Mcp() | PromptCall() | ScriptCall() | WebSearch() | UnknownTool():
+        case (
+            Emit()
+            | KnowledgeSearch()
+            | Mcp()
+            | PromptCall()
+            | ScriptCall()
+            | WebSearch()
+            | UnknownTool()
+        ):
             return tool.type
         case _:
             assert_never(tool)
@@ -296,7 +326,9 @@ def format_by_type(response_format: ResponseFormat) -> str | None:
     return response_format.schema if response_format.type == "json_schema" else None
 
 
-def others(run: WorkflowRun, base: KnowledgeBaseResponse, token: StreamTokenResponse) -> None:
+def others(
+    run: WorkflowRun, base: KnowledgeBaseResponse, token: StreamTokenResponse
+) -> None:
     assert_type(run.outputs, Mapping[str, str | None])
     assert_type(run.outputs["summary"], str | None)
     assert_type(run.errors, tuple[str, ...])
@@ -315,8 +347,16 @@ assert_type(PromptRun.from_dict({}), PromptRun)
 assert_type(PromptRunFinished.from_json("{}").status, RunStatus)
 assert_type(PromptRunFinished(SOME_ID, RunStatus.FAILED).to_json(), str)
 some_metadata: Mapping[str, MetadataValue] = {"team": "blue", "tags": ("a", "b")}
-assert_type(CreatePromptRun(inputs={"name": "Ada"}, metadata=some_metadata), CreatePromptRun)
-a_tool: Tool = HttpCall(params_schema="{}", url="https://example.com", method="GET", name="get", fail_fast=True)
+assert_type(
+    CreatePromptRun(inputs={"name": "Ada"}, metadata=some_metadata), CreatePromptRun
+)
+a_tool: Tool = HttpCall(
+    params_schema="{}",
+    url="https://example.com",
+    method="GET",
+    name="get",
+    fail_fast=True,
+)
 
 # --- the stream of a thread ---
 
@@ -347,12 +387,16 @@ with pj.stream(SOME_ID, channels=["news"], last_event_id="7", timeout=60) as str
     assert_type([event_of(event) for event in stream], list[str])
     assert_type(stream.view(SOME_ID), RunView)
     assert_type(stream.last_event_id, str | None)
-with pj.stream_prompt("greeting", "production", {"name": "Ada"}, thread=SOME_ID, channel="news") as prompt_stream:
+with pj.stream_prompt(
+    "greeting", "production", {"name": "Ada"}, thread=SOME_ID, channel="news"
+) as prompt_stream:
     assert_type(prompt_stream, RunStream[PromptRun])
     assert_type([event_of(event) for event in prompt_stream], list[str])
     assert_type(prompt_stream.result(), PromptRun)
     assert_type(prompt_stream.view.text, str)
-with pj.stream_workflow("summary", 1, {"text": "..."}, priority="low") as workflow_stream:
+with pj.stream_workflow(
+    "summary", 1, {"text": "..."}, priority="low"
+) as workflow_stream:
     assert_type(workflow_stream.result(), WorkflowRun)
 
 # --- errors ---
@@ -387,7 +431,9 @@ assert_type(promptjuggler.__version__, str)
 # --- webhooks and tests ---
 
 assert_type(verify_webhook_signature("{}", "t=1,v1=00", "secret"), bool)
-assert_type(verify_webhook_signature(b"{}", None, ["new", "old"], tolerance=60, now=1), bool)
+assert_type(
+    verify_webhook_signature(b"{}", None, ["new", "old"], tolerance=60, now=1), bool
+)
 assert_type(sign_webhook("{}", "secret"), str)
 with FakeServer() as server:
     assert_type(server, FakeServer)
