@@ -1,0 +1,32 @@
+"""Time, chance and sleep, in one object that tests replace."""
+
+from __future__ import annotations
+
+import random
+import time
+
+
+class Clock:
+    """What the world gives a client: the time, and chance.
+
+    A client has one as `_clock`; its connections and streams share it. A test puts
+    another in its place, so that it neither waits nor depends on chance.
+    """
+
+    __slots__ = ()
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for deadlines. They stand still while a process is frozen."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Unix time: it goes on while a process is frozen, so it tells how old a connection is."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for some time."""
+        time.sleep(seconds)
+
+    def random(self) -> float:
+        """A number from 0 up to, not including, 1."""
+        return random.random()
