@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ._multipart import UploadFile
-    from ._stream import RunStream, ThreadStream
     from .models.knowledge import KnowledgeBaseResponse, KnowledgeDocumentResponse
     from .models.prompts import PromptRevision
     from .models.runs import CreatePromptRunResponse, CreateWorkflowRunResponse, PromptRun, WorkflowRun
     from .models.streaming import StreamTokenResponse
+    from .streaming.run_stream import RunStream
+    from .streaming.thread_stream import ThreadStream
 
     _T = TypeVar("_T")
 
@@ -217,8 +218,8 @@ class PromptJuggler:
         after. A connection that is lost, or silent for `idle_timeout` seconds, is made again, or raises `NetworkError`
         with `reconnect=False`; 401, 403 and 404 raise `ApiError`. `timeout`: seconds in all, then `WaitTimeout`.
         """
-        from ._stream import ThreadStream
         from .models.streaming import StreamTokenResponse
+        from .streaming.thread_stream import ThreadStream
 
         request = _get("threads", _checked_uuid("thread", thread), "stream-token")._replace(method="POST")
         return ThreadStream(
@@ -245,7 +246,7 @@ class PromptJuggler:
     ) -> RunStream[PromptRun]:
         """The events of a run of a prompt, to its end: entering it starts the run. Options of `run_prompt` and
         `stream`."""
-        from ._stream import RunStream
+        from .streaming.run_stream import RunStream
 
         secret = Secret(options)
         del options
@@ -262,7 +263,7 @@ class PromptJuggler:
         **options: Any,
     ) -> RunStream[WorkflowRun]:
         """As `stream_prompt`, for a workflow."""
-        from ._stream import RunStream
+        from .streaming.run_stream import RunStream
 
         secret = Secret(options)
         del options

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from promptjuggler._sse import LONGEST_FRAME, LONGEST_LINE, Decoder, Frame, FrameTooLong
+from promptjuggler.streaming._sse import LONGEST_FRAME, LONGEST_LINE, Decoder, Frame, FrameTooLong
 
 
 def decode(*pieces: bytes, last_event_id: str = "") -> list[Frame]:

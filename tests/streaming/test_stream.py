@@ -45,7 +45,7 @@ from promptjuggler import (
     ValidationError,
     WaitTimeout,
 )
-from promptjuggler._sse import LONGEST_LINE
+from promptjuggler.streaming._sse import LONGEST_LINE
 from promptjuggler.testing import FakeServer
 
 THREAD = "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11"

@@ -1,0 +1,1 @@
+"""The streams: `events`, `thread_stream` and `run_stream` are public."""
