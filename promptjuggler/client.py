@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
+from ._clock import Clock
 from ._retry import may_send_again, seconds_to_wait
 from ._transport import (
     Limit,
@@ -232,6 +233,7 @@ class PromptJuggler:
             timeout=None if timeout is None else _checked_seconds("timeout", timeout),
             attempts=self._max_retries + 1,
             reconnect=reconnect,
+            clock=Clock(),
         )
 
     def stream_prompt(
@@ -246,11 +248,9 @@ class PromptJuggler:
     ) -> RunStream[PromptRun]:
         """The events of a run of a prompt, to its end: entering it starts the run. Options of `run_prompt` and
         `stream`."""
-        from .streaming.run_stream import RunStream
-
         secret = Secret(options)
         del options
-        return RunStream(self, "prompt", (slug, version, inputs), secret, idle_timeout, timeout)
+        return self._run_stream("prompt", (slug, version, inputs), secret, idle_timeout, timeout)
 
     def stream_workflow(
         self,
@@ -263,11 +263,39 @@ class PromptJuggler:
         **options: Any,
     ) -> RunStream[WorkflowRun]:
         """As `stream_prompt`, for a workflow."""
-        from .streaming.run_stream import RunStream
-
         secret = Secret(options)
         del options
-        return RunStream(self, "workflow", (slug, version, inputs), secret, idle_timeout, timeout)
+        return self._run_stream("workflow", (slug, version, inputs), secret, idle_timeout, timeout)
+
+    def _run_stream(
+        self,
+        kind: str,
+        arguments: tuple[Any, ...],
+        options: Secret,
+        idle_timeout: float,
+        timeout: float | None,
+    ) -> RunStream[Any]:
+        from functools import partial
+        from uuid import UUID, uuid4
+
+        from .streaming.run_stream import RunStream
+
+        thread = options.value.pop("thread", None)
+        thread = uuid4() if thread is None else thread
+        stream = self.stream(thread, idle_timeout=idle_timeout, timeout=timeout)
+        thread = UUID(str(thread))
+        # It checks the arguments; `start` sends them.
+        later = self.with_options()
+        later._call = lambda *call: partial(self._call, *call)  # type: ignore[method-assign, assignment]
+        start = getattr(later, f"run_{kind}")(*arguments, thread=thread, **options.value)
+        return RunStream(
+            stream,
+            thread,
+            options.value.get("channel") or "default",
+            start=lambda: start().id,
+            get=getattr(self, f"get_{kind}_run"),
+            wait=getattr(self, f"wait_for_{kind}_run"),
+        )
 
     def get_knowledge_base(self, slug: str) -> KnowledgeBaseResponse:
         """A knowledge base and its documents."""
