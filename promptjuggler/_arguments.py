@@ -5,7 +5,8 @@ No error shows a value that can be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from ._json import canonical_uuid
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 PRIORITIES: tuple[Priority, ...] = ("onsite", "normal", "low")
 
 _LONGEST_SECONDS = 1e15
+
+# Halves of a surrogate pair, which UTF-8 cannot encode, are in neither.
+_ENCODABLE = re.compile(r"[^\ud800-\udfff]+")
+_ENCODABLE_LINE = re.compile(r"[^\r\n\0\ud800-\udfff]*")
 
 
 def wrong_type(name: str, expected: str, value: object) -> ValidationError:
@@ -204,6 +209,28 @@ def _checked_metadata_value(name: str, value: object) -> str | tuple[str, ...]:
         if not isinstance(element, str):
             raise wrong_type(f"{name}[{index}]", "a str", element)
     return tuple(value)
+
+
+def checked_channels(channels: object) -> list[str]:
+    """The names of channels, of any iterable of texts that can be encoded."""
+    problem = "channels must be a sequence of str, none empty"
+    if isinstance(channels, str) or not isinstance(channels, Iterable):
+        raise ValidationError(problem)
+    names: list[str] = []
+    for name in channels:
+        if not isinstance(name, str) or not _ENCODABLE.fullmatch(name):
+            raise ValidationError(problem)
+        names.append(name)
+    return names
+
+
+def checked_last_event_id(value: object) -> str | None:
+    """The id of an event, which a header can carry; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, str) and _ENCODABLE_LINE.fullmatch(value):
+        return value
+    raise ValidationError("last_event_id must be a str of one line")
 
 
 def _check_key(name: str, key: object) -> None:

@@ -53,3 +53,38 @@ def seconds_to_wait(
     doublings = min(attempt - 1, 10)
     delay = min(_FIRST_DELAY * 2.0**doublings, _LONGEST_DELAY)
     return max(delay * (1 - _JITTER * random()), least)
+
+
+_FIRST_STREAM_DELAY = 0.5
+_LONGEST_STREAM_DELAY = 10.0
+
+
+class Backoff:
+    """How long a stream waits before it connects again. Pure: it counts, and never sleeps.
+
+    The delays double from 0.5 s to 10 s while nothing succeeds. The stream tells what
+    happened, and asks `next()` at each failure or loss.
+    """
+
+    __slots__ = ("_delay",)
+
+    def __init__(self) -> None:
+        self._delay = _FIRST_STREAM_DELAY
+
+    def reset(self) -> None:
+        """A connection has succeeded: the delays start over."""
+        self._delay = _FIRST_STREAM_DELAY
+
+    def at_once(self) -> None:
+        """The server hands over: the next connection is made without a delay."""
+        self._delay = 0.0
+
+    def next(self, retry_after: float | None = None) -> float:
+        """The seconds to wait now; the next delay is twice as long.
+
+        retry_after  the least number of seconds, as the server asked with its failure;
+                     no more than `LONGEST_RETRY_AFTER` of them count. None: it did not.
+        """
+        delay = self._delay
+        self._delay = min(max(delay * 2, _FIRST_STREAM_DELAY), _LONGEST_STREAM_DELAY)
+        return max(delay, min(retry_after or 0.0, LONGEST_RETRY_AFTER))

@@ -79,6 +79,7 @@ class StreamMethods(RunMethods):
             timeout=checked_optional_seconds("timeout", timeout),
             attempts=self._max_retries + 1,
             reconnect=reconnect,
+            clock=self._clock,
         )
 
     def stream_prompt(
