@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from .._arguments import checked_optional_seconds, checked_seconds
 from .._clock import Clock
 from .._http.transport import (
     Deadline,
@@ -135,7 +136,9 @@ class Caller:
 
         Raises `WaitTimeout` at the end of the time, or at once what cannot heal.
         """
-        poller = Poller(timeout, poll_interval, self._clock.monotonic())
+        timeout = checked_seconds("timeout", timeout)
+        interval = checked_optional_seconds("poll_interval", poll_interval)
+        poller = Poller(timeout, interval, self._clock.monotonic())
         last: _W | None = None
         while True:
             failure: PromptJugglerError | None = None

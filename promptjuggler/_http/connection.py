@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .deadline import Deadline
 from .messages import Route, UrllibRequest
 from .response import Response
-from .sockets import CHUNK_SIZE, Wire, connected_socket
+from .sockets import CHUNK_SIZE, Wire, addresses_of, connected_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class Connection:
     any failure of `exchange`, the connection is closed.
 
     idle_since    wall-clock time at which it became idle
+    any_received  whether anything of the answer came, after an exchange that failed
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
         self.idle_since = 0.0
+        self.any_received = False
         self._process = os.getpid()
         self._deadline: Deadline | None = None
         self._wire: Wire | None = None
@@ -48,20 +50,14 @@ class Connection:
         self._http.auto_open = 0
         self._http.response_class = Response
 
-    @property
-    def any_received(self) -> bool:
-        """Whether anything came since the last exchange began."""
-        return self._wire is not None and self._wire.reader.any_received
-
     def exchange(self, request: UrllibRequest) -> Response:
         """Send a request, and read the head of its answer.
 
         Raises OSError, HTTPException, or `UnreadableBody`; the connection is closed then.
         """
-        self._deadline = request.deadline
         try:
             if self._wire is None:
-                self._connect(request.deadline)
+                self.connect(request.deadline)
             else:
                 self._go_on_with(self._wire, request.deadline)
             self._send(request)
@@ -70,6 +66,8 @@ class Connection:
             response: Response = self._http.getresponse()  # type: ignore[assignment]
             return response
         except BaseException:
+            if self._wire is not None:
+                self.any_received = self._wire.reader.any_received
             self.close()
             raise
 
@@ -99,9 +97,11 @@ class Connection:
     def close(self) -> None:
         """Close the socket, for good."""
         self._let_go_of_deadline()
-        self._http.close()
+        # First of all: http.client closes an answer that is still open, which then asks
+        # this connection to become idle.
         wire = self._wire
         self._wire = None
+        self._http.close()
         if wire is not None:
             wire.close_for_good()
 
@@ -123,13 +123,15 @@ class Connection:
 
     # Connecting
 
-    def _connect(self, deadline: Deadline) -> None:
+    def connect(self, deadline: Deadline) -> None:
         """Connect, with the handshakes of a proxy and of TLS: together they are one step."""
+        self._deadline = deadline
         route = self.route
         deadline.restart()
         usual_port = 80 if route.through_proxy or route.tls is None else 443
         host, port = _host_and_port(route.address, usual_port)
-        wire = Wire(connected_socket(host, port, deadline), deadline)
+        sock = connected_socket(addresses_of(host, port), deadline)
+        wire = Wire(sock, deadline)
         self._use(wire)
         if route.tunnel_to is not None:
             _open_tunnel(wire, route)
@@ -143,6 +145,7 @@ class Connection:
 
     def _go_on_with(self, wire: Wire, deadline: Deadline) -> None:
         """Use the wire again, with the deadline of another request."""
+        self._deadline = deadline
         wire.deadline = deadline
         wire.reader.deadline = deadline
         deadline.watch(wire.socket)

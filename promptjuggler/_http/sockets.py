@@ -32,16 +32,23 @@ _INTERIM_HEAD = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n")
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 
 
-def connected_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A socket that is connected to the first address of a host that answers.
+def addresses_of(host: str, port: int) -> list[AddressInfo]:
+    """The addresses of a host, in the order in which the system would try them.
 
-    Raises OSError. The addresses share the time of the step: with
-    `socket.create_connection`, each would have all of it.
+    Raises OSError. No timeout applies to looking up a name: the system has its own.
     """
     # getaddrinfo(str) imports the idna codec with stringprep and unicodedata (3 ms,
     # measured); bytes do not.
     name = host.encode() if host.isascii() else host
-    addresses = socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
+    return socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
+
+
+def connected_socket(addresses: list[AddressInfo], deadline: Deadline) -> socket.socket:
+    """A socket that is connected to the first address that answers. Raises OSError.
+
+    The addresses share the time of the step: with `socket.create_connection`, each would
+    have all of it.
+    """
     failure = OSError("the name has no address")
     for index, address in enumerate(addresses):
         try:

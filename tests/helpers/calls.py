@@ -16,6 +16,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+from helpers.clock import replace_clock
 from helpers.servers import (
     PATIENCE,
     Conn,
@@ -107,8 +108,7 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
             options.setdefault("ssl_context", client_context())
     client = PromptJuggler(key, **options)
     client.delays = []
-    client._sleep = client.delays.append
-    client._random = lambda: 0.0
+    replace_clock(client, sleep=client.delays.append, random=lambda: 0.0)
     return client
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 
+from promptjuggler._clock import Clock
+
 
 class MovableClock:
     """Stands in for `time.monotonic`: it goes on as ever, and can be moved on.
@@ -27,3 +29,21 @@ class MovableClock:
     def move(self, seconds: float) -> None:
         """As if so many seconds had passed just now."""
         self._ahead += seconds
+
+
+class ScriptedClock(Clock):
+    """The clock of a client, with functions of the test in place of some of its own."""
+
+    def __init__(self, **functions) -> None:
+        vars(self).update(functions)
+
+
+def replace_clock(client, **functions):
+    """Give a client another `sleep`, `random`, `wall` or `monotonic`; the rest stay."""
+    clock = ScriptedClock(**{**vars_of(client._clock), **functions})
+    client._clock = client._transport.pool.clock = clock
+    return clock
+
+
+def vars_of(clock):
+    return vars(clock) if isinstance(clock, ScriptedClock) else {}

@@ -26,6 +26,7 @@ from helpers.calls import (
     in_threads,
     refusing_port,
 )
+from helpers.clock import replace_clock
 from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import (
     CA_FILE,
@@ -39,7 +40,10 @@ from helpers.servers import (
 )
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler
-from promptjuggler._transport import Connection, EndableLimit, Limit, Secret
+from promptjuggler._http.connection import Connection
+from promptjuggler._http.deadline import CancellableDeadline, Deadline
+from promptjuggler._http.messages import Route
+from promptjuggler._secrets import Secret
 
 
 @pytest.fixture(params=["http", "https"])
@@ -60,7 +64,7 @@ class Clock:
 
     def __init__(self, client):
         self.now = 1e9
-        client._transport.pool.clock = lambda: self.now
+        replace_clock(client, wall=lambda: self.now)
 
     def sleep(self, seconds):
         self.now += seconds
@@ -249,7 +253,8 @@ def test_a_connection_that_was_idle_for_thirty_seconds_is_used_again_and_not_aft
 
 def test_a_process_that_was_frozen_notices_by_the_clock_on_the_wall(server):
     with client_of(server) as client:
-        assert client._transport.pool.clock is time.time
+        before = time.time()
+        assert before <= client._transport.pool.clock.wall() <= time.time()
         get(client)
         client._transport.pool._idle[0].idle_since -= 3600
         get(client)
@@ -314,7 +319,7 @@ def test_the_connection_that_was_used_last_is_used_first(server):
 def _wait_until_readable(client):
     """Until what the server did after its answer has arrived."""
     pool = client._transport.pool
-    eventually(lambda: not pool._idle[-1].is_usable(pool.clock()))
+    eventually(lambda: not pool._idle[-1].is_usable(pool.clock.wall()))
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
@@ -587,7 +592,7 @@ def test_connections_to_two_hosts_do_not_drive_each_other_out():
         for _ in range(3):
             get(client)
             incoming = client._transport.open_stream(
-                hub.url, Secret("token"), {}, Limit(PATIENCE)
+                hub.url, Secret("token"), {}, Deadline(PATIENCE)
             )
             with contextlib.closing(incoming):
                 assert incoming.read() == b"x"
@@ -605,7 +610,7 @@ def test_an_answer_that_is_forgotten_instead_of_closed_does_not_give_its_connect
     )
     with ScriptedServer(stream) as server, client_of(server) as client:
         incoming = client._transport.open_stream(
-            server.url, Secret("token"), {}, Limit(PATIENCE)
+            server.url, Secret("token"), {}, Deadline(PATIENCE)
         )
         assert incoming.read() == b"x"
         assert incoming.read() == b""
@@ -698,17 +703,18 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, closed):
     """A stream gives its limit to one connection after the other, and ends it to end the wait of the latest."""
-    limit = EndableLimit(PATIENCE)
-    old, new = (Connection((f"127.0.0.1:{server.port}", None, None)) for _ in range(2))
-    old.connect(limit, Secret({}))
+    limit = CancellableDeadline(PATIENCE)
+    route = Route(f"127.0.0.1:{server.port}")
+    old, new = Connection(route), Connection(route)
+    old.connect(limit)
     if closed:
         old.close()
-    new.connect(limit, Secret({}))
+    new.connect(limit)
     del old
     gc.collect()
-    assert limit._sock is new._http.sock
+    assert limit._watched is new._wire.socket
     new.close()
-    assert limit._sock is None
+    assert limit._watched is None
 
 
 _INTERRUPTED = """

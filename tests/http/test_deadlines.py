@@ -38,7 +38,9 @@ from promptjuggler import (
     ValidationError,
     WaitTimeout,
 )
-from promptjuggler._transport import EndableLimit, Limit, Secret, connected_socket
+from promptjuggler._http.deadline import CancellableDeadline, Deadline
+from promptjuggler._http.sockets import connected_socket
+from promptjuggler._secrets import Secret
 
 TIMEOUT = 0.1
 DRIP = 0.01
@@ -292,7 +294,7 @@ def test_the_addresses_of_a_name_share_the_time():
     def check(dead_ends):
         addresses = [address(port)] * dead_ends + [address(server.port)]
         # The last address has an equal share: it must do on a busy machine.
-        with connected_socket(addresses, Limit(1.5)) as sock:
+        with connected_socket(addresses, Deadline(1.5)) as sock:
             assert sock.getpeername() == ("127.0.0.1", server.port)
             assert 0 < sock.gettimeout() < 1.5
 
@@ -305,7 +307,7 @@ def test_an_address_that_refuses_costs_no_time():
         ScriptedServer(answer_all) as server,
         refusing_port() as port,
         connected_socket(
-            [address(port)] * 5 + [address(server.port)], Limit(PATIENCE)
+            [address(port)] * 5 + [address(server.port)], Deadline(PATIENCE)
         ) as sock,
     ):
         assert sock.getpeername() == ("127.0.0.1", server.port)
@@ -314,11 +316,11 @@ def test_an_address_that_refuses_costs_no_time():
 def test_where_no_address_answers_the_error_is_that_of_the_last():
     with port_without_answer() as silent, refusing_port() as refusing:
         with pytest.raises(ConnectionRefusedError):
-            connected_socket([address(silent), address(refusing)], Limit(0.6))
+            connected_socket([address(silent), address(refusing)], Deadline(0.6))
         with pytest.raises(TimeoutError):
-            connected_socket([address(refusing), address(silent)], Limit(0.1))
+            connected_socket([address(refusing), address(silent)], Deadline(0.1))
     with pytest.raises(OSError, match="no address"):
-        connected_socket([], Limit(0.1))
+        connected_socket([], Deadline(0.1))
 
 
 def test_a_name_is_looked_up_and_connected_to():
@@ -437,14 +439,14 @@ def test_another_thread_can_end_the_wait_for_an_answer(serve):
 
     server = serve(handler)
     with client_of(server) as client:
-        limit = EndableLimit(PATIENCE)
+        limit = CancellableDeadline(PATIENCE)
         incoming = client._transport.open_stream(
             server.url + "/stream", Secret("token"), {}, limit
         )
         with contextlib.closing(incoming):
             seen = set(incoming.read())
             assert ready.wait(PATIENCE)
-            timer = threading.Timer(0.05, limit.end)
+            timer = threading.Timer(0.05, limit.cancel)
             timer.start()
             begun = time.monotonic()
             with contextlib.suppress(NetworkError):
@@ -469,14 +471,14 @@ def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encry
 
     server = serve(handler)
     with client_of(server) as client:
-        limit = EndableLimit(PATIENCE)
+        limit = CancellableDeadline(PATIENCE)
         incoming = client._transport.open_stream(
             server.url + "/stream", Secret("token"), {}, limit
         )
         with contextlib.closing(incoming):
             assert set(incoming.read()) == {ord("x")}
             assert ready.wait(PATIENCE)
-            limit.end()
+            limit.cancel()
             with contextlib.suppress(NetworkError):
                 while data := incoming.read():
                     assert set(data) == {ord("x")}
@@ -486,20 +488,20 @@ def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encry
 
 
 def test_a_limit_gives_what_is_left_and_then_an_error(clock):
-    limit = Limit(PATIENCE)
-    assert 0 < limit.left() <= PATIENCE
+    limit = Deadline(PATIENCE)
+    assert 0 < limit.remaining() <= PATIENCE
     clock.move(PATIENCE)
     with pytest.raises(TimeoutError):
-        limit.left()
-    limit.start()
-    assert limit.left() > 0
+        limit.remaining()
+    limit.restart()
+    assert limit.remaining() > 0
 
 
 def test_a_limit_ends_at_its_deadline_whenever_it_starts():
-    limit = Limit(PATIENCE * 2, time.monotonic() + PATIENCE)
-    assert limit.left() <= PATIENCE
-    limit.start()
-    assert limit.left() <= PATIENCE
+    limit = Deadline(PATIENCE * 2, time.monotonic() + PATIENCE)
+    assert limit.remaining() <= PATIENCE
+    limit.restart()
+    assert limit.remaining() <= PATIENCE
 
 
 def test_a_limit_of_years_can_be_given_to_a_socket(serve):

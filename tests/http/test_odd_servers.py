@@ -35,7 +35,7 @@ from promptjuggler import (
     PromptJuggler,
     PromptJugglerError,
 )
-from promptjuggler._transport import _Raw
+from promptjuggler._http.sockets import SocketReader
 
 DOCUMENT = document_as_text(ID)
 MIB = 2**20
@@ -138,10 +138,10 @@ def test_interim_answers_during_an_upload_do_not_stop_it(serve, interim, pieces)
 
 
 def _raw_with(data):
-    """A `_Raw` that has received these bytes, and whose peer is still there."""
+    """A `SocketReader` that has received these bytes, and whose peer is still there."""
     left, right = socket.socketpair()
     right.sendall(data)
-    return _Raw(left), left, right
+    return SocketReader(left), left, right
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_only_what_can_be_nothing_but_an_interim_answer_lets_an_upload_go_on(
     for cut in range(len(data) + 1):
         raw, left, right = _raw_with(data[:cut])
         with left, right, raw:
-            raw.final_answer_began()
+            raw.answer_began()
             right.sendall(data[cut:])
-            assert raw.final_answer_began() is began
+            assert raw.answer_began() is began
 
 
 def test_headers_without_end_of_an_interim_answer_stop_an_upload():
@@ -177,10 +177,10 @@ def test_headers_without_end_of_an_interim_answer_stop_an_upload():
     with left, right, raw:
         for _ in range(40):
             right.sendall(b"X: " + b"y" * 4000 + b"\r\n")
-            if raw.final_answer_began():
+            if raw.answer_began():
                 break
-        assert len(raw.early) < 100_000
-        assert raw.final_answer_began()
+        assert len(raw._pushback) < 100_000
+        assert raw.answer_began()
 
 
 # --- answers that come early ---

@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 from helpers.calls import RUN_ID, client_of
+from helpers.clock import replace_clock
 from helpers.servers import (
     CA_FILE,
     ConnectProxy,
@@ -226,8 +227,9 @@ def test_a_run_is_started_once_also_where_the_tunnel_is_only_made_at_the_second_
     with server_and_proxy("https", user="ann", password="pw") as (server, proxy):
         url = f"https://localhost:{server.port}"
         with client(url, proxy=url_of(proxy, "ann:no@"), max_retries=1) as pj:
-            pj._sleep = lambda seconds: setattr(
-                proxy, "expected", f"Basic {base64.b64encode(b'ann:no').decode()}"
+            expected = f"Basic {base64.b64encode(b'ann:no').decode()}"
+            replace_clock(
+                pj, sleep=lambda seconds: setattr(proxy, "expected", expected)
             )
             pj.get_prompt_run(RUN_ID)
         assert [request.method for request in proxy.requests] == ["CONNECT", "CONNECT"]

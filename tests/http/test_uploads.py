@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.calls import RUN_ID, client_of
+from helpers.clock import replace_clock
 from helpers.servers import ScriptedServer, respond
 
 from promptjuggler import ApiError, NetworkError, ValidationError
@@ -85,7 +86,7 @@ def test_an_upload_that_is_sent_again_has_the_same_bytes(server, tmp_path, fault
             server.fail_next(429, times=2)
         else:
             server.close()
-            pj._sleep = lambda seconds: server.start()
+            replace_clock(pj, sleep=lambda seconds: server.start())
         documents = pj.upload_documents("docs", [path, ("f", file), ("b", b"b")])
         assert [document.bytes for document in documents] == [100_000, 100_000, 1]
         assert len(server.requests) == (3 if fault == 429 else 1)
@@ -234,7 +235,7 @@ def test_a_path_that_is_gone_when_it_is_sent_is_a_network_error(server, tmp_path
     path.write_bytes(b"x")
     server.fail_next(429)
     with client_of(server) as pj:
-        pj._sleep = lambda seconds: path.unlink()
+        replace_clock(pj, sleep=lambda seconds: path.unlink())
         with pytest.raises(
             NetworkError, match="the request could not be sent whole"
         ) as caught:

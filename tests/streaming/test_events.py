@@ -18,6 +18,7 @@ from promptjuggler.models.runs import (
     Citation,
     ToolStatus,
 )
+from promptjuggler.models.streaming import StreamTokenResponse
 from promptjuggler.streaming.events import (
     ConnectedEvent,
     DataEvent,
@@ -33,7 +34,6 @@ from promptjuggler.streaming.events import (
     ToolEndEvent,
     ToolStartEvent,
 )
-from promptjuggler.models.streaming import StreamTokenResponse
 
 EVENTS: list[StreamEvent] = [
     ConnectedEvent(),

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from promptjuggler.streaming._sse import LONGEST_FRAME, LONGEST_LINE, FrameDecoder, Frame, FrameTooLong
+from promptjuggler.streaming._sse import (
+    LONGEST_FRAME,
+    LONGEST_LINE,
+    Frame,
+    FrameDecoder,
+    FrameTooLong,
+)
 
 
 def decode(*pieces: bytes, last_event_id: str = "") -> list[Frame]:
