@@ -25,6 +25,7 @@ import socket
 import socketserver
 import threading
 import time
+import urllib.error
 import urllib.request
 import weakref
 from collections import defaultdict
@@ -426,6 +427,8 @@ class FakeServer:
                 self._open(urllib.request.Request(url, body, headers), timeout=_WEBHOOK_SECONDS).close()
             except Exception as error:
                 self.webhook_errors.append(f"{url}: {error}")
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()  # It is an answer too, on an open connection.
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
 from helpers.package import ENV, NAME
-from helpers.servers import ScriptedServer, respond
+from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
 
 import promptjuggler
 from promptjuggler import PromptJuggler, testing, verify_webhook_signature
@@ -975,6 +976,32 @@ def test_a_delivery_that_fails_is_noted_and_the_others_are_made(
     assert unreachable.startswith(f"http://127.0.0.1:{port}/: ")
     assert refused.startswith(f"{refusing.url}/: HTTP Error 500")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_delivery_that_is_refused_leaves_no_answer_open(
+    server: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[HTTPError] = []
+    hung_up = threading.Event()
+    init = HTTPError.__init__
+
+    def keep(self: HTTPError, *args: Any) -> None:
+        # As long as it is referred to, only close() can close it.
+        refusals.append(self)
+        init(self, *args)
+
+    def refuse(conn: Conn) -> None:
+        conn.read_request()
+        conn.reply(500, "no")
+        conn.hang()
+        hung_up.set()
+
+    monkeypatch.setattr(HTTPError, "__init__", keep)
+    with ScriptedServer(refuse) as refusing:
+        server.add_webhook(refusing.url, "whsec")
+        api.run("prompt", "greeting", {"name": "Ada"})
+        assert hung_up.wait(PATIENCE)
+    assert len(refusals) == len(server.webhook_errors) == 1
 
 
 def test_a_document_that_was_deleted_while_pending_is_not_delivered(
