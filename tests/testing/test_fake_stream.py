@@ -22,7 +22,6 @@ from promptjuggler import (
     ResetEvent,
     StreamEvent,
     TokenEvent,
-    testing,
 )
 from promptjuggler._assembly import Assembler
 from promptjuggler._sse import Decoder, Frame
@@ -716,7 +715,7 @@ def test_a_client_that_went_away_is_forgotten_quietly(
 ) -> None:
     Reader(server).close()
     deadline = time.monotonic() + 10
-    while server._streams:
+    while server._streams.subscriptions:
         assert time.monotonic() < deadline
         server.publish(THREAD, "live", {})
         time.sleep(0.005)
@@ -727,12 +726,12 @@ def test_a_client_that_went_away_is_noticed_also_where_nothing_is_sent(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heartbeats find it, and the thread that served it ends."""
-    monkeypatch.setattr(testing, "_HEARTBEAT_SECONDS", 0.005)
+    monkeypatch.setattr(server._streams, "heartbeat_seconds", 0.005)
     staying = Reader(server)
     for _ in range(5):
         Reader(server).close()
     deadline = time.monotonic() + 10
-    while len(server._streams) > 1 or len(server._threads) > 6:
+    while len(server._streams.subscriptions) > 1 or len(server._jobs.threads) > 6:
         assert time.monotonic() < deadline
         ask(server, "GET", "/api/v1/prompts/greeting/1")
         time.sleep(0.005)

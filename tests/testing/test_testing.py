@@ -26,7 +26,7 @@ from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
 
 import promptjuggler
-from promptjuggler import PromptJuggler, testing, verify_webhook_signature
+from promptjuggler import PromptJuggler, verify_webhook_signature
 from promptjuggler.testing import FakeServer, RecordedRequest, sign_webhook
 
 THREAD = "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11"
@@ -1001,6 +1001,7 @@ def test_a_delivery_that_is_refused_leaves_no_answer_open(
         server.add_webhook(refusing.url, "whsec")
         api.run("prompt", "greeting", {"name": "Ada"})
         assert hung_up.wait(PATIENCE)
+    eventually(lambda: server.webhook_errors)
     assert len(refusals) == len(server.webhook_errors) == 1
 
 
@@ -1148,8 +1149,8 @@ def test_close_hangs_up_kept_connections_and_ends_every_thread_at_once(
 def test_close_does_not_wait_long_for_a_webhook_receiver_that_says_nothing(
     server: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert testing._WEBHOOK_SECONDS == 1.0
-    monkeypatch.setattr(testing, "_WEBHOOK_SECONDS", 0.2)
+    assert server._deliveries.timeout == 1.0
+    monkeypatch.setattr(server._deliveries, "timeout", 0.2)
     with ScriptedServer(lambda conn: conn.hang()) as silent:
         server.add_webhook(silent.url, "whsec")
         api.finished(api.run("prompt", "greeting", {"name": "Ada"}))
@@ -1192,7 +1193,12 @@ def test_two_servers_live_side_by_side(server: FakeServer, api: Api) -> None:
 
 
 def test_the_module_is_loaded_without_the_client() -> None:
-    code = f"import sys, {NAME}.testing; print([name for name in sys.modules if name.startswith({NAME!r} + '.')])"
+    code = f"""
+import sys
+from {NAME}.testing import FakeServer
+names = [name for name in sys.modules if name.startswith({NAME!r} + '.')]
+print([name for name in names if not name.startswith({NAME!r} + '.testing.')])
+"""
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(
         command, env=ENV, capture_output=True, text=True, timeout=60
