@@ -92,12 +92,14 @@ class Api:
                 return self._delete_document(document_id)
         raise NotFound
 
-    # Routes
+    # Routes: each has the name of the client's method, and does what it is for.
+    # The lock is held while a record is written down, so that no half of a change goes out.
 
     def _get_prompt(self, slug: str, version: str) -> Answer:
         return json_answer(200, self._state.version("prompt", slug, version).to_json())
 
     def _start_run(self, kind: Kind, slug: str, version: str, body: bytes) -> Answer:
+        """Start a run. It is kept first: who hears of it in a stream will find it."""
         due = time.monotonic() + self._state.run_seconds
         started = self._state.version(kind, slug, version)
         run = Run(kind, read_run_body(body))
@@ -143,6 +145,7 @@ class Api:
     def _open_stream(
         self, request: RecordedRequest, path: str, query: str
     ) -> Subscription:
+        """The stream of a thread. It is heard by who enters it."""
         if request.method != "GET":
             raise NotFound
         # The token was for just this path, so that it holds a thread in lower case.
@@ -214,4 +217,5 @@ class Api:
             self._deliver_fields(base, *names)
 
     def _deliver_fields(self, record: dict[str, object], *names: str) -> None:
+        """Deliver these fields of a record."""
         self._deliveries.deliver({name: record[name] for name in names})

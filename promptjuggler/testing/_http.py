@@ -112,8 +112,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         is_sized = re.fullmatch("[0-9]{1,9}", length) is not None
         if "Transfer-Encoding" in self.headers or not is_sized:
-            # Where the next request begins is not known: send_error() hangs up.
             self.send_error(411)
+            # Where the next request begins is not known.
+            self.close_connection = True
             return
         state = self.server.state
         fault = state.take_fault()
@@ -138,9 +139,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve_request
 
     def _recorded(self, body: bytes) -> RecordedRequest:
+        """The request, with what was read of its body."""
         return RecordedRequest(self.command, self.path, self.headers, body)
 
     def _send(self, answer: Answer) -> None:
+        """Send a whole answer."""
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
@@ -151,6 +154,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def _send_stream(self, subscription: Subscription) -> None:
+        """Send a stream to its end, which is the end of the connection too."""
+        self.close_connection = True
         # It hears before the head goes out: who got the head misses nothing.
         with subscription:
             self.send_response(200)

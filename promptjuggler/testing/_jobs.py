@@ -79,6 +79,7 @@ class Jobs:
             return self.threads.pop() if self.threads else None
 
     def _run(self, job: Job) -> None:
+        """Do a job to its end, or until it is interrupted."""
         for seconds in job:
             if self.sleep(seconds) and self._pause(job):
                 return

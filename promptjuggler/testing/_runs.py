@@ -160,6 +160,7 @@ def _standing(parts: Iterable[Part]) -> list[Part]:
 
 
 def _payload_fields(part: Payload) -> Fields:
+    """A payload as frames, transcript and `emitted` have it."""
     return {"tool": part.tool, "payload": part.payload}
 
 

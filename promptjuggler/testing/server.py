@@ -47,13 +47,15 @@ class FakeServer:
     answered as ever. A client that sends again after a failure so meets the next fault
     with its next attempt: `times=3` makes a call fail that is tried three times.
 
-    **Threads.** Every method may be called at any time from any thread, also from the
-    functions of prompts and workflows (but not `close()`, which waits for these), before
-    `start()` and after `close()`.
+    **Threads.** Every method may be called from any thread, also from the functions of
+    prompts and workflows, while requests are answered; before `start()` and after
+    `close()` too. These two are for one thread, and not for such a function, which
+    `close()` waits for.
 
     **The end.** `close()` hangs up on every client, and ends every thread. All that was
-    added, asked for and kept stays; `start()` again listens at the same address, and the
-    runs that were interrupted go on. A client sees a server that was away.
+    added, kept and asked for, faults too, stays; `start()` again listens at the same
+    address, and the runs that were interrupted go on. A client sees a server that was
+    away: `NetworkError`, with `request_sent` False while nobody listens.
     """
 
     def __init__(self, *, api_key: str = "test-key", run_seconds: float = 0.05) -> None:
@@ -289,7 +291,7 @@ class FakeServer:
     def start(self) -> None:
         """Listen at `url`: after `close()`, at the same as before.
 
-        What `close()` interrupted goes on at once.
+        What `close()` interrupted goes on at once, with the step that it waited for.
 
         Raises `OSError` if it is started already, or if someone else has taken the port
         since `close()`.
