@@ -20,7 +20,8 @@ RecordedRequest    what `FakeServer.requests` holds
 sign_webhook       signs a webhook, to test its handler without a server
 
 A program that makes its own client finds the server by the environment:
-`PROMPTJUGGLER_BASE_URL` is `server.url`, `PROMPTJUGGLER_API_KEY` is `server.api_key`.
+`PROMPTJUGGLER_BASE_URL` is `server.url`, `PROMPTJUGGLER_API_KEY` is
+`server.api_key`.
 
 What a client sees of each fault; the method of FakeServer tells more:
 
@@ -33,8 +34,8 @@ lose_next_frames    a `GapEvent`
 send_stale          a `StaleEvent`, and then everything again
 close               connections refused, until `start()`
 
-This folder is for tests: nothing of the rest of the package needs it, and a copy of the
-package may go without.
+This folder is for tests: nothing of the rest of the package needs it, and a
+copy of the package may go without.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ else:
     def __getattr__(name):
         """All but `sign_webhook`, loaded when first used (PEP 562).
 
-        A webhook handler's test signs in a third of the time that a server takes to load.
+        A webhook handler's test signs in a third of the time that a server
+        takes to load.
         """
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

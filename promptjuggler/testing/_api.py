@@ -183,7 +183,8 @@ class Api:
     def _say(self, run: Run, output: object, said: list[Part], due: float) -> Job:
         """Stream an answer, spread over the time that is left, and note its parts.
 
-        Those of a generator, whose number nobody knows, go out as it yields them.
+        Those of a generator, whose number nobody knows, go out as it yields
+        them.
         """
         parts = parts_of(output)
         number = length_hint(parts)

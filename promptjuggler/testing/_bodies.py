@@ -1,7 +1,7 @@
 """Bodies of requests, checked as the API checks them. Pure.
 
-One check for each rule, each with a text of its own: it is what the client of a refused
-request sees.
+One check for each rule, each with a text of its own: it is what the client of
+a refused request sees.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class UploadedFile:
 def read_run_body(content: bytes) -> RunBody:
     """The body that starts a run of a prompt or a workflow.
 
-    Raises `Refused`, or what `json.loads` does: a ValueError or RecursionError.
+    Raises `Refused`, or what `json.loads` does: a ValueError or
+    RecursionError.
     """
     document = json.loads(content)
     if not isinstance(document, dict):

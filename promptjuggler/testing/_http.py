@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ._jobs import Jobs
 from ._state import State
@@ -105,7 +105,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
 
     protocol_version = "HTTP/1.1"
-    server: Listener
+
+    @property
+    def _listener(self) -> Listener:
+        """Who made this handler."""
+        return cast("Listener", self.server)
 
     def _serve_request(self) -> None:
         """One request, whose head has been read."""
@@ -116,7 +120,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # Where the next request begins is not known.
             self.close_connection = True
             return
-        state = self.server.state
+        state = self._listener.state
         fault = state.take_fault()
         if fault.hang_up == "before_reading":
             state.requests.append(self._recorded(b""))
@@ -127,8 +131,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return  # The client hung up in its midst: nothing is carried out.
         request = self._recorded(body)
         state.requests.append(request)
-        answer = fault.answer or self.server.answer(request)
-        is_closing = self.server.jobs.sleep(fault.delay)
+        answer = fault.answer or self._listener.answer(request)
+        is_closing = self._listener.jobs.sleep(fault.delay)
         if is_closing or fault.hang_up == "after_reading":
             self.close_connection = True
         elif isinstance(answer, Subscription):

@@ -17,9 +17,10 @@ _LONGEST_SLEEP = 1e6
 class Jobs:
     """Runs jobs and other threads, between `open()` and `close()`.
 
-    A job that is under way at `close()` goes on after the next `open()`, at once, from the
-    step that it was waiting for. Other threads end by themselves: they look at
-    `is_closing()`, or are woken by who knows what they wait for.
+    A job that is under way at `close()` goes on after the next `open()`, at
+    once, from the step that it was waiting for. Other threads end by
+    themselves: they look at `is_closing()`, or are woken by who knows what
+    they wait for.
 
     Every method may be called in every thread.
     """

@@ -1,7 +1,7 @@
 """What becomes of the parts of an answer: frames of a stream, results of a run. Pure.
 
-The frames and their fields are those of the thread stream; the results those of the
-schemas PromptRun and WorkflowRun.
+The frames and their fields are those of the thread stream; the results those
+of the schemas PromptRun and WorkflowRun.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Frames = list[tuple[str, Fields]]
 def parts_of(output: object) -> Iterable[object]:
     """What the function of a prompt gave, as parts: a text is cut into its words.
 
-    A word keeps the space after it, so that the parts joined are the text. What cannot be
-    iterated is found by who iterates, and what is no part by `frames_of`: either way the
-    run fails with the `TypeError` as its text.
+    A word keeps the space after it, so that the parts joined are the text.
+    What cannot be iterated is found by who iterates, and what is no part by
+    `frames_of`: either way the run fails with the `TypeError` as its text.
     """
     if isinstance(output, str):
         return re.findall(r"\S+\s*|\s+", output)
@@ -37,9 +37,9 @@ def frames_of(
 ) -> Iterator[tuple[Part, Frames]]:
     """Each part, as it comes, with the frames that tell of it.
 
-    The first is a Reset of segment 0, which opens every run. In a segment, all but
-    `tool_end` count up from it. `new_ref` gives a name for a call of a tool, which no
-    other call of the run has.
+    The first is a Reset of segment 0, which opens every run. In a segment, all
+    but `tool_end` count up from it. `new_ref` gives a name for a call of a
+    tool, which no other call of the run has.
 
     Raises `TypeError` at what is no part.
     """
@@ -118,7 +118,8 @@ def prompt_result(inputs: Mapping[str, str], parts: Iterable[Part]) -> Fields:
 def workflow_result(inputs: Mapping[str, str], output: object) -> Fields:
     """The same of a workflow run.
 
-    Raises `TypeError` or `ValueError` if the output is no dict of texts and None.
+    Raises `TypeError` or `ValueError` if the output is no dict of texts and
+    None.
     """
     outputs = dict(cast("Mapping[str, str | None]", output))
     written = " ".join(text for text in outputs.values() if text)

@@ -1,7 +1,7 @@
 """What the stand-in knows: one object, shared by its parts, which know no other part.
 
-Threads of many connections and runs use it side by side. Whoever changes a record, or
-reads more than one field of it, holds `State.lock`.
+Threads of many connections and runs use it side by side. Whoever changes a
+record, or reads more than one field of it, holds `State.lock`.
 """
 
 from __future__ import annotations

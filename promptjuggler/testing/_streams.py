@@ -1,8 +1,8 @@
 """Streams of threads: what was sent is kept, for who comes back; Server-Sent Events.
 
-The facts that this follows, and that clients rely on: a stream without `Last-Event-ID`
-starts at the live tip; with one, it starts after that frame; with one that is not known,
-it starts with `stale` and all that is kept.
+The facts that this follows, and that clients rely on: a stream without
+`Last-Event-ID` starts at the live tip; with one, it starts after that frame;
+with one that is not known, it starts with `stale` and all that is kept.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _STALE = make_frame(0, "stale", {})
 class Subscription:
     """A client's connection to the stream of a thread.
 
-    It hears what is sent while it is entered as a context manager, and `chunks()` gives
-    that to one thread, while others send.
+    It hears what is sent while it is entered as a context manager, and
+    `chunks()` gives that to one thread, while others send.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 class Tool(NamedTuple):
     """In an answer: the model called a tool, and the call has ended.
 
-    A stream tells of it by a `tool_start` and a `tool_end`, the run has it in its
-    transcript.
+    A stream tells of it by a `tool_start` and a `tool_end`, the run has it in
+    its transcript.
 
     name         of the tool
     status       "ok" or "error"
@@ -27,7 +27,8 @@ class Tool(NamedTuple):
 class Payload(NamedTuple):
     """In an answer: the model called an emit tool.
 
-    A stream tells of it by `data`, the run has it in its transcript and in `emitted`.
+    A stream tells of it by `data`, the run has it in its transcript and in
+    `emitted`.
 
     tool       the name of the emit tool
     payload    a dict of what JSON can hold
@@ -40,8 +41,8 @@ class Payload(NamedTuple):
 class Reset(NamedTuple):
     """In an answer: a segment is generated, or generated again.
 
-    What came in it and in all higher segments is void: it is no part of the run. Every
-    answer begins in segment 0, as if by `Reset(0)`.
+    What came in it and in all higher segments is void: it is no part of the
+    run. Every answer begins in segment 0, as if by `Reset(0)`.
 
     segment    its number. The same again is a retry; the next one is how an answer goes
                on after an asynchronous tool call

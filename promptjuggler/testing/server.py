@@ -29,33 +29,38 @@ class FakeServer:
             server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
             pj = PromptJuggler(server.api_key, base_url=server.url)
 
-    It listens at `url`, a free port of 127.0.0.1, from `start()` to `close()`, or in a
-    `with`, and answers like the API, also to a key that is wrong (401), to what was not
-    added (404) and to what the API refuses (422, with the broken rule as its text).
+    It listens at `url`, a free port of 127.0.0.1, from `start()` to `close()`,
+    or in a `with`, and answers like the API, also to a key that is wrong
+    (401), to what was not added (404) and to what the API refuses (422, with
+    the broken rule as its text).
 
-    **Runs.** A function of yours gives the output of a run. Runs, and documents that are
-    uploaded, stay pending for `run_seconds`; then they are ended, whether or not anybody
-    looks. Words count as tokens, and cost nothing.
+    **Runs.** A function of yours gives the output of a run. Runs, and
+    documents that are uploaded, stay pending for `run_seconds`; then they are
+    ended, whether or not anybody looks. Words count as tokens, and cost
+    nothing.
 
-    **Streams** of threads are there too, with the events of such runs and with whatever
-    you `publish()`. What was sent is kept to the end of the server: a client that comes
-    back misses nothing, but for what `lose_next_frames()` took.
+    **Streams** of threads are there too, with the events of such runs and with
+    whatever you `publish()`. What was sent is kept to the end of the server: a
+    client that comes back misses nothing, but for what `lose_next_frames()`
+    took.
 
-    **Faults** (`fail_next`, `drop_next`, `delay_next`) queue up, in the order of these
-    calls. Each request that comes meets the next one and no other, be it for the API or
-    for a stream, with a good key or a bad one; when there are none left, requests are
-    answered as ever. A client that sends again after a failure so meets the next fault
-    with its next attempt: `times=3` makes a call fail that is tried three times.
+    **Faults** (`fail_next`, `drop_next`, `delay_next`) queue up, in the order
+    of these calls. Each request that comes meets the next one and no other, be
+    it for the API or for a stream, with a good key or a bad one; when there
+    are none left, requests are answered as ever. A client that sends again
+    after a failure so meets the next fault with its next attempt: `times=3`
+    makes a call fail that is tried three times.
 
-    **Threads.** Every method may be called from any thread, also from the functions of
-    prompts and workflows, while requests are answered; before `start()` and after
-    `close()` too. These two are for one thread, and not for such a function, which
-    `close()` waits for.
+    **Threads.** Every method may be called from any thread, also from the
+    functions of prompts and workflows, while requests are answered; before
+    `start()` and after `close()` too. These two are for one thread, and not
+    for such a function, which `close()` waits for.
 
-    **The end.** `close()` hangs up on every client, and ends every thread. All that was
-    added, kept and asked for, faults too, stays; `start()` again listens at the same
-    address, and the runs that were interrupted go on. A client sees a server that was
-    away: `NetworkError`, with `request_sent` False while nobody listens.
+    **The end.** `close()` hangs up on every client, and ends every thread. All
+    that was added, kept and asked for, faults too, stays; `start()` again
+    listens at the same address, and the runs that were interrupted go on. A
+    client sees a server that was away: `NetworkError`, with `request_sent`
+    False while nobody listens.
     """
 
     def __init__(self, *, api_key: str = "test-key", run_seconds: float = 0.05) -> None:
@@ -91,32 +96,35 @@ class FakeServer:
 
     @api_key.setter
     def api_key(self, key: str) -> None:
+        """Want another key from now on."""
         self._state.api_key = key
 
     @property
     def run_seconds(self) -> float:
         """Seconds for which runs and documents stay pending; 0 is as short as can be.
 
-        With `math.inf` they stay pending for good. A changed value counts for what
-        starts then. A function may take longer; so does then its run.
+        With `math.inf` they stay pending for good. A changed value counts for
+        what starts then. A function may take longer; so does then its run.
         """
         return self._state.run_seconds
 
     @run_seconds.setter
     def run_seconds(self, seconds: float) -> None:
+        """For what starts from now on."""
         self._state.run_seconds = seconds
 
     @property
     def requests(self) -> list[RecordedRequest]:
         """All requests that came, in order, whatever became of them.
 
-        Not among them: what was cut off, or was no HTTP request with a known length. The
-        list may be emptied.
+        Not among them: what was cut off, or was no HTTP request with a known
+        length. The list may be emptied.
         """
         return self._state.requests
 
     @requests.setter
     def requests(self, requests: list[RecordedRequest]) -> None:
+        """Go on with another list."""
         self._state.requests = requests
 
     @property
@@ -126,6 +134,7 @@ class FakeServer:
 
     @webhook_errors.setter
     def webhook_errors(self, errors: list[str]) -> None:
+        """Go on with another list."""
         self._deliveries.errors = errors
 
     # What there is
@@ -138,17 +147,19 @@ class FakeServer:
         slug        as in `run_prompt(slug, ...)`
         function    from the inputs of a run to its output
 
-        Older versions stay; the tags `production` and `__latest__` move to the new one.
+        Older versions stay; the tags `production` and `__latest__` move to the
+        new one.
 
-        The function is called once for each run, in a thread of its own. It gives a text,
-        which is streamed by words over `run_seconds`, or a list of parts, streamed
-        likewise, in which each text is one token:
+        The function is called once for each run, in a thread of its own. It
+        gives a text, which is streamed by words over `run_seconds`, or a list
+        of parts, streamed likewise, in which each text is one token:
 
             ["Wait", Reset(), "Look: ", Tool("search"), Payload("emit", {"found": 1})]
 
-        or is a generator of parts, which go out when it yields them. If it raises, even
-        what is no `Exception`, the run fails with the text of the error (or the name of
-        its class); so it does, with a `TypeError`, where it gives anything else.
+        or is a generator of parts, which go out when it yields them. If it
+        raises, even what is no `Exception`, the run fails with the text of the
+        error (or the name of its class); so it does, with a `TypeError`, where
+        it gives anything else.
         """
         self._state.add_version("prompt", slug, function)
 
@@ -190,11 +201,12 @@ class FakeServer:
         url       where to POST it; without a proxy, whatever the environment says
         secret    what to sign it with, for `verify_webhook_signature`
 
-        Each run, document or base that ends is told of once: as `PromptRunFinished`,
-        `WorkflowRunFinished`, `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It
-        goes out just after the end can be seen, to one URL after the other; one that
-        answers with an error status, says nothing for a second or cannot be reached gets
-        an entry in `webhook_errors`, and no second try.
+        Each run, document or base that ends is told of once: as
+        `PromptRunFinished`, `WorkflowRunFinished`,
+        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It goes out just
+        after the end can be seen, to one URL after the other; one that answers
+        with an error status, says nothing for a second or cannot be reached
+        gets an entry in `webhook_errors`, and no second try.
         """
         self._deliveries.add_receiver(url, secret)
 
@@ -210,8 +222,8 @@ class FakeServer:
         retry_after    of a `Retry-After` header: seconds, or an HTTP date as text; None
                        is no such header
 
-        The client sees an `ApiError` with this `status_code`, or sends again if it is one
-        after which it may.
+        The client sees an `ApiError` with this `status_code`, or sends again
+        if it is one after which it may.
         """
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         answer = error_answer(status, f"The test wants {status}.", headers)
@@ -224,8 +236,9 @@ class FakeServer:
         after_reading    True: the request is carried out, and only the answer is lost.
                          False: its head alone is read, and nothing is carried out
 
-        Either way the client sees a `NetworkError` with `request_sent` True, since it
-        cannot tell one from the other; it sends GET, DELETE and stream tokens again.
+        Either way the client sees a `NetworkError` with `request_sent` True,
+        since it cannot tell one from the other; it sends GET, DELETE and
+        stream tokens again.
         """
         if after_reading:
             self._add_faults(Fault(hang_up="after_reading"), times)
@@ -238,8 +251,8 @@ class FakeServer:
         seconds    how late
         times      how many requests
 
-        A client with a shorter `timeout` sees a `RequestTimeout`. `close()` does not wait
-        for them: it hangs up.
+        A client with a shorter `timeout` sees a `RequestTimeout`. `close()`
+        does not wait for them: it hangs up.
         """
         self._add_faults(Fault(delay=seconds), times)
 
@@ -291,10 +304,11 @@ class FakeServer:
     def start(self) -> None:
         """Listen at `url`: after `close()`, at the same as before.
 
-        What `close()` interrupted goes on at once, with the step that it waited for.
+        What `close()` interrupted goes on at once, with the step that it
+        waited for.
 
-        Raises `OSError` if it is started already, or if someone else has taken the port
-        since `close()`.
+        Raises `OSError` if it is started already, or if someone else has taken
+        the port since `close()`.
         """
         port = self._listener.port if self._listener else 0
         self._listener = Listener(port, self._state, self._jobs, self._api.answer)
@@ -305,9 +319,10 @@ class FakeServer:
     def close(self) -> None:
         """Hang up on every client, and end every thread.
 
-        Functions that are running have 5 seconds to return; their runs, and all others
-        that are pending, go on after the next `start()`. Webhooks on their way are waited
-        for likewise. It does nothing if the server is closed, or was never started.
+        Functions that are running have 5 seconds to return; their runs, and
+        all others that are pending, go on after the next `start()`. Webhooks
+        on their way are waited for likewise. It does nothing if the server is
+        closed, or was never started.
         """
         if self._listener is None or self._jobs.is_closing():
             return

@@ -15,8 +15,9 @@ def sign_webhook(
     secret       the one that the handler verifies it with
     timestamp    when it was signed, in Unix seconds; None is now
 
-    Returns `t={timestamp},v1={hex}`, the HMAC-SHA256 of `{timestamp}.{payload}`, for
-    which `verify_webhook_signature(payload, header, secret)` is True.
+    Returns `t={timestamp},v1={hex}`, the HMAC-SHA256 of
+    `{timestamp}.{payload}`, for which `verify_webhook_signature(payload,
+    header, secret)` is True.
 
         body = b'{"id": "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11", "status": "completed"}'
         headers = {"PromptJuggler-Signature": sign_webhook(body, "whsec_test")}

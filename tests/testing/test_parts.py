@@ -139,25 +139,26 @@ def test_a_job_that_close_interrupts_goes_on_at_once_when_opened_again() -> None
     assert steps == ["first", "second", "third"]
 
 
-def test_a_job_that_outlives_close_is_not_lost_by_an_open_in_between() -> None:
-    jobs = Jobs()
+def test_a_job_is_not_lost_if_it_is_opened_again_before_it_is_put_by() -> None:
+    class OpenedAtOnce(Jobs):
+        def sleep(self, seconds: float) -> bool:
+            is_closing = super().sleep(seconds)
+            if is_closing:
+                self.open()
+            return is_closing
+
     ended = threading.Event()
-    works, go = threading.Event(), threading.Event()
 
     def job() -> Iterator[float]:
-        works.set()
-        assert go.wait(PATIENCE)
-        yield 0
+        yield PATIENCE
         ended.set()
 
+    jobs = OpenedAtOnce()
     jobs.open()
     jobs.start(job())
-    assert works.wait(PATIENCE)
     jobs.close()
-    jobs.join(0)
-    jobs.open()
-    go.set()
     assert ended.wait(PATIENCE)
+    jobs.join(PATIENCE)
 
 
 def test_a_job_may_wait_without_end() -> None:
