@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import FakeServer
+from .server import FakeServer
 
 
 def main() -> None:
