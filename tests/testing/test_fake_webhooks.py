@@ -1,0 +1,189 @@
+"""Webhooks: how they are signed, and what FakeServer delivers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
+from helpers.stand_in import (
+    Api,
+    eventually,
+    hurry,
+    multipart,
+    raising,
+)
+
+import promptjuggler
+from promptjuggler import verify_webhook_signature
+from promptjuggler.testing import FakeServer, sign_webhook
+
+# Signing
+
+
+def test_sign_webhook_gives_the_header_of_a_known_vector() -> None:
+    # printf '%s' '1700000000.{"event":"promptrun.finished","id":"run1"}' |
+    #     openssl dgst -sha256 -hmac whsec_test
+    expected = "t=1700000000,v1=de93ff05d88210463d90b1aecfffcac242163249eaf76ee10c381f1fde0e1324"
+    body = '{"event":"promptrun.finished","id":"run1"}'
+    assert sign_webhook(body, "whsec_test", 1_700_000_000) == expected
+    assert (
+        sign_webhook(body.encode(), "whsec_test", timestamp=1_700_000_000) == expected
+    )
+
+
+def test_sign_webhook_without_a_timestamp_signs_for_now() -> None:
+    header = sign_webhook("{}", "whsec")
+    assert verify_webhook_signature("{}", header, "whsec")
+    assert abs(int(header[2:].partition(",")[0]) - time.time()) < 60
+
+
+# Webhooks
+
+
+def test_everything_that_finishes_is_delivered_signed_though_nobody_asks(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
+    server.add_webhook(f"{receiver.url}/hook?a=b", "whsec_test")
+    server.add_prompt("bad", raising(ValueError("no")))
+    good, bad = api.run("prompt", "greeting", {"name": "Ada"}), api.run("prompt", "bad")
+    flow = api.run("workflow", "digest", {"text": "x"})
+    first, second = api.upload(
+        "docs", multipart(("a.txt", b"x" * 1500), ("b.txt", b"y"))
+    ).document
+    base = api("GET", "/api/v1/knowledge-bases/docs").document
+    eventually(lambda: len(receiver.requests) == 6)
+    expected: list[dict[str, Any]]
+    expected = [
+        {"id": path.rpartition("/")[2], "status": "completed"} for path in (good, flow)
+    ]
+    expected += [
+        {"id": bad.rpartition("/")[2], "status": "failed"},
+        {"id": first["id"], "status": "ready", "chunkCount": 2},
+        {"id": second["id"], "status": "ready", "chunkCount": 1},
+        {"id": base["id"], "status": "ready", "documentCount": 2, "chunkCount": 3},
+    ]
+    delivered = [request.json() for request in receiver.requests]
+    assert sorted(delivered, key=str) == sorted(expected, key=str)
+    for request in receiver.requests:
+        assert (request.method, request.target) == ("POST", "/hook?a=b")
+        assert request.headers["content-type"] == "application/json"
+        assert verify_webhook_signature(
+            request.body, request.headers["promptjuggler-signature"], "whsec_test"
+        )
+    assert server.webhook_errors == []
+    finished = {
+        "promptruns": promptjuggler.PromptRunFinished,
+        "workflowruns": promptjuggler.WorkflowRunFinished,
+    }
+    for path in (good, bad, flow):
+        (document,) = (one for one in delivered if one["id"] == path.rpartition("/")[2])
+        assert finished[path.split("/")[3]].from_dict(document).to_dict() == document
+    assert (
+        promptjuggler.KnowledgeDocumentFinished.from_dict(expected[3]).to_dict()
+        == expected[3]
+    )
+    assert (
+        promptjuggler.KnowledgeBaseFinished.from_dict(expected[5]).to_dict()
+        == expected[5]
+    )
+
+
+def test_each_webhook_is_signed_with_its_own_secret(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
+    for secret in ("whsec_1", "whsec_2"):
+        server.add_webhook(f"{receiver.url}/{secret}", secret)
+    api.run("prompt", "greeting", {"name": "Ada"})
+    eventually(lambda: len(receiver.requests) == 2)
+    for request in receiver.requests:
+        signature = request.headers["promptjuggler-signature"]
+        assert verify_webhook_signature(request.body, signature, request.target[1:])
+
+
+def test_a_delivery_that_fails_is_noted_and_the_others_are_made(
+    server: FakeServer,
+    api: Api,
+    receiver: ScriptedServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as nobody, ScriptedServer(respond((500,))) as refusing:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        for url in (
+            f"http://127.0.0.1:{port}/",
+            f"{refusing.url}/",
+            f"{receiver.url}/",
+        ):
+            server.add_webhook(url, "whsec")
+        api.run("prompt", "greeting", {"name": "Ada"})
+        eventually(lambda: receiver.requests)
+    unreachable, refused = server.webhook_errors
+    assert unreachable.startswith(f"http://127.0.0.1:{port}/: ")
+    assert refused.startswith(f"{refusing.url}/: HTTP Error 500")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_delivery_that_is_refused_leaves_no_answer_open(
+    server: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[HTTPError] = []
+    hung_up = threading.Event()
+    init = HTTPError.__init__
+
+    def keep(self: HTTPError, *args: Any) -> None:
+        # As long as it is referred to, only close() can close it.
+        refusals.append(self)
+        init(self, *args)
+
+    def refuse(conn: Conn) -> None:
+        conn.read_request()
+        conn.reply(500, "no")
+        conn.hang()
+        hung_up.set()
+
+    monkeypatch.setattr(HTTPError, "__init__", keep)
+    with ScriptedServer(refuse) as refusing:
+        server.add_webhook(refusing.url, "whsec")
+        api.run("prompt", "greeting", {"name": "Ada"})
+        assert hung_up.wait(PATIENCE)
+    eventually(lambda: server.webhook_errors)
+    assert len(refusals) == len(server.webhook_errors) == 1
+
+
+def test_a_document_that_was_deleted_while_pending_is_not_delivered(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
+    server.add_webhook(receiver.url, "whsec")
+    server.run_seconds = PATIENCE
+    kept, deleted = api.upload(
+        "docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))
+    ).document
+    api("DELETE", f"/api/v1/knowledge-documents/{deleted['id']}")
+    hurry(server, api)
+    base = api.finished("/api/v1/knowledge-bases/docs")
+    eventually(lambda: len(receiver.requests) == 2)
+    assert [request.json()["id"] for request in receiver.requests] == [
+        kept["id"],
+        base["id"],
+    ]
+
+
+def test_a_base_of_which_all_pending_documents_were_deleted_is_not_delivered(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
+    server.add_webhook(receiver.url, "whsec")
+    server.run_seconds = PATIENCE
+    (deleted,) = api.upload("docs", multipart(("a.txt", b"x"))).document
+    api("DELETE", f"/api/v1/knowledge-documents/{deleted['id']}")
+    hurry(server, api)
+    base = api("GET", "/api/v1/knowledge-bases/docs").document
+    assert (base["status"], base["documents"]) == ("ready", [])
+    # The job has ended with its thread: what it does not send by then, it never does.
+    server.close()
+    assert receiver.requests == []
+    assert server.webhook_errors == []
