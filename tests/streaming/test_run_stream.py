@@ -8,9 +8,10 @@ import time
 import uuid
 
 import pytest
+from helpers.calls import eventually
 from helpers.frames import RUN, STALE, done, failure, reset, token
 from helpers.secrets import assert_silent
-from helpers.servers import ScriptedServer
+from helpers.servers import PATIENCE, ScriptedServer
 from test_stream import Consumer, Hub, client_of, ends, hangs, says, texts
 
 from promptjuggler import (
@@ -28,8 +29,6 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
-
-SLACK = 5.0
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
     dropped = threading.Event()
 
     def work(inputs):
-        assert dropped.wait(SLACK)
+        assert dropped.wait(PATIENCE)
         assert not fails, "no luck"
         return {"a": "b"} if kind == "workflow" else "a b"
 
@@ -111,10 +110,7 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
 
 def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
     def work(inputs):
-        deadline = time.monotonic() + SLACK
-        while "/promptruns/" not in fake.requests[-1].path:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        eventually(lambda: "/promptruns/" in fake.requests[-1].path)
         return "a b"
 
     fake.add_prompt("slow", work)
@@ -315,7 +311,7 @@ def test_after_its_end_the_socket_is_closed_at_once():
         pj.stream_prompt("p", 1, {}) as stream,
     ):
         list(stream)
-        assert gone.wait(SLACK)
+        assert gone.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +328,7 @@ def test_where_the_run_cannot_be_started_the_stream_is_closed_and_the_error_rais
         stream = pj.stream_prompt("p", 1, {}, env_vars={"A": "sekret"})
         with pytest.raises(ApiError, match="No such prompt") as caught, stream:
             pytest.fail("it was entered")
-        assert gone.wait(SLACK)
+        assert gone.wait(PATIENCE)
         assert_silent(caught.value)
         assert stream._stream.closed
 
@@ -362,9 +358,9 @@ def test_closed_while_it_connects_it_starts_no_run():
 
         thread = threading.Thread(target=enter)
         thread.start()
-        assert connecting.wait(SLACK)
+        assert connecting.wait(PATIENCE)
         stream.close()
-        thread.join(SLACK)
+        thread.join(PATIENCE)
         assert [type(error) for error in errors] == [NetworkError]
         assert not errors[0].request_sent
         assert not any(request.target.endswith("/runs") for request in server.requests)
@@ -442,13 +438,14 @@ def test_no_secret_shows_when_the_start_of_a_run_fails(kind):
         assert_silent(caught.value)
 
 
-def test_the_timeout_is_for_the_iteration():
+def test_the_timeout_is_for_the_iteration(clock):
     with RunHub(says(reset(), token(1, "a"))) as server, client_of(server) as pj:
-        with (
-            pj.stream_prompt("p", 1, {}, timeout=0.1) as stream,
-            pytest.raises(WaitTimeout),
-        ):
-            list(stream)
+        with pj.stream_prompt("p", 1, {}, timeout=PATIENCE) as stream:
+            clock.move(PATIENCE * 0.7)
+            assert [type(next(stream)) for _ in range(2)] == [ResetEvent, TokenEvent]
+            clock.move(PATIENCE - 0.1)
+            with pytest.raises(WaitTimeout):
+                list(stream)
         assert stream.view.text == "a"
 
 
@@ -468,7 +465,7 @@ def test_close_from_another_thread_ends_the_iteration():
         assert isinstance(next(stream), TokenEvent)
         consumer = Consumer(stream)
         stream.close()
-        consumer.join(SLACK)
+        consumer.join(PATIENCE)
         assert not consumer.is_alive()
         assert (consumer.events, consumer.error) == ([], None)
         assert stream.view.text == "a"
@@ -481,7 +478,7 @@ def test_a_verdict_that_came_while_the_run_was_started_is_not_missed():
     class Quick(RunHub):
         def mint(self, conn):
             if self.requests[-1].target.endswith("/runs"):
-                assert over.wait(SLACK)
+                assert over.wait(PATIENCE)
             super().mint(conn)
 
     script = says(
