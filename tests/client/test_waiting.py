@@ -1,11 +1,10 @@
 """The wait_for_ calls: how they poll, when they end, and what they put up with."""
 
-import contextlib
-import logging
 import time
 
 import pytest
 from helpers.calls import RUN_ID, client_of
+from helpers.clock import after_answers
 from helpers.servers import PATIENCE, ScriptedServer, respond
 
 from promptjuggler import (
@@ -192,28 +191,6 @@ def test_a_server_that_asks_for_more_time_than_is_left_ends_the_wait_with_its_er
         with pytest.raises(ApiError, match=r"^Down\.$") as caught:
             polling.wait()
         assert (caught.value.retry_after, polling.slept) == (3600.0, [])
-
-
-@contextlib.contextmanager
-def after_answers(count, do):
-    """Do something when so many answers have come whole: then their lines are logged."""
-
-    class Counter(logging.Handler):
-        answers = 0
-
-        def emit(self, record):
-            self.answers += 1
-            if self.answers == count:
-                do()
-
-    logger, counter = logging.getLogger("promptjuggler"), Counter()
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(counter)
-    try:
-        yield
-    finally:
-        logger.removeHandler(counter)
-        logger.setLevel(logging.NOTSET)
 
 
 def test_a_wait_that_takes_too_long_ends_with_the_last_result_that_was_seen(clock):

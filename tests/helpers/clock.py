@@ -6,6 +6,8 @@ that no machine is too busy for it.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 
 
@@ -27,3 +29,29 @@ class MovableClock:
     def move(self, seconds: float) -> None:
         """As if so many seconds had passed just now."""
         self._ahead += seconds
+
+
+@contextlib.contextmanager
+def after_answers(count, do):
+    """Do something once so many attempts have their whole answer: then they are logged.
+
+    Each one that failed counts too. The client does nothing else meanwhile.
+    """
+
+    class Counter(logging.Handler):
+        answers = 0
+
+        def emit(self, record):
+            self.answers += 1
+            if self.answers == count:
+                do()
+
+    logger, counter = logging.getLogger("promptjuggler"), Counter()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(counter)
+    try:
+        yield
+    finally:
+        logger.removeHandler(counter)
+        logger.setLevel(level)

@@ -211,10 +211,17 @@ def test_slugs_and_versions_are_decoded_once(server: FakeServer, api: Api) -> No
 # Runs
 
 
-def test_a_prompt_run_is_pending_and_then_completed(api: Api) -> None:
+def test_a_prompt_run_is_pending_and_then_completed(
+    server: FakeServer, api: Api
+) -> None:
+    go = threading.Event()
+    server.add_prompt(
+        "greeting", lambda inputs: f"{go.wait(PATIENCE) and 'Hello'}, {inputs['name']}!"
+    )
     before = datetime.now(timezone.utc)
     path = api.run("prompt", "greeting", {"name": "Ada Lovelace"})
     pending = api("GET", path).document
+    go.set()
     assert {**pending, "createdAt": 0} == {
         "id": path.rpartition("/")[2],
         "status": "pending",
@@ -246,10 +253,17 @@ def test_a_prompt_run_is_pending_and_then_completed(api: Api) -> None:
 
 
 def test_a_workflow_run_is_pending_and_then_completed_with_its_outputs(
+    server: FakeServer,
     api: Api,
 ) -> None:
+    go = threading.Event()
+    server.add_workflow(
+        "digest",
+        lambda inputs: {"summary": go.wait(PATIENCE) and "long ", "title": None},
+    )
     path = api.run("workflow", "digest", {"text": "long text"})
     pending = api("GET", path).document
+    go.set()
     assert (pending["status"], pending["outputs"], pending["errors"]) == (
         "pending",
         {},
@@ -658,7 +672,10 @@ def test_an_upload_that_is_no_form_is_422(api: Api) -> None:
         )
 
 
-def test_documents_and_their_base_are_pending_and_then_ready(api: Api) -> None:
+def test_documents_and_their_base_are_pending_and_then_ready(
+    server: FakeServer, api: Api
+) -> None:
+    server.run_seconds = 0.3
     empty = api("GET", "/api/v1/knowledge-bases/docs").document
     assert {**empty, "id": 0} == {
         "id": 0,
@@ -971,7 +988,7 @@ def test_a_document_that_was_deleted_while_pending_is_not_delivered(
     server: FakeServer, api: Api, receiver: ScriptedServer
 ) -> None:
     server.add_webhook(receiver.url, "whsec")
-    server.run_seconds = 0.1
+    server.run_seconds = 0.3
     kept, deleted = api.upload(
         "docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))
     ).document
