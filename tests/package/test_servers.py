@@ -282,8 +282,8 @@ def test_only_a_client_with_a_certificate_gets_in_where_one_is_asked_for() -> No
             assert ask(connection) == (200, b"in")
         with (
             tls_client(server.port, client_context()) as connection,
-            pytest.raises(OSError),
-        ):  # noqa: PT011
+            pytest.raises(OSError),  # noqa: PT011
+        ):
             ask(connection)
         assert len(server.requests) == 1
 
