@@ -8,8 +8,9 @@ import sys
 from uuid import UUID, uuid4
 
 import pytest
+from helpers.clock import after_answers
 from helpers.package import NAME
-from helpers.servers import ScriptedServer, respond
+from helpers.servers import PATIENCE, ScriptedServer, respond
 
 from promptjuggler import PromptJuggler, __version__
 from promptjuggler._cli import main
@@ -613,17 +614,21 @@ def test_only_a_completed_run_is_done_and_what_there_is_is_printed(
     assert bool(said) == bool(err)
 
 
-def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(cli, server, monkeypatch):
+def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
+    cli, server, clock, monkeypatch
+):
     monkeypatch.setattr(server, "run_seconds", 60)
     for command, slug, given in (
         ("run-prompt", "greeting", "name=x"),
         ("run-workflow", "summary", "text=x"),
     ):
-        code, out, err = cli("--wait-timeout", "0.02", command, slug, "1", given)
+        # The start has an answer, and the first look.
+        with after_answers(2, lambda: clock.move(PATIENCE)):
+            code, out, err = cli("--wait-timeout", "20", command, slug, "1", given)
         run_id = server.requests[-1].path.rpartition("/")[2]
         assert (code, out) == (4, "")
         fetch = f"python3 -m {NAME} get-{command[4:]}-run {run_id}"
-        wait = f"/api/v1/{command[4:]}runs/{run_id} is still pending after 0.02 s"
+        wait = f"/api/v1/{command[4:]}runs/{run_id} is still pending after 20 s"
         assert err == f"promptjuggler: {wait}; run {run_id} was started: {fetch}\n"
 
 
@@ -925,7 +930,7 @@ def test_a_stream_gives_the_answer_in_a_pipe_as_without_and_fails_the_same(cli, 
 
 
 def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(cli):
-    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "0.25")
+    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "1")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 4
     assert [event["event"] for event in events] == [

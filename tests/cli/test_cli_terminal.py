@@ -12,17 +12,18 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 import uuid
 
 import pytest
-from helpers.calls import at_once
+from helpers.calls import at_once, eventually
 from helpers.package import ENV, NAME
+from helpers.servers import PATIENCE
 
 from promptjuggler import PromptJuggler
 from promptjuggler.testing import FakeServer, Reset
 
-PATIENCE = 20.0
 PROGRAM = [sys.executable, "-W", "error", "-m", NAME]
 GREET = ["run-prompt", "greeting", "production", "name=Ada"]
 BUFFERED = {name: value for name, value in ENV.items() if name != "PYTHONUNBUFFERED"}
@@ -77,13 +78,6 @@ def started(*arguments, env):
             yield process
         finally:
             process.kill()
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "this does not come to pass"
-        time.sleep(0.005)
 
 
 class Terminal:
@@ -167,7 +161,13 @@ def test_while_a_run_is_pending_a_line_shows_for_how_long_and_it_is_gone_in_the_
     """Nor is it ever wider than the terminal."""
 
     def check(columns):
-        with Terminal(*GREET, env=account(server), columns=columns) as terminal:
+        shown = threading.Event()
+        slug = f"shown-{columns}"
+        server.add_prompt(slug, lambda inputs: shown.wait(PATIENCE) and "Hello, Ada!")
+        command = ["run-prompt", slug, "production"]
+        with Terminal(*command, env=account(server), columns=columns) as terminal:
+            terminal.read_until("pending for ")
+            shown.set()
             code, lines = terminal.finish()
         assert (code, lines) == (0, ["Hello, Ada!", ""])
         drawn = {
@@ -179,10 +179,9 @@ def test_while_a_run_is_pending_a_line_shows_for_how_long_and_it_is_gone_in_the_
             min(columns - 1, len(f"pending for 0 s: run {uuid.uuid4()}"))
         }
         assert all(
-            re.fullmatch("pending for [01] s: run [0-9a-f-]+", part) for part in drawn
+            re.fullmatch(r"pending for \d s: run [0-9a-f-]+", part) for part in drawn
         )
 
-    server.run_seconds = 0.3
     at_once(check, [80, 30])
 
 
@@ -266,7 +265,7 @@ def test_the_readmes_first_command_prints_the_greeting():
 def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(server):
     server.run_seconds = 60
     with started(*GREET, env=account(server)) as process:
-        wait_for(lambda: len(server.requests) > 1)
+        eventually(lambda: len(server.requests) > 1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     run_id = server.requests[-1].path.rpartition("/")[2]
@@ -278,7 +277,7 @@ def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(server):
 def test_ctrl_c_while_a_run_is_started_says_that_it_may_have_been(server):
     server.delay_next(60)
     with started(*GREET, env=account(server)) as process:
-        wait_for(lambda: server.requests)
+        eventually(lambda: server.requests)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, b"")

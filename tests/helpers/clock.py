@@ -6,6 +6,8 @@ that no machine is too busy for it.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 
 from promptjuggler._clock import Clock
@@ -31,6 +33,32 @@ class MovableClock:
         self._ahead += seconds
 
 
+@contextlib.contextmanager
+def after_answers(count, do):
+    """Do something once so many attempts have their whole answer: then they are logged.
+
+    Each one that failed counts too. The client does nothing else meanwhile.
+    """
+
+    class Counter(logging.Handler):
+        answers = 0
+
+        def emit(self, record):
+            self.answers += 1
+            if self.answers == count:
+                do()
+
+    logger, counter = logging.getLogger("promptjuggler"), Counter()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(counter)
+    try:
+        yield
+    finally:
+        logger.removeHandler(counter)
+        logger.setLevel(level)
+
+
 class ScriptedClock(Clock):
     """The clock of a client, with functions of the test in place of some of its own."""
 
@@ -40,10 +68,8 @@ class ScriptedClock(Clock):
 
 def replace_clock(client, **functions):
     """Give a client another `sleep`, `random`, `wall` or `monotonic`; the rest stay."""
-    clock = ScriptedClock(**{**vars_of(client._clock), **functions})
-    client._clock = client._transport.pool.clock = clock
-    return clock
-
-
-def vars_of(clock):
-    return vars(clock) if isinstance(clock, ScriptedClock) else {}
+    before = client._clock
+    kept = vars(before) if isinstance(before, ScriptedClock) else {}
+    clock = ScriptedClock(**{**kept, **functions})
+    client._clock = clock
+    client._transport.pool.clock = clock

@@ -13,7 +13,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
+from helpers.calls import eventually
 from helpers.servers import (
+    PATIENCE,
     Conn,
     ConnectProxy,
     Request,
@@ -29,7 +31,9 @@ def client(
     server: ScriptedServer, **options: Any
 ) -> Iterator[http.client.HTTPConnection]:
     with closing(
-        http.client.HTTPConnection("127.0.0.1", server.port, timeout=5, **options)
+        http.client.HTTPConnection(
+            "127.0.0.1", server.port, timeout=PATIENCE, **options
+        )
     ) as connection:
         yield connection
 
@@ -145,8 +149,8 @@ def test_closing_does_not_wait_for_handlers_or_clients() -> None:
     """Not for one that hangs, drips or waits, nor for a client in the middle of a request or of a handshake."""
     handlers = [
         lambda conn: conn.hang(),
-        lambda conn: conn.drip(b"x" * 1000, 10),
-        lambda conn: conn.wait(10),
+        lambda conn: conn.drip(b"x" * 1000, 60),
+        lambda conn: conn.wait(60),
         lambda conn: conn.read_request(),
     ]
     before = threading.active_count()
@@ -158,9 +162,8 @@ def test_closing_does_not_wait_for_handlers_or_clients() -> None:
                 socket.create_connection(("127.0.0.1", server.port)) as sock,
             ):
                 sock.sendall(b"POST / HTTP/1.1\r\nContent-Le")
-                while not server.connections:
-                    time.sleep(0.001)
-    assert time.monotonic() - start < 5
+                eventually(lambda: server.connections)  # noqa: B023
+    assert time.monotonic() - start < PATIENCE
     assert threading.active_count() == before
 
 
@@ -203,7 +206,7 @@ def test_a_server_can_listen_on_ipv6() -> None:
     with ScriptedServer(respond((200, "six")), host="::1") as server:
         assert server.url == f"http://[::1]:{server.port}"
         with closing(
-            http.client.HTTPConnection("::1", server.port, timeout=5)
+            http.client.HTTPConnection("::1", server.port, timeout=PATIENCE)
         ) as connection:
             assert ask(connection) == (200, b"six")
 
@@ -216,7 +219,7 @@ def tls_client(
     port: int, context: ssl.SSLContext, host: str = "localhost"
 ) -> Iterator[http.client.HTTPSConnection]:
     with closing(
-        http.client.HTTPSConnection(host, port, timeout=5, context=context)
+        http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=context)
     ) as connection:
         yield connection
 
@@ -279,8 +282,8 @@ def test_only_a_client_with_a_certificate_gets_in_where_one_is_asked_for() -> No
             assert ask(connection) == (200, b"in")
         with (
             tls_client(server.port, client_context()) as connection,
-            pytest.raises(OSError),
-        ):  # noqa: PT011
+            pytest.raises(OSError),  # noqa: PT011
+        ):
             ask(connection)
         assert len(server.requests) == 1
 
@@ -396,11 +399,10 @@ def test_the_proxy_is_closed_at_once_whatever_it_is_doing() -> None:
         ]
         for behaviour, request in requests:
             with (
-                ConnectProxy(behaviour=behaviour, delay=10) as proxy,
+                ConnectProxy(behaviour=behaviour, delay=60) as proxy,
                 socket.create_connection(("127.0.0.1", proxy.port)) as sock,
             ):
                 sock.sendall(request.encode())
-                while not proxy.requests:
-                    time.sleep(0.001)
+                eventually(lambda: proxy.requests)  # noqa: B023
                 time.sleep(0.02)  # let it come to the point at which it waits
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < PATIENCE
