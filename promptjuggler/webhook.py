@@ -1,6 +1,13 @@
-"""Is a webhook from PromptJuggler?
+"""Is a webhook from PromptJuggler? Pure: the time is a parameter.
 
-Its header is `PromptJuggler-Signature: t={Unix time},v1={hex}`, the HMAC-SHA256 of `{t}.{raw body}`.
+A delivery has the header `PromptJuggler-Signature: t={Unix time},v1={hex}`. The second is
+the HMAC-SHA256 of `{t}.{raw body}` with the secret of the webhook, in hexadecimal digits.
+
+    def handle(request):
+        signature = request.headers.get("PromptJuggler-Signature")
+        if not verify_webhook_signature(request.body, signature, SECRET):
+            return 400
+        finished = PromptRunFinished.from_json(request.body)
 """
 
 from __future__ import annotations
@@ -12,6 +19,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["verify_webhook_signature"]
+
+_LONGEST_HEADER = 65_536
+# So many digits are a time far beyond the end of the universe. int() of thousands raises.
+_MOST_DIGITS = 20
+
 
 def verify_webhook_signature(
     payload: str | bytes,
@@ -20,70 +33,107 @@ def verify_webhook_signature(
     tolerance: float = 300,
     now: float | None = None,
 ) -> bool:
-    """Whether the header is a valid and recent signature of the payload; no sender can make it raise.
+    """Whether a header is a valid and recent signature of a payload.
 
-    `payload`: the body exactly as it came, before JSON parsing. `secret`: one, or a list or tuple of which any will do.
-    `tolerance`: seconds that the timestamp may lie in the past or future. `now`: Unix time.
+    payload           the body exactly as it came, before any parsing
+    signature_header  the header PromptJuggler-Signature; None, where there is none, is
+                      not valid
+    secret            of the webhook; or a list or tuple of secrets of which any will do,
+                      while one takes the place of another
+    tolerance         seconds, at least 0, by which the time in the header may differ from
+                      now, to either side. Who records a delivery can send it again within
+                      them; five minutes are what other services allow, too
+    now               Unix time; None: the time of the system
 
-    Raises `ValidationError` for a payload that is no str or bytes, an empty secret, or a tolerance that is no finite
-    number of seconds, at least 0.
+    Gives False for whatever a sender does wrong: no sender can make it raise.
+
+    Raises `ValidationError` for what the program does wrong: a payload that is no str or
+    bytes, an empty secret or none, a tolerance that is no finite number of at least 0.
     """
-    macs = _keyed(secret)
-    secret = ""  # Error trackers record variables.
-    if not macs:
+    keyed = _keyed(secret)
+    del secret  # Rule 1 of _secrets.py.
+    if not keyed:
         raise _invalid("secret must be a str, or a list or tuple of str, none empty")
     if not isinstance(payload, (str, bytes, bytearray)):
-        raise _invalid(f"payload must be str or bytes, not {type(payload).__name__}")
+        kind = type(payload).__name__
+        raise _invalid(f"payload must be str or bytes, not {kind}")
     if not _is_finite(tolerance) or tolerance < 0:
         raise _invalid("tolerance must be a finite number of seconds, at least 0")
     if now is None:
         now = int(time.time())
     elif not _is_finite(now):
         raise _invalid("now must be a finite number of seconds")
-
-    timestamp, signatures = "", []
-    header = signature_header if isinstance(signature_header, str) else ""
-    if len(header) > 65_536 or not header.isascii() or "\0" in header:
+    if not isinstance(signature_header, str):
         return False
-    for field in header.split(","):
-        key, _, value = field.partition("=")
-        if value and key.strip() == "t":
-            timestamp = value.strip()
-        elif key.strip() == "v1":
-            signatures.append(value.strip())
-    # int() of thousands of digits raises.
-    if not timestamp.isdigit() or len(timestamp) > 20 or abs(now - int(timestamp)) > tolerance:
+    timestamp, signatures = _parsed(signature_header)
+    if not timestamp or abs(now - int(timestamp)) > tolerance:
         return False
     try:
         body = payload.encode() if isinstance(payload, str) else payload
     except UnicodeEncodeError:
         return False
+    return _any_matches(keyed, timestamp, body, signatures)
+
+
+def _parsed(header: str) -> tuple[str, list[str]]:
+    """The text of the time, "" if it is no time, and all signatures of the first scheme."""
+    timestamp = ""
+    signatures: list[str] = []
+    if len(header) > _LONGEST_HEADER or not header.isascii() or "\0" in header:
+        return timestamp, signatures
+    for field in header.split(","):
+        name, _, value = field.partition("=")
+        if name.strip() == "t" and value:
+            timestamp = value.strip()
+        elif name.strip() == "v1":
+            signatures.append(value.strip())
+    # It is ASCII, where isdigit() is true of 0 to 9 alone.
+    if not timestamp.isdigit() or len(timestamp) > _MOST_DIGITS:
+        timestamp = ""
+    return timestamp, signatures
+
+
+def _any_matches(
+    keyed: list[hmac.HMAC], timestamp: str, body: bytes, signatures: list[str]
+) -> bool:
+    """Whether one of the signatures is that of one of the secrets.
+
+    All are compared, each in constant time, so that the time that it takes tells nothing.
+    The text of the time is signed as it came: `0123` is not `123`.
+    """
     matches = False
-    for mac in macs:
+    for mac in keyed:
         mac.update(f"{timestamp}.".encode())
         mac.update(body)
         expected = mac.hexdigest()
         for signature in signatures:
-            matches |= hmac.compare_digest(expected, signature)
+            if hmac.compare_digest(expected, signature):
+                matches = True
     return matches
 
 
 def _keyed(secret: object) -> list[hmac.HMAC]:
-    # Empty if one is wrong: an error would carry it.
+    """A fresh HMAC for each secret; none if one is wrong, since an error would carry it."""
     secrets = secret if isinstance(secret, (list, tuple)) else [secret]
-    if not all(isinstance(one, str) and one for one in secrets):
-        return []
-    try:
-        return [hmac.new(str(one).encode(), digestmod="sha256") for one in secrets]
-    except UnicodeEncodeError:
-        return []
+    keyed: list[hmac.HMAC] = []
+    for one in secrets:
+        if not isinstance(one, str) or not one:
+            return []
+        try:
+            keyed.append(hmac.new(one.encode(), digestmod="sha256"))
+        except UnicodeEncodeError:
+            return []
+    return keyed
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < float("inf")
 
 
 def _invalid(message: str) -> Exception:
+    # Who only verifies webhooks needs no errors, as a rule.
     from .errors import ValidationError
 
     return ValidationError(message)
