@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from io import FileIO
 
 from . import __version__
 
@@ -155,6 +154,17 @@ def _show(value: object, indent: int | None = 2) -> None:
     _write(sys.stdout, f"{value}\n")
 
 
+class _HelpFormatter(RawDescriptionHelpFormatter):
+    """Texts as they stand, 79 columns wide.
+
+    Without a width, argparse would load shutil to find that of the terminal. What a newer
+    Python hands in beside the name of the program is passed on.
+    """
+
+    def __init__(self, prog: str, **settings: Any) -> None:
+        super().__init__(prog, **{"width": 79, **settings})
+
+
 class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # A value can be a secret.
@@ -177,8 +187,7 @@ def _parse(arguments: list[str], args: Namespace) -> None:
         description="\n".join(f"    {name:26}{summary}" for name, (_, summary, _) in _COMMANDS.items()),
         epilog="exit codes: 0 done, 1 the API or the network failed or a webhook is invalid,\n"
         "2 wrong usage, 3 the run failed, 4 waiting timed out, 130 interrupted",
-        # Else argparse loads shutil.
-        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, width=79),
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
         add_help=False,
     )
@@ -377,6 +386,8 @@ def _stream(args: Namespace, stack: ExitStack) -> None:
 
 
 def _upload(args: Namespace, stack: ExitStack) -> None:
+    from io import FileIO
+
     client, files, total = _client(args, stack), [], 0
     for path in args.words[1:]:
         if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):

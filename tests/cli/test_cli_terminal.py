@@ -24,7 +24,19 @@ from promptjuggler.testing import FakeServer, Reset
 
 PATIENCE = 20.0
 PROGRAM = [sys.executable, "-W", "error", "-m", NAME]
+AS_MODULE = (
+    f"import runpy; runpy.run_module({NAME!r}, run_name='__main__', alter_sys=True)"
+)
 GREET = ["run-prompt", "greeting", "production", "name=Ada"]
+# The least that a program can do that prints a help: which modules this needs is
+# another matter on every Python. With a width, or it looks for that of the terminal.
+FLOOR = """
+import argparse, sys
+style = lambda prog: argparse.HelpFormatter(prog, width=79)
+parser = argparse.ArgumentParser(prog="floor", formatter_class=style)
+parser.add_argument("--option", help="an option")
+parser.print_help()
+"""
 BUFFERED = {name: value for name, value in ENV.items() if name != "PYTHONUNBUFFERED"}
 
 
@@ -89,14 +101,14 @@ def wait_for(condition):
 class Terminal:
     """A program that runs in a pseudo-terminal of its own. `raw` is all that it wrote there. A context manager."""
 
-    def __init__(self, *arguments, env, columns=80):
+    def __init__(self, *arguments, env, columns=80, program=AS_MODULE):
         self.raw = ""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         # In a new session, the terminal becomes the controlling one, so that ^C is a signal.
         start = (
-            "import fcntl, runpy, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-            f"runpy.run_module({NAME!r}, run_name='__main__', alter_sys=True)"
+            "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+            f"{program}"
         )
         command = [sys.executable, "-W", "error", "-c", start, *arguments]
         self._process = subprocess.Popen(
@@ -249,6 +261,42 @@ def test_a_streamed_answer_starts_anew_after_a_reset_in_a_terminal(server):
         "run-prompt", "again", "1", "--stream", env=account(server)
     ) as terminal:
         assert terminal.finish() == (0, ["Wait", "Hello, Ada!", ""])
+
+
+# --- colours ---
+
+# What a user's environment says about colours is not what the other tests are about.
+PLAIN = {
+    name: value
+    for name, value in BUFFERED.items()
+    if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS")
+} | {"TERM": "xterm-256color"}
+
+
+def shown_in_a_terminal(*arguments, env=PLAIN, **options):
+    with Terminal(*arguments, env=env, **options) as terminal:
+        terminal.finish()
+    return terminal.raw
+
+
+def test_a_help_in_a_terminal_has_the_colours_of_argparse():
+    """Those are none before Python 3.14."""
+    coloured = "\x1b[" in shown_in_a_terminal(program=FLOOR)
+    for arguments in (["--help"], ["run-prompt", "--help"]):
+        assert ("\x1b[" in shown_in_a_terminal(*arguments)) is coloured
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run-prompt", "--help"], ["--version"], ["x"]]
+)
+def test_there_are_no_colours_in_a_pipe_nor_where_nobody_wants_them(arguments):
+    """And all that they are is added: without them it is the same text."""
+    piped = b"".join(run(*arguments, env=PLAIN)[1:]).decode()
+    assert "\x1b" not in piped
+    plain = shown_in_a_terminal(*arguments, env={**PLAIN, "NO_COLOR": "1"})
+    assert plain.replace("\r\n", "\n") == piped
+    coloured = shown_in_a_terminal(*arguments).replace("\r\n", "\n")
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == piped
 
 
 # --- in pipes ---
@@ -437,31 +485,38 @@ def test_fake_server_prints_address_and_key_and_serves_until_it_is_interrupted(
 # --- what is loaded ---
 
 
-def test_version_help_and_usage_errors_load_argparse_and_nothing_slow():
-    code = f"""
-import argparse, sys
-before = set(sys.modules)
-from {NAME}._cli import main
-codes = [main(arguments) for arguments in (["--version"], ["x"], ["run-prompt"], ["run-prompt", "a", "1", "--x"])]
-print(codes, sorted(sys.modules.keys() - before))
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env=ENV,
-        capture_output=True,
-        timeout=PATIENCE,
+def modules_loaded_by(code, env=ENV):
+    """The modules that a new interpreter has when it has run some code."""
+    shown = f"{code}\nprint('loaded:', *sys.modules)"
+    command = [sys.executable, "-W", "error", "-c", shown]
+    done = subprocess.run(command, env=env, capture_output=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.decode().rpartition("loaded: ")[2].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--version"], 0),
+        (["--help"], 0),
+        (["run-prompt", "--help"], 0),
+        (["x"], 2),
+        (["run-prompt"], 2),
+        (["run-prompt", "a", "1", "--x"], 2),
+        (["--timeout", "x"], 2),
+    ],
+)
+def test_version_help_and_usage_errors_load_no_more_than_a_bare_argparse(
+    arguments, code
+):
+    ours = (
+        f"import sys; from {NAME}._cli import main; assert main({arguments}) == {code}"
     )
-    last = done.stdout.decode().splitlines()[-1]
-    codes, _, loaded = last.partition("] ")
-    assert codes == "[0, 2, 2, 2"
+    more = modules_loaded_by(ours) - modules_loaded_by(FLOOR)
     parents = {NAME.rsplit(".", count)[0] for count in range(NAME.count(".") + 1)}
-    ours = parents | {f"{NAME}._cli"}
-    # `locale` is what argparse's translations look at.
-    assert (
-        set(re.findall(r"'([^']+)'", loaded))
-        - {"__future__", "locale", "_locale", "errno"}
-        == ours
-    )
+    others = {name for name in more if not name.startswith(f"{NAME}._cli")} - parents
+    assert others & sys.stdlib_module_names <= {"__future__"}
+    assert not {name for name in others if name.startswith(NAME)}
 
 
 def test_a_webhook_is_verified_without_the_client_and_json(server):
