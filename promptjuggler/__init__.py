@@ -9,8 +9,6 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import client as client, errors as errors, models as models, testing as testing, webhook as webhook
-    from ._assembly import *
-    from ._stream import *
     from .client import *
     from .errors import *
     from .models.knowledge import *
@@ -18,15 +16,19 @@ if TYPE_CHECKING:
     from .models.runs import *
     from .models.streaming import *
     from .models.webhooks import *
+    from .streaming.events import *
+    from .streaming.run_stream import *
+    from .streaming.thread_stream import *
     from .webhook import *
 else:
     # The public names of each module.
     _NAMES = {
-        "_assembly": """
+        "streaming.events": """
             ConnectedEvent DataEvent DisconnectedEvent DoneEvent FailureEvent GapEvent ResetEvent RunView StaleEvent
             StreamEvent TokenEvent ToolEndEvent ToolStartEvent
         """,
-        "_stream": "RunStream ThreadStream",
+        "streaming.run_stream": "RunStream",
+        "streaming.thread_stream": "ThreadStream",
         "client": "PromptJuggler",
         "errors": "ApiError DecodeError NetworkError PromptJugglerError RequestTimeout ValidationError WaitTimeout",
         "models.knowledge": """

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from helpers.clock import replace_clock
 from helpers.package import ENV, NAME
 from helpers.servers import ConnectProxy, ScriptedServer, respond
 
@@ -383,7 +384,7 @@ def test_with_options_shares_the_connections_and_leaves_the_first_client_as_it_w
         client(server, timeout=9, max_retries=0) as pj,
     ):
         other = pj.with_options(max_retries=1)
-        other._sleep = lambda seconds: None
+        replace_clock(other, sleep=lambda seconds: None)
         pj.get_prompt_run(RUN_ID)
         other.get_prompt_run(RUN_ID)
         assert server.connections == 1
@@ -420,7 +421,7 @@ def test_a_copied_or_pickled_client_works_and_keeps_every_option_and_its_class(c
         pj.note = "mine"
         with pj, copied(pj) as other:
             assert (type(other), other.note, repr(other)) == (Special, "mine", repr(pj))
-            other._sleep = lambda seconds: None
+            replace_clock(other, sleep=lambda seconds: None)
             assert other.get_prompt_run(RUN_ID).status == "completed"
             with pytest.raises(ApiError) as caught:
                 other.get_prompt_run(RUN_ID)
@@ -758,7 +759,7 @@ def test_a_proxy_or_an_ssl_context_with_an_opener_is_refused(option):
 
 
 def test_the_sources_of_the_client_name_no_global_switch_of_the_standard_library():
-    for module in ("client", "_transport"):
+    for module in ("client", "_client/caller", "_http/transport", "_http/connection"):
         source = (Path(promptjuggler.__file__).parent / f"{module}.py").read_text(
             "utf-8"
         )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.clock import replace_clock
 from helpers.package import ENV, NAME
 from helpers.servers import Conn, ScriptedServer, respond
 
@@ -26,7 +27,7 @@ def lines(caplog):
 
 def quiet(server, **options):
     pj = PromptJuggler("secret-key", base_url=server.url, **options)
-    pj._sleep = lambda seconds: None
+    replace_clock(pj, sleep=lambda seconds: None)
     return pj
 
 

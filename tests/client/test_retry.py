@@ -6,6 +6,7 @@ import email.utils
 import time
 
 import pytest
+from helpers.clock import replace_clock
 from helpers.calls import (
     CALLS,
     ID,
@@ -345,7 +346,7 @@ def test_a_run_is_started_once_by_a_server_that_was_not_there_yet(kind):
     def come_up(seconds):
         servers.append(ScriptedServer(answer_all, port=port))
 
-    client._sleep = come_up
+    replace_clock(client, sleep=come_up)
     with client:
         CALLS[kind](client)
     with servers[0]:
@@ -502,9 +503,11 @@ def test_a_delete_that_did_not_arrive_before_and_then_finds_nothing_is_an_error(
     with refusing_port() as port:
         client = client_of(f"http://127.0.0.1:{port}")
     servers = []
-    client._sleep = lambda seconds: servers.append(
-        ScriptedServer(respond((404, "")), port=port)
-    )
+
+    def come_up(seconds):
+        servers.append(ScriptedServer(respond((404, "")), port=port))
+
+    replace_clock(client, sleep=come_up)
     with client, pytest.raises(ApiError) as caught:
         client.delete_knowledge_document(ID)
     assert caught.value.attempts == 2
@@ -651,7 +654,7 @@ def test_every_delay_is_drawn_anew():
         client_of(server, max_retries=3) as client,
     ):
         draws = iter([0.0, 0.4, 0.8, 0.9])
-        client._random = lambda: next(draws)
+        replace_clock(client, random=lambda: next(draws))
         with pytest.raises(ApiError):
             client.get_knowledge_document(ID)
         assert client.delays == pytest.approx([0.5, 0.9, 1.6])

@@ -6,6 +6,7 @@ import socket
 import traceback
 
 import pytest
+from helpers.clock import replace_clock
 from helpers.calls import postponed
 from helpers.secrets import (
     ENV_VARS,
@@ -53,7 +54,7 @@ def failure_of(call):
 def client(url, **options):
     options = {"max_retries": 1, "timeout": 5, **options}
     pj = PromptJuggler(KEY, base_url=url, **options)
-    pj._sleep = lambda seconds: None
+    replace_clock(pj, sleep=lambda seconds: None)
     return pj
 
 
@@ -310,7 +311,7 @@ def test_no_repr_shows_a_secret():
     pj = client("http://a.example", proxy=f"http://{PROXY_USER}@p.example")
     for value in (
         StreamTokenResponse.from_dict(TOKEN), CreatePromptRun(**run), CreateWorkflowRun(**run), pj, vars(pj),
-        vars(pj._transport), pj._transport.api_key, pj._transport.proxy,
+        vars(pj._transport), pj._transport._api_key, pj._transport._given_proxy.authorization,
     ):  # fmt: skip
         for text in recorded(value):
             assert not shows_a_secret(text), value

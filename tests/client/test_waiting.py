@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from helpers.clock import replace_clock
 from helpers.servers import ScriptedServer, respond
 
 from promptjuggler import (
@@ -79,7 +80,7 @@ class Polling:
         self.server = ScriptedServer(respond(*replies))
         self.pj = PromptJuggler("test-key", base_url=self.server.url, **options)
         self.slept = []
-        self.pj._sleep = self.slept.append
+        replace_clock(self.pj, sleep=self.slept.append)
 
     def __enter__(self):
         return self

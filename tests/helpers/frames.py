@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from promptjuggler._assembly import (
-    Assembler,
-    GapEvent,
-    RunView,
-    StreamEvent,
-)
 from promptjuggler.models.runs import (
     ToolStatus,
     TranscriptText,
     TranscriptTool,
+)
+from promptjuggler.streaming._assembly import Assembler
+from promptjuggler.streaming.events import (
+    GapEvent,
+    RunView,
+    StreamEvent,
 )
 
 RUN = UUID("11111111-1111-4111-8111-111111111111")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from promptjuggler._multipart import PIECE, Multipart
+from promptjuggler._http.multipart import CHUNK_SIZE, Multipart
 
 
 def whole(body: Multipart) -> bytes:
@@ -155,7 +155,9 @@ def test_the_announced_length_is_the_length_and_the_contents_survive(
             content = b"".join(dice.choices(bits, k=dice.randint(0, 6)))
             if dice.random() < 0.05:
                 content = dice.randbytes(
-                    dice.choice([PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+                    dice.choice(
+                        [CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE]
+                    )
                 )
             name = dice.choice(["a.txt", "ä€😀.pdf", '"', "\r\n", "no extension"])
             kind = dice.randrange(5)
@@ -311,11 +313,11 @@ def open_descriptors() -> int:
 
 def test_every_iteration_starts_again_from_the_beginning(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    path.write_bytes(b"path" * PIECE)
-    file = io.BytesIO(b"skipped" + b"file" * PIECE)
+    path.write_bytes(b"path" * CHUNK_SIZE)
+    file = io.BytesIO(b"skipped" + b"file" * CHUNK_SIZE)
     file.seek(7)
-    body = Multipart([("a", b"bytes" * PIECE), ("b", file), path])
-    expected = [b"bytes" * PIECE, b"file" * PIECE, b"path" * PIECE]
+    body = Multipart([("a", b"bytes" * CHUNK_SIZE), ("b", file), path])
+    expected = [b"bytes" * CHUNK_SIZE, b"file" * CHUNK_SIZE, b"path" * CHUNK_SIZE]
     assert contents(body) == expected
     count = len(list(body))
     for pieces in range(count):  # left at every point
@@ -330,7 +332,7 @@ def test_a_file_is_closed_when_the_sending_stops_in_the_middle_of_it(
 ) -> None:
     """Nothing is left open by an iteration that is closed, or dropped."""
     path = tmp_path / "a"
-    path.write_bytes(bytes(3 * PIECE))
+    path.write_bytes(bytes(3 * CHUNK_SIZE))
     body = Multipart([path])
     before = open_descriptors()
     for end in ("close", "drop"):
@@ -362,8 +364,8 @@ UNREADABLE = r"^files\[0\] \('a'\) can no longer be read: "
 def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
     """For every length that may be left of it, and whether it was given by its path or open."""
     path = tmp_path / "a.pdf"
-    for left in (0, 1, PIECE, 2 * PIECE - 1):
-        path.write_bytes(bytes(2 * PIECE))
+    for left in (0, 1, CHUNK_SIZE, 2 * CHUNK_SIZE - 1):
+        path.write_bytes(bytes(2 * CHUNK_SIZE))
         with path.open("rb") as file:
             bodies = [Multipart([path]), Multipart([("a.pdf", file)])]
             with path.open("r+b") as other:
@@ -418,7 +420,7 @@ def test_a_file_that_was_closed_before_it_was_sent_is_an_oserror() -> None:
 
 
 def test_a_file_that_is_closed_while_it_is_sent_is_an_oserror() -> None:
-    file = io.BytesIO(bytes(2 * PIECE))
+    file = io.BytesIO(bytes(2 * CHUNK_SIZE))
     pieces = iter(Multipart([("a", file)]))
     assert len([next(pieces), next(pieces)]) == 2
     file.close()

@@ -20,7 +20,13 @@ from helpers.calls import (
     document_as_text,
     get,
 )
-from helpers.servers import ScriptedServer, make_reply, respond, server_context
+from helpers.servers import (
+    PATIENCE,
+    ScriptedServer,
+    make_reply,
+    respond,
+    server_context,
+)
 
 from promptjuggler import (
     ApiError,
@@ -29,7 +35,7 @@ from promptjuggler import (
     PromptJuggler,
     PromptJugglerError,
 )
-from promptjuggler._transport import _Raw
+from promptjuggler._http.sockets import SocketReader
 
 DOCUMENT = document_as_text(ID)
 MIB = 2**20
@@ -49,7 +55,7 @@ def chunked(*chunks, trailers=b""):
     return b"".join([*pieces, b"0\r\n", trailers, b"\r\n"])
 
 
-def asked(raw, *, end="close", call=CALLS["GET"], timeout=2.0):
+def asked(raw, *, end="close", call=CALLS["GET"]):
     """What a client makes of these bytes as the answer to its request."""
 
     def handler(conn):
@@ -59,10 +65,7 @@ def asked(raw, *, end="close", call=CALLS["GET"], timeout=2.0):
                 if end == "hang":
                     conn.hang()
 
-    with (
-        ScriptedServer(handler) as server,
-        client_of(server, max_retries=0, timeout=timeout) as client,
-    ):
+    with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
         return call(client)
 
 
@@ -135,10 +138,10 @@ def test_interim_answers_during_an_upload_do_not_stop_it(serve, interim, pieces)
 
 
 def _raw_with(data):
-    """A `_Raw` that has received these bytes, and whose peer is still there."""
+    """A `SocketReader` that has received these bytes, and whose peer is still there."""
     left, right = socket.socketpair()
     right.sendall(data)
-    return _Raw(left), left, right
+    return SocketReader(left), left, right
 
 
 @pytest.mark.parametrize(
@@ -164,9 +167,9 @@ def test_only_what_can_be_nothing_but_an_interim_answer_lets_an_upload_go_on(
     for cut in range(len(data) + 1):
         raw, left, right = _raw_with(data[:cut])
         with left, right, raw:
-            raw.final_answer_began()
+            raw.answer_began()
             right.sendall(data[cut:])
-            assert raw.final_answer_began() is began
+            assert raw.answer_began() is began
 
 
 def test_headers_without_end_of_an_interim_answer_stop_an_upload():
@@ -174,10 +177,10 @@ def test_headers_without_end_of_an_interim_answer_stop_an_upload():
     with left, right, raw:
         for _ in range(40):
             right.sendall(b"X: " + b"y" * 4000 + b"\r\n")
-            if raw.final_answer_began():
+            if raw.answer_began():
                 break
-        assert len(raw.early) < 100_000
-        assert raw.final_answer_began()
+        assert len(raw._pushback) < 100_000
+        assert raw.answer_began()
 
 
 # --- answers that come early ---
@@ -205,7 +208,7 @@ def _read_on(conn):
 
 
 def _stop_reading(conn):
-    conn.server.closing.wait(10)
+    conn.wait(PATIENCE)
 
 
 def _say_goodbye_and_read_on(conn):
@@ -234,10 +237,11 @@ def test_an_answer_to_an_upload_that_comes_early_is_the_answer(serve, call, afte
         afterwards(conn)
 
     server = serve(handler)
-    # The time is for the server that stops reading: what it said is looked at when there is no more to be sent.
-    with client_of(server, timeout=0.3) as client:
+    # Where the server stops reading, what it said is looked at when the time is over.
+    timeout = 0.3 if afterwards is _stop_reading else PATIENCE
+    with client_of(server) as client:
         with pytest.raises(ApiError, match="^that is too large$") as caught:
-            call(client)
+            call(client.with_options(timeout=timeout))
         assert caught.value.status_code == 413
         assert caught.value.attempts == len(server.requests) == 1
         # The rest of the body was not sent: nothing else may go over this connection.

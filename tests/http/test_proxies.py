@@ -4,6 +4,8 @@ import base64
 import contextlib
 
 import pytest
+from helpers.calls import RUN_ID, client_of
+from helpers.clock import replace_clock
 from helpers.servers import (
     CA_FILE,
     ConnectProxy,
@@ -15,12 +17,10 @@ from helpers.servers import (
 from promptjuggler import (
     ApiError,
     NetworkError,
-    PromptJuggler,
     RequestTimeout,
     ValidationError,
 )
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 RUN = {
     "id": RUN_ID,
     "status": "completed",
@@ -50,8 +50,9 @@ def private_ca(monkeypatch):
 
 
 def client(url, **options):
-    options = {"max_retries": 0, "timeout": 10, **options}
-    return PromptJuggler("test-key", base_url=url, **options)
+    """A client that follows the environment."""
+    options = {"max_retries": 0, "ssl_context": None, "proxy": None, **options}
+    return client_of(url, api_key="test-key", **options)
 
 
 def url_of(proxy, userinfo=""):
@@ -226,8 +227,9 @@ def test_a_run_is_started_once_also_where_the_tunnel_is_only_made_at_the_second_
     with server_and_proxy("https", user="ann", password="pw") as (server, proxy):
         url = f"https://localhost:{server.port}"
         with client(url, proxy=url_of(proxy, "ann:no@"), max_retries=1) as pj:
-            pj._sleep = lambda seconds: setattr(
-                proxy, "expected", f"Basic {base64.b64encode(b'ann:no').decode()}"
+            expected = f"Basic {base64.b64encode(b'ann:no').decode()}"
+            replace_clock(
+                pj, sleep=lambda seconds: setattr(proxy, "expected", expected)
             )
             pj.get_prompt_run(RUN_ID)
         assert [request.method for request in proxy.requests] == ["CONNECT", "CONNECT"]

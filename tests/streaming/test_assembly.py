@@ -29,8 +29,14 @@ from helpers.frames import (
     view_of,
 )
 
-from promptjuggler._assembly import (
-    Assembler,
+from promptjuggler.models.runs import (
+    Citation,
+    ToolStatus,
+    TranscriptData,
+    TranscriptTool,
+)
+from promptjuggler.streaming._assembly import Assembler
+from promptjuggler.streaming.events import (
     DataEvent,
     DoneEvent,
     FailureEvent,
@@ -41,12 +47,6 @@ from promptjuggler._assembly import (
     TokenEvent,
     ToolEndEvent,
     ToolStartEvent,
-)
-from promptjuggler.models.runs import (
-    Citation,
-    ToolStatus,
-    TranscriptData,
-    TranscriptTool,
 )
 
 # --- events ---

@@ -25,9 +25,15 @@ from helpers.frames import (
     view_of,
 )
 
-from promptjuggler._assembly import (
-    MOST_VERDICTS,
-    Assembler,
+from promptjuggler.models.runs import (
+    ToolStatus,
+    TranscriptData,
+    TranscriptItem,
+    TranscriptText,
+    TranscriptTool,
+)
+from promptjuggler.streaming._assembly import MOST_VERDICTS, Assembler
+from promptjuggler.streaming.events import (
     DataEvent,
     DoneEvent,
     FailureEvent,
@@ -39,13 +45,6 @@ from promptjuggler._assembly import (
     TokenEvent,
     ToolEndEvent,
     ToolStartEvent,
-)
-from promptjuggler.models.runs import (
-    ToolStatus,
-    TranscriptData,
-    TranscriptItem,
-    TranscriptText,
-    TranscriptTool,
 )
 
 # --- cost ---

@@ -14,7 +14,12 @@ from helpers.frames import (
 )
 
 import promptjuggler
-from promptjuggler._assembly import (
+from promptjuggler.models.runs import (
+    Citation,
+    ToolStatus,
+)
+from promptjuggler.models.streaming import StreamTokenResponse
+from promptjuggler.streaming.events import (
     ConnectedEvent,
     DataEvent,
     DisconnectedEvent,
@@ -29,11 +34,6 @@ from promptjuggler._assembly import (
     ToolEndEvent,
     ToolStartEvent,
 )
-from promptjuggler.models.runs import (
-    Citation,
-    ToolStatus,
-)
-from promptjuggler.models.streaming import StreamTokenResponse
 
 EVENTS: list[StreamEvent] = [
     ConnectedEvent(),
@@ -81,7 +81,7 @@ def test_events_can_be_matched() -> None:
 
 def test_the_union_of_the_events_holds_all_of_them() -> None:
     """Every event of the module is a member of `StreamEvent`."""
-    names = promptjuggler._NAMES["_assembly"].split()
+    names = promptjuggler._NAMES["streaming.events"].split()
     named = [getattr(promptjuggler, name) for name in names if name.endswith("Event")]
     classes = [kind for kind in named if isinstance(kind, type)]
     assert (

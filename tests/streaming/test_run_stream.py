@@ -8,6 +8,7 @@ import time
 import uuid
 
 import pytest
+from helpers.clock import replace_clock
 from helpers.frames import RUN, STALE, done, failure, reset, token
 from helpers.secrets import assert_silent
 from helpers.servers import ScriptedServer
@@ -95,7 +96,7 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
 
     getattr(fake, f"add_{kind}")("slow", work)
     with client_of(fake) as pj, getattr(pj, f"stream_{kind}")("slow", 1, {}) as stream:
-        pj._sleep = lambda seconds: time.sleep(0.01)
+        replace_clock(pj, sleep=lambda seconds: time.sleep(0.01))
         stream._stream._wait = lambda seconds: (dropped.set(), stream.result())
         fake.drop_streams()
         (event,) = stream
@@ -150,7 +151,7 @@ def test_the_result_is_the_run_as_it_is_fetched(fake):
 
 def test_the_result_can_be_had_without_reading_the_events(fake):
     with client_of(fake) as pj:
-        pj._sleep = lambda seconds: time.sleep(0.01)
+        replace_clock(pj, sleep=lambda seconds: time.sleep(0.01))
         with pj.stream_prompt("greeting", 1, {"name": "Ada"}) as stream:
             assert stream.result().output == "Hello, Ada!"
 

@@ -8,18 +8,24 @@ from collections.abc import Iterable
 
 import pytest
 
-from promptjuggler._sse import LONGEST_FRAME, LONGEST_LINE, Decoder, Frame, FrameTooLong
+from promptjuggler.streaming._sse import (
+    LONGEST_FRAME,
+    LONGEST_LINE,
+    Frame,
+    FrameDecoder,
+    FrameTooLong,
+)
 
 
 def decode(*pieces: bytes, last_event_id: str = "") -> list[Frame]:
     """The frames that the pieces of one connection give."""
-    decoder = Decoder(last_event_id)
+    decoder = FrameDecoder(last_event_id)
     return [frame for piece in pieces for frame in decoder.feed(piece)]
 
 
 def decode_into(frames: list[Frame], pieces: Iterable[bytes]) -> None:
     """The same, where an error is to come: what came before it is in `frames`."""
-    decoder = Decoder()
+    decoder = FrameDecoder()
     for piece in pieces:
         frames.extend(decoder.feed(piece))
 
@@ -279,7 +285,7 @@ def test_random_streams_are_read_as_the_standard_says_however_they_are_cut() -> 
 
 def test_a_cr_at_the_end_of_a_piece_delivers_at_once() -> None:
     """A frame whose last byte is a CR does not wait for the LF that may follow; that LF is then swallowed, once."""
-    decoder = Decoder()
+    decoder = FrameDecoder()
     assert list(decoder.feed(b"data: a\r\n\r")) == [message("a")]
     assert list(decoder.feed(b"")) == []
     assert list(decoder.feed(b"\n")) == []

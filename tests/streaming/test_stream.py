@@ -45,7 +45,7 @@ from promptjuggler import (
     ValidationError,
     WaitTimeout,
 )
-from promptjuggler._sse import LONGEST_LINE
+from promptjuggler.streaming._sse import LONGEST_LINE
 from promptjuggler.testing import FakeServer
 
 THREAD = "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11"
@@ -944,7 +944,7 @@ def test_close_ends_the_iteration_of_another_thread_and_closes_the_socket_at_onc
             assert time.monotonic() - begun < 1
             assert consumer.error is None
             assert stream.closed
-            assert stream._incoming is None
+            assert stream._answer is None
         assert server.minted <= 1 + reconnected
 
 
@@ -1012,7 +1012,7 @@ def test_close_at_any_moment_ends_the_iteration_and_leaves_nothing_open():
             consumer.join(SLACK)
             assert not consumer.is_alive()
             assert consumer.error is None
-            assert stream._incoming is None
+            assert stream._answer is None
         # The connections of the client are as good as before.
         assert pj.create_stream_token(THREAD).token
 
@@ -1103,7 +1103,7 @@ def test_a_signal_in_the_middle_leaves_nothing_open(way, tls, handler):
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, before)
             assert stream.closed
-            assert stream._incoming is None
+            assert stream._answer is None
         wait_for(lambda: not any(thread.is_alive() for thread in server._threads))
 
 

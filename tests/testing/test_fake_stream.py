@@ -24,8 +24,8 @@ from promptjuggler import (
     TokenEvent,
     testing,
 )
-from promptjuggler._assembly import Assembler
-from promptjuggler._sse import Decoder, Frame
+from promptjuggler.streaming._assembly import Assembler
+from promptjuggler.streaming._sse import Frame, FrameDecoder
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
 
 THREAD = "0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11"
@@ -96,7 +96,7 @@ class Reader:
         self.answer = self.connection.getresponse()
         self.raw = bytearray()
         self.frames: list[Frame] = []
-        self._decoder = Decoder()
+        self._decoder = FrameDecoder()
 
     def read(
         self, until: Callable[[list[Frame]], bool] = lambda frames: False

@@ -1,0 +1,238 @@
+"""Checks of arguments: a value in, what is sent out, or `ValidationError`. Pure.
+
+No error shows a value that can be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote, urlsplit
+
+from ._json import canonical_uuid
+from ._secrets import Secret
+from .errors import ValidationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    Priority: TypeAlias = Literal["onsite", "normal", "low"]
+
+PRIORITIES: tuple[Priority, ...] = ("onsite", "normal", "low")
+
+_LONGEST_SECONDS = 1e15
+
+# Halves of a surrogate pair, which UTF-8 cannot encode, are in neither.
+_ENCODABLE = re.compile(r"[^\ud800-\udfff]+")
+_ENCODABLE_LINE = re.compile(r"[^\r\n\0\ud800-\udfff]*")
+
+
+def wrong_type(name: str, expected: str, value: object) -> ValidationError:
+    """The error for a value of a wrong type."""
+    return ValidationError(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+def is_header_text(value: str) -> bool:
+    """Whether a text can be sent in a header: printable ASCII without spaces."""
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def checked_api_key(
+    key: Secret[str | None], of_environment: Secret[str]
+) -> Secret[str]:
+    """The key, stripped; that of the environment where it is None."""
+    name = "api_key (or PROMPTJUGGLER_API_KEY)"
+    if key.value is None:
+        return checked_api_key(Secret(of_environment.value), Secret(""))
+    if not isinstance(key.value, str):
+        raise wrong_type(name, "a str", key.value)
+    stripped = Secret(key.value.strip())
+    if not stripped.value:
+        raise ValidationError(
+            "there is no API key: give api_key, or set PROMPTJUGGLER_API_KEY"
+        )
+    if not is_header_text(stripped.value):
+        raise ValidationError(f"{name} must be printable ASCII without spaces")
+    return stripped
+
+
+def checked_base_url(name: str, value: object) -> str:
+    """An http or https URL without a trailing slash; it may have a path."""
+    if not isinstance(value, str):
+        raise wrong_type(name, "a str", value)
+    text = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValidationError(f"{name} is not a URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValidationError(f"{name} must be an http or https URL")
+    # urllib would decode what is percent-encoded in a host.
+    if not parts.hostname or port == 0 or "%" in parts.netloc:
+        raise ValidationError(f"{name} must name a host")
+    if "@" in parts.netloc:
+        raise ValidationError(f"{name} must not hold a user name or password")
+    if "?" in text or "#" in text:
+        raise ValidationError(f"{name} must not have a query or fragment")
+    if not is_header_text(text) or "\\" in text:
+        raise ValidationError(f"{name} must be printable ASCII without spaces")
+    return text
+
+
+def checked_seconds(name: str, value: object) -> float:
+    """A finite number of seconds above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong_type(name, "a number of seconds", value)
+    if not 0 < value < float("inf"):
+        raise ValidationError(f"{name} must be a finite number of seconds above 0")
+    # A larger int can be no float.
+    return float(min(value, _LONGEST_SECONDS))
+
+
+def checked_optional_seconds(name: str, value: object) -> float | None:
+    """As `checked_seconds`; None stays None."""
+    return None if value is None else checked_seconds(name, value)
+
+
+def checked_count(name: str, value: object) -> int:
+    """An int of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type(name, "an int", value)
+    if value < 0:
+        raise ValidationError(f"{name} must be at least 0")
+    return value
+
+
+def checked_segment(name: str, value: object) -> str:
+    """One segment of a path, percent-encoded: `/` too."""
+    if not isinstance(value, str):
+        raise wrong_type(name, "a str", value)
+    # The last two are steps of a path, encoded or not (RFC 3986, 5.2.4).
+    if value in ("", ".", ".."):
+        raise ValidationError(f"{name} must not be {value!r}")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise ValidationError(f"{name} must be encodable as UTF-8") from None
+
+
+def checked_version(value: object) -> str:
+    """A version as a segment of a path: a number, or a tag."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            value = f"{value:d}"
+        except ValueError:  # Python writes no int of over 4,300 digits.
+            raise ValidationError("version is too large a number") from None
+    if not isinstance(value, str):
+        raise wrong_type("version", "an int or a str", value)
+    return checked_segment("version", value)
+
+
+def checked_uuid(name: str, value: object) -> str:
+    """The canonical text of a UUID. It may be given as a URN or in braces, too."""
+    # A str needs no uuid module, which takes up to 5 ms to load.
+    if not isinstance(value, str):
+        from uuid import UUID
+
+        if not isinstance(value, UUID):
+            raise wrong_type(name, "a UUID or its text", value)
+        return str(value)
+    text = canonical_uuid(_undressed(value))
+    if text is None:
+        raise ValidationError(f"{name} must be a UUID")
+    return text
+
+
+def _undressed(text: str) -> str:
+    """A UUID without `urn:uuid:` (RFC 9562, 4), or without braces."""
+    if text[:9].lower() == "urn:uuid:":
+        return text[9:]
+    if text.startswith("{") and text.endswith("}"):
+        return text[1:-1]
+    return text
+
+
+def checked_text(name: str, value: object) -> str | None:
+    """A str; None stays None."""
+    if value is not None and not isinstance(value, str):
+        raise wrong_type(name, "a str", value)
+    return value
+
+
+def checked_priority(value: object) -> Priority | None:
+    """One of three; None stays None."""
+    text = checked_text("priority", value)
+    for priority in PRIORITIES:
+        if text == priority:
+            return priority
+    if text is not None:
+        raise ValidationError(
+            f"priority must be 'onsite', 'normal' or 'low', not {text[:40]!r}"
+        )
+    return None
+
+
+def checked_texts(name: str, value: object) -> dict[str, str]:
+    """A mapping of str to str."""
+    if not isinstance(value, Mapping):
+        raise wrong_type(name, "a mapping of str to str", value)
+    texts = dict(value)
+    for key, text in texts.items():
+        _check_key(name, key)
+        if not isinstance(text, str):
+            raise wrong_type(f"{name}[{key!r}]", "a str", text)
+    return texts
+
+
+def checked_metadata(value: object) -> dict[str, str | tuple[str, ...]]:
+    """A mapping of str to str or to a sequence of str."""
+    if not isinstance(value, Mapping):
+        raise wrong_type(
+            "metadata", "a mapping of str to str or a sequence of str", value
+        )
+    metadata = dict(value)
+    for key, item in metadata.items():
+        _check_key("metadata", key)
+        metadata[key] = _checked_metadata_value(f"metadata[{key!r}]", item)
+    return metadata
+
+
+def _checked_metadata_value(name: str, value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    is_binary = isinstance(value, (bytes, bytearray, memoryview))
+    if is_binary or not isinstance(value, Sequence):
+        raise wrong_type(name, "a str or a sequence of str", value)
+    for index, element in enumerate(value):
+        if not isinstance(element, str):
+            raise wrong_type(f"{name}[{index}]", "a str", element)
+    return tuple(value)
+
+
+def checked_channels(channels: object) -> list[str]:
+    """The names of channels, of any iterable of texts that can be encoded."""
+    problem = "channels must be a sequence of str, none empty"
+    if isinstance(channels, str) or not isinstance(channels, Iterable):
+        raise ValidationError(problem)
+    names: list[str] = []
+    for name in channels:
+        if not isinstance(name, str) or not _ENCODABLE.fullmatch(name):
+            raise ValidationError(problem)
+        names.append(name)
+    return names
+
+
+def checked_last_event_id(value: object) -> str | None:
+    """The id of an event, which a header can carry; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, str) and _ENCODABLE_LINE.fullmatch(value):
+        return value
+    raise ValidationError("last_event_id must be a str of one line")
+
+
+def _check_key(name: str, key: object) -> None:
+    if not isinstance(key, str):
+        raise wrong_type(f"every key of {name}", "a str", key)

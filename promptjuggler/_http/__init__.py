@@ -1,0 +1,40 @@
+"""Requests over HTTP: the only folder that opens sockets, `testing/` aside.
+
+The life of one request
+-----------------------
+1. `transport.Transport.send` makes a `messages.UrllibRequest` of a `messages.Request`,
+   finds its `messages.Route` (`proxy` has the proxies), and gives it to an opener of
+   `urllib.request`: the built-in one, or that of the caller.
+2. Under the built-in one, `pool.KeepAliveHandler` takes an idle `connection.Connection`
+   from the `pool.Pool`, or makes a new one.
+3. `Connection.exchange` connects if need be (`sockets.connected_socket`, the tunnel of a
+   proxy, TLS), sends the request, and reads the head of the answer, a
+   `response.Response`. Each step has the time of the request's `deadline.Deadline`.
+4. `Transport` reads the body, and closes the answer. The answer tells that it ended, and
+   the connection goes back into the pool if it can serve another request, or is closed.
+5. What goes wrong on the way becomes an error of the package in `failures`, and there
+   alone.
+
+Files: deadline <- sockets <- response <- connection <- pool <- transport. Beside them are
+messages, proxy, failures and multipart. No file knows one that stands further right.
+
+What is used of the insides of the standard library
+---------------------------------------------------
+Each place is marked `seam:` in the code, and each has a test that fails with its name
+when a new Python moves it (`tests/http/test_stdlib_seams.py`).
+
+HTTPConnection.sock                   assigned; http.client then calls sendall, makefile
+                                      and close of what it finds there (sockets.Wire)
+HTTPConnection.auto_open              0: it never connects by itself
+HTTPConnection.response_class         the class of answers (connection.Connection)
+HTTPResponse(sock)                    its file is sock.makefile("rb") (response.Response)
+HTTPResponse.begin                    reads the head, sets status, headers, length,
+                                      chunked and will_close
+HTTPResponse._read_status             reads one status line
+HTTPResponse._read_next_chunk_size    reads the size of one chunk
+HTTPResponse.isclosed                 true once the body was read to its end
+HTTPResponse.length                   counts down while the body is read
+Request.redirect_dict                 what urllib takes as redirects followed before
+HTTPError.fp, HTTPError.hdrs          None where a handler made the error up
+HTTPResponse.fp.raw._sock             the socket behind the answer of another opener
+"""

@@ -1,0 +1,259 @@
+"""One connection: connect, exchange, then be given back or closed."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+from .deadline import Deadline
+from .messages import Route, UrllibRequest
+from .response import Response
+from .sockets import CHUNK_SIZE, Wire, addresses_of, connected_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# What the wall clock may say between two requests on one connection.
+_LONGEST_IDLE = 30.0
+
+
+class UnreadableBody(ValueError):
+    """A file that is uploaded failed. No OSError, which would look as one of the socket."""
+
+
+class Connection:
+    """A connection along a route, for one thread at a time.
+
+    `exchange` connects first where need be. Its answer must be read to the end and closed;
+    then `become_idle` says whether another exchange may follow. In any other case, and after
+    any failure of `exchange`, the connection is closed.
+
+    idle_since    wall-clock time at which it became idle
+    any_received  whether anything of the answer came, after an exchange that failed
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.idle_since = 0.0
+        self.any_received = False
+        self._process = os.getpid()
+        self._deadline: Deadline | None = None
+        self._wire: Wire | None = None
+        self._request_fully_sent = False
+        # It formats requests and keeps the order of requests and answers; the socket is
+        # connected here, by deadline, through proxies, and with TLS.
+        self._http = HTTPConnection(route.address)
+        # seam: HTTPConnection.auto_open, response_class.
+        self._http.auto_open = 0
+        self._http.response_class = Response
+
+    def exchange(self, request: UrllibRequest) -> Response:
+        """Send a request, and read the head of its answer.
+
+        Raises OSError, HTTPException, or `UnreadableBody`; the connection is closed then.
+        """
+        try:
+            if self._wire is None:
+                self.connect(request.deadline)
+            else:
+                self._go_on_with(self._wire, request.deadline)
+            self._send(request)
+            request.deadline.restart()
+            # It is of our class, see __init__.
+            response: Response = self._http.getresponse()  # type: ignore[assignment]
+            return response
+        except BaseException:
+            if self._wire is not None:
+                self.any_received = self._wire.reader.any_received
+            self.close()
+            raise
+
+    def become_idle(self, now: float) -> bool:
+        """After an answer that ended: wait for no one. False if it cannot be used again."""
+        self._let_go_of_deadline()
+        wire = self._wire
+        if wire is None or not self._request_fully_sent or wire.reader.peer_closed:
+            return False
+        wire.reader.any_received = False
+        self.idle_since = now
+        return True
+
+    def is_usable(self, now: float) -> bool:
+        """Whether an idle connection can serve a request: this process made it, the wall
+        clock has not gone on for long, and the server neither hung up nor said anything."""
+        if self._wire is None or self._process != os.getpid():
+            return False
+        # A process that was frozen notices by the wall clock. It can be set back, too.
+        if not 0 <= now - self.idle_since <= _LONGEST_IDLE:
+            return False
+        try:
+            return self._wire.is_silent()
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close the socket, for good."""
+        self._let_go_of_deadline()
+        # First of all: http.client closes an answer that is still open, which then asks
+        # this connection to become idle.
+        wire = self._wire
+        self._wire = None
+        self._http.close()
+        if wire is not None:
+            wire.close_for_good()
+
+    def __del__(self) -> None:
+        # An exception of a signal handler can come where nobody closes the connection, or
+        # in __init__.
+        if "_http" in self.__dict__:
+            # The deadline may watch the next connection of the same stream by now.
+            self._deadline = None
+            self.close()
+
+    def _let_go_of_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.watch(None)
+            self._deadline = None
+        if self._wire is not None:
+            self._wire.deadline = None
+            self._wire.reader.deadline = None
+
+    # Connecting
+
+    def connect(self, deadline: Deadline) -> None:
+        """Connect, with the handshakes of a proxy and of TLS: together they are one step."""
+        self._deadline = deadline
+        route = self.route
+        deadline.restart()
+        usual_port = 80 if route.through_proxy or route.tls is None else 443
+        host, port = _host_and_port(route.address, usual_port)
+        sock = connected_socket(addresses_of(host, port), deadline)
+        wire = Wire(sock, deadline)
+        self._use(wire)
+        if route.tunnel_to is not None:
+            _open_tunnel(wire, route)
+        if route.tls is not None:
+            self._start_tls(wire, route.tls, deadline)
+
+    def _use(self, wire: Wire) -> None:
+        wire.reader.deadline = wire.deadline
+        self._wire = wire
+        self._http.sock = wire  # seam: see Wire
+
+    def _go_on_with(self, wire: Wire, deadline: Deadline) -> None:
+        """Use the wire again, with the deadline of another request."""
+        self._deadline = deadline
+        wire.deadline = deadline
+        wire.reader.deadline = deadline
+        deadline.watch(wire.socket)
+
+    def _start_tls(
+        self, wire: Wire, context: ssl.SSLContext, deadline: Deadline
+    ) -> None:
+        """Shake hands with the host, be it behind a tunnel."""
+        name, _ = _host_and_port(self.route.host_of_tls, 443)
+        # wrap_socket() takes the descriptor over; a shutdown in between would be lost.
+        # Stop watching, check, wrap, and watch again.
+        deadline.watch(None)
+        deadline.remaining()
+        sock = context.wrap_socket(
+            wire.socket, server_hostname=name, do_handshake_on_connect=False
+        )
+        self._use(Wire(sock, deadline))
+        deadline.watch(sock)
+        sock.settimeout(deadline.remaining())
+        sock.do_handshake()
+
+    # Sending
+
+    def _send(self, request: UrllibRequest) -> None:
+        """Send a request, or as much of it as the server wants to read."""
+        request.deadline.restart()
+        request.deadline.remaining()
+        request.times_sent += 1
+        self._request_fully_sent = True
+        try:
+            # Rule 2 of _secrets.py: the headers hold the key, so they are in no variable.
+            self._http.request(
+                request.get_method(),
+                request.target,
+                self._body_of(request),
+                {name.title(): value for name, value in request.header_items()},
+            )
+        except OSError:
+            # A server that refuses a body often answers and hangs up (RFC 9112, 9.6).
+            if not self._answer_began():
+                raise
+
+    def _body_of(
+        self, request: UrllibRequest
+    ) -> bytes | Iterator[bytes | memoryview] | None:
+        """The body: all at once with the head where it is small, else in chunks."""
+        data = request.data
+        if data is None:
+            return None
+        if isinstance(data, bytes):
+            if len(data) <= CHUNK_SIZE:
+                return data
+            return self._request_chunks(_slices(data), request.deadline)
+        # The transport sets it: it is no file.
+        return self._request_chunks(data, request.deadline)  # type: ignore[arg-type]
+
+    def _request_chunks(
+        self, chunks: Iterable[bytes | memoryview], deadline: Deadline
+    ) -> Iterator[bytes | memoryview]:
+        """The chunks of a body, until the server answers. Each may take the whole timeout."""
+        rest = iter(chunks)
+        while True:
+            try:
+                chunk = next(rest, None)
+            except OSError as error:
+                raise UnreadableBody(str(error)) from error
+            if chunk is None or self._answer_began():
+                return
+            deadline.restart()
+            yield chunk
+
+    def _answer_began(self) -> bool:
+        """Whether the server answers, or hung up, before it has the whole request."""
+        if self._wire is None or not self._wire.reader.answer_began():
+            return False
+        self._request_fully_sent = False
+        return True
+
+
+def _slices(data: bytes) -> Iterator[memoryview]:
+    view = memoryview(data)
+    for start in range(0, len(data), CHUNK_SIZE):
+        yield view[start : start + CHUNK_SIZE]
+
+
+def _host_and_port(address: str, usual_port: int) -> tuple[str, int]:
+    """`[::1]:8443` is `::1` and 8443; without a port, it is the usual one."""
+    parts = urlsplit(f"//{address}")
+    return parts.hostname or "", parts.port or usual_port
+
+
+def _open_tunnel(wire: Wire, route: Route) -> None:
+    """Ask a proxy for a tunnel (RFC 9110, 9.3.6). Raises OSError if it gives none."""
+    # Rule 2 of _secrets.py: the password is in no variable.
+    wire.sendall(_connect_request(route))
+    answer = Response(wire, method="CONNECT")
+    answer.begin()
+    if answer.status != 200:
+        reason = answer.reason.strip()
+        raise OSError(f"Tunnel connection failed: {answer.status} {reason}")
+
+
+def _connect_request(route: Route) -> bytes:
+    """The request for a tunnel to the host of a route."""
+    host, port = _host_and_port(route.host_of_tls, 443)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    head = f"CONNECT {authority} HTTP/1.1\r\nHost: {route.host_of_tls}\r\n"
+    if route.authorization is None:
+        return f"{head}\r\n".encode()
+    # Rule 2 again.
+    return (f"{head}Proxy-Authorization: {route.authorization.value}\r\n\r\n").encode()

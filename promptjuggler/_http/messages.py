@@ -1,0 +1,155 @@
+"""A request and its answer, as the client gives and gets them, and as urllib wants them."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import urllib.request
+
+from .. import __version__
+from .._secrets import Secret
+from .deadline import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Body = Secret[bytes] | Secret[Iterable[bytes]]
+
+_PYTHON = ".".join(str(number) for number in sys.version_info[:3])
+
+HEADERS_OF_ALL_REQUESTS = {
+    "Accept": "application/json",
+    # Nothing here unpacks an answer.
+    "Accept-encoding": "identity",
+    "User-agent": f"promptjuggler-stdlib/{__version__} python/{_PYTHON}",
+}
+
+
+class Request:
+    """A request to the API.
+
+    method          "GET", "POST" or "DELETE"
+    path            what follows the base URL, percent-encoded: "/api/v1/..."
+    repeatable      whether sending it twice has no more effect than sending it once
+    body            its bytes, at once or in pieces; None without one
+    content_type    of the body
+    content_length  of the body, in bytes
+    """
+
+    __slots__ = (
+        "body",
+        "content_length",
+        "content_type",
+        "method",
+        "path",
+        "repeatable",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool,
+        body: Body | None = None,
+        content_type: str = "",
+        content_length: int = 0,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.repeatable = repeatable
+        self.body = body
+        self.content_type = content_type
+        self.content_length = content_length
+
+
+class Reply:
+    """The whole answer to a request that the API carried out."""
+
+    __slots__ = ("body", "status")
+
+    def __init__(self, status: int, body: Secret[bytes]) -> None:
+        self.status = status
+        self.body = body
+
+
+class Route:
+    """The way to a host: what a connection must have in common with a request to serve it.
+
+    address       the host that is connected to, with a port where it is not the usual
+                  one; an IPv6 address in brackets
+    tls           the context of TLS; None for plain http
+    tunnel_to     the host behind a proxy to which a tunnel (CONNECT) is made, or None
+    through_proxy whether `address` is that of a proxy
+    authorization the Proxy-Authorization header, or None
+
+    There is one object for each way, so routes are compared by identity.
+    """
+
+    __slots__ = ("address", "authorization", "through_proxy", "tls", "tunnel_to")
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: ssl.SSLContext | None = None,
+        tunnel_to: str | None = None,
+        through_proxy: bool = False,
+        authorization: Secret[str] | None = None,
+    ) -> None:
+        self.address = address
+        self.tls = tls
+        self.tunnel_to = tunnel_to
+        self.through_proxy = through_proxy
+        self.authorization = authorization
+
+    @property
+    def host_of_tls(self) -> str:
+        """The host whose certificate is asked for: never that of a proxy."""
+        return self.tunnel_to or self.address
+
+
+class _RefuseEveryRedirect(dict[str, int]):
+    """The redirects that urllib takes as followed already: each URL, all too often.
+
+    seam: Request.redirect_dict. `HTTPRedirectHandler` counts in it how often it met a
+    URL, and raises the HTTPError of the redirect where that is too often. So an opener
+    of the caller never sends the key to another host.
+    """
+
+    def get(self, *_: object) -> int:
+        """How often a URL was met."""
+        return sys.maxsize
+
+
+class UrllibRequest(urllib.request.Request):
+    """A request as an opener of urllib takes it, with what sending it needs.
+
+    deadline      bounds each step of it
+    route         the way to its host; None: the opener of the caller finds it
+    longest_idle  it uses no connection that was idle for longer, in seconds
+    times_sent    how often its first byte was sent; 0 through an opener of the caller,
+                  since nobody tells
+    """
+
+    redirect_dict = _RefuseEveryRedirect()
+
+    def __init__(self, method: str, url: str, deadline: Deadline) -> None:
+        # Only cookie handlers need the host that asks; urllib would parse the URL once
+        # more to find it, which takes longer than all the rest of this.
+        super().__init__(url, method=method, origin_req_host="")
+        self.deadline = deadline
+        self.route: Route | None = None
+        self.longest_idle = float("inf")
+        self.times_sent = 0
+        self.add_unredirected_header("Host", self.host)
+        for name, value in HEADERS_OF_ALL_REQUESTS.items():
+            self.add_unredirected_header(name, value)
+
+    @property
+    def target(self) -> str:
+        """What the request line asks for (RFC 9112, 3.2): of a proxy, the whole URL."""
+        if self.route and self.route.through_proxy and not self.route.tunnel_to:
+            return self.full_url
+        return self.selector

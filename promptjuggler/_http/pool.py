@@ -1,0 +1,131 @@
+"""The idle connections of a client, and the handler that puts them under urllib's opener."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections import deque
+from functools import partial
+from http.client import HTTPException
+
+from .._clock import Clock
+from .connection import Connection
+from .messages import Route, UrllibRequest
+from .response import Response
+
+MOST_IDLE = 8
+
+
+class Pool:
+    """The idle connections, the one that was used last at the right end.
+
+    Any thread may call anything. There is no lock, which a fork could copy while it is
+    held: each step on the deque is one that no other thread can cut in two.
+
+    clock   its wall-clock time tells how long a connection was idle
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._idle: deque[Connection] = deque()
+
+    def take(self, route: Route, longest_idle: float) -> Connection | None:
+        """The usable connection along a route that was used last, or None.
+
+        Those that are no longer usable are closed on the way.
+        """
+        found: Connection | None = None
+        passed_over: list[Connection] = []
+        try:
+            while found is None and (connection := self._pop()) is not None:
+                now = self.clock.wall()
+                if not connection.is_usable(now):
+                    connection.close()
+                elif not _serves(connection, route, longest_idle, now):
+                    passed_over.append(connection)
+                else:
+                    found = connection
+        finally:
+            self._idle.extend(reversed(passed_over))
+        return found
+
+    def take_back(self, connection: Connection, reusable: bool) -> None:
+        """Keep a connection whose answer has ended, or close it if it is not reusable."""
+        if reusable and connection.become_idle(self.clock.wall()):
+            self._idle.append(connection)
+            self._close_all_but(MOST_IDLE)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all idle connections. Those in use close, or come back, by themselves."""
+        self._close_all_but(0)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _pop(self) -> Connection | None:
+        """The one that was used last; None if there is none."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _close_all_but(self, count: int) -> None:
+        """Close those that were not used for longest."""
+        while len(self._idle) > count:
+            try:
+                oldest = self._idle.popleft()
+            except IndexError:
+                return  # Another thread was faster.
+            oldest.close()
+
+
+def _serves(
+    connection: Connection, route: Route, longest_idle: float, now: float
+) -> bool:
+    """Whether it goes the right way, and was not idle for too long."""
+    return connection.route is route and now - connection.idle_since < longest_idle
+
+
+class KeepAliveHandler(urllib.request.BaseHandler):
+    """Sends requests of an opener over the connections of a pool.
+
+    urllib's own handlers make a connection for each request and ask the server to close
+    it. Below an opener, all the rest of urllib stays in use.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def add_parent(self, parent: urllib.request.OpenerDirector) -> None:
+        """Called when it is added to an opener, which it does not keep.
+
+        In a cycle, the connections would outlive the client until the collector runs.
+        """
+
+    def http_open(self, request: UrllibRequest) -> Response:
+        """Send a request over an idle connection, or else over a new one.
+
+        A GET or DELETE that fails on an idle one before anything of the answer came is
+        sent once more, on a new one: the server may have closed the connection just now.
+        """
+        route = request.route
+        assert route is not None, "only the transport sends requests here"
+        idle = self._pool.take(route, request.longest_idle)
+        if idle is None:
+            return self._exchange(Connection(route), request)
+        try:
+            return self._exchange(idle, request)
+        except TimeoutError:
+            raise
+        except (OSError, HTTPException):
+            if request.get_method() == "POST" or idle.any_received:
+                raise
+        return self._exchange(Connection(route), request)
+
+    https_open = http_open
+
+    def _exchange(self, connection: Connection, request: UrllibRequest) -> Response:
+        response = connection.exchange(request)
+        response.when_ended = partial(self._pool.take_back, connection)
+        return response

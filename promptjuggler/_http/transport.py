@@ -1,0 +1,379 @@
+"""The way in: a request is sent through an opener of urllib, its answer is read whole or
+as a stream.
+
+An answer that was read to its end gives its connection back to the pool; any other closes
+it, so that nothing is left for the next request.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import socket
+import ssl
+import sys
+import time
+import urllib.request
+from contextlib import closing
+from http.client import HTTPMessage, IncompleteRead
+from urllib.error import HTTPError, URLError
+
+from .._arguments import wrong_type
+from .._clock import Clock
+from .._secrets import Secret
+from ..errors import DecodeError, ValidationError
+from .deadline import CancellableDeadline, Deadline
+from .failures import (
+    LARGEST_ERROR_BODY,
+    api_error,
+    is_certificate_failure,
+    network_errors,
+)
+from .messages import Reply, Request, Route, UrllibRequest
+from .pool import KeepAliveHandler, Pool
+from .proxy import Proxy, proxy_of_environment, proxy_of_url
+from .sockets import CHUNK_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+    from typing import Literal
+
+__all__ = [
+    "CancellableDeadline",
+    "Deadline",
+    "Reply",
+    "Request",
+    "StreamedAnswer",
+    "Transport",
+    "is_certificate_failure",
+    "log_attempt",
+]
+
+LARGEST_ANSWER = 100 * 2**20
+"""Longer answers, in bytes, are refused."""
+
+# A server may be closing a connection that is idle for longer just now; what must not be
+# sent twice does not risk that.
+_LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE = 5.0
+
+_SUCCESS = range(200, 300)
+_STREAM_OPENED = range(200, 201)
+
+
+class Transport:
+    """Sends requests to one base URL with one key; any thread may use it.
+
+    base_url     without a trailing slash
+    api_key      checked already
+    ssl_context  for https; None: one that trusts what the system trusts
+    proxy        its URL; False: none; None: that of the environment
+    opener       an opener to send through instead of the built-in one; then the two
+                 above must be None
+
+    Raises `ValidationError` for arguments of other types. Clients that `with_options` makes
+    share one transport, and so its connections. It can be pickled without `ssl_context` and
+    `opener`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Secret[str],
+        ssl_context: ssl.SSLContext | None,
+        proxy: Secret[str | Literal[False]] | None,
+        opener: urllib.request.OpenerDirector | None,
+        clock: Clock | None = None,
+    ) -> None:
+        _check_types(ssl_context, opener)
+        if opener is not None and (ssl_context is not None or proxy is not None):
+            raise ValidationError("ssl_context and proxy have no effect with an opener")
+        self.base_url = base_url
+        self.pool = Pool(clock or Clock())
+        self._api_key = api_key
+        self._ssl_context = ssl_context
+        self._proxy = proxy
+        self._given_proxy = _checked_proxy(proxy)
+        self._opener = opener
+        self._kept_alive = urllib.request.OpenerDirector()
+        self._kept_alive.add_handler(KeepAliveHandler(self.pool))
+        self._context = ssl_context
+        # By scheme and host.
+        self._routes: dict[tuple[str, str], Route] = {}
+        # By process: a fork could copy a lock while it is held.
+        self._locks: dict[int, threading.Lock] = {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self._ssl_context is not None or self._opener is not None:
+            raise TypeError(
+                "a PromptJuggler with an ssl_context or an opener cannot be pickled"
+            )
+        return Transport, (self.base_url, self._api_key, None, self._proxy, None)
+
+    def send(self, request: Request, deadline: Deadline) -> Reply:
+        """Send a request once, and read its answer.
+
+        `deadline` bounds the connect, each send, and the whole answer. Raises `ApiError`,
+        `NetworkError`, or `DecodeError` for an answer that is too large.
+        """
+        url = self.base_url + request.path
+        call = self._urllib_request(request.method, url, self._api_key, deadline)
+        if not request.repeatable:
+            call.longest_idle = _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE
+        if request.body is not None:
+            call.data = request.body.value
+            call.add_unredirected_header("Content-type", request.content_type)
+            call.add_unredirected_header("Content-length", str(request.content_length))
+        with network_errors(call), closing(self._open(call, _SUCCESS)) as response:
+            return Reply(response.status, self._read_whole(call, response))
+
+    def open_stream(
+        self,
+        url: str,
+        token: Secret[str],
+        headers: dict[str, str],
+        deadline: CancellableDeadline,
+    ) -> StreamedAnswer:
+        """Send a GET with a token, and give its answer once the head has come.
+
+        `deadline` bounds the connect and the head, and then, as it is set, each read.
+        Raises `ApiError` for any other status than 200, or `NetworkError`.
+        """
+        call = self._urllib_request("GET", url, token, deadline)
+        for name, value in headers.items():
+            call.add_unredirected_header(name, value)
+        with network_errors(call):
+            response = self._open(call, _STREAM_OPENED)
+            return StreamedAnswer(call, response, self._socket_to_bound(response))
+
+    def _urllib_request(
+        self, method: str, url: str, key: Secret[str], deadline: Deadline
+    ) -> UrllibRequest:
+        call = UrllibRequest(method, url, deadline)
+        # Rule 2 of _secrets.py.
+        call.add_unredirected_header("Authorization", f"Bearer {key.value}")
+        return call
+
+    def _open(self, call: UrllibRequest, success: range) -> http.client.HTTPResponse:
+        """The answer to a request, if its status is one of `success`.
+
+        Raises `ApiError` for any other, or what the standard library raises.
+        """
+        opener = self._opener
+        if opener is None:
+            opener = self._kept_alive
+            self._set_route(call)
+        call.deadline.restart()
+        response: http.client.HTTPResponse | None
+        try:
+            response = opener.open(call, timeout=call.deadline.remaining())
+        except HTTPError as error:
+            response = _answer_of(call, error)
+        except ValueError as error:
+            # A handler tried to follow a redirect to something that is no URL. The frames
+            # of urllib hold an open answer: they go with the traceback.
+            raise URLError(error) from error
+        if response is None:
+            raise URLError(f"the opener has no handler for {call.type}")
+        if response.status not in success:
+            with closing(response):
+                chunks = self._answer_chunks(call, response, LARGEST_ERROR_BODY)
+                raise api_error(call, response, chunks)
+        return response
+
+    # Answers
+
+    def _read_whole(
+        self, call: UrllibRequest, response: http.client.HTTPResponse
+    ) -> Secret[bytes]:
+        """The body of an answer. Raises `DecodeError` where it is too large."""
+        if (getattr(response, "length", None) or 0) > LARGEST_ANSWER:
+            raise _too_large(response)
+        chunks = self._answer_chunks(call, response, LARGEST_ANSWER + 1)
+        body = Secret(b"".join(chunks))
+        if len(body.value) > LARGEST_ANSWER:
+            raise _too_large(response)
+        # seam: HTTPResponse.length. It counts down as the body is read: what is left of
+        # it at the end is missing. Answers of other handlers have none.
+        missing = getattr(response, "length", None)
+        if missing:
+            raise IncompleteRead(body.value, missing)
+        return body
+
+    def _answer_chunks(
+        self, call: UrllibRequest, response: http.client.HTTPResponse, most: int
+    ) -> Iterator[bytes]:
+        """The body of an answer, up to `most` bytes, within the deadline."""
+        sock = self._socket_to_bound(response)
+        if sock is not None:
+            call.deadline.restart()
+        left = most
+        while left > 0:
+            count = min(CHUNK_SIZE, left)
+            # read() waits until it has all that it was asked for.
+            chunk = response.read(count) if sock is None else response.read1(count)
+            if not chunk:
+                return
+            yield chunk
+            left -= len(chunk)
+            if sock is not None and sock.fileno() >= 0:  # At the end it is closed.
+                sock.settimeout(call.deadline.remaining())
+
+    def _socket_to_bound(
+        self, response: http.client.HTTPResponse
+    ) -> socket.socket | None:
+        """The socket of an answer of the caller's opener, so that its reads can be bounded
+        one by one. None for our own answers, which do that themselves."""
+        return None if self._opener is None else socket_behind(response)
+
+    # Routes
+
+    def _set_route(self, call: UrllibRequest) -> None:
+        """Find the way to the host of a request. Raises OSError, or `ValidationError` for
+        a wrong proxy in the environment."""
+        origin = (call.type, call.host)
+        route = self._routes.get(origin)
+        if route is None:
+            # Of two threads that come here at once, both get the same.
+            route = self._routes.setdefault(origin, self._route_to(*origin))
+        call.route = route
+        if route.authorization is not None and route.tunnel_to is None:
+            call.add_unredirected_header(
+                "Proxy-authorization", route.authorization.value
+            )
+
+    def _route_to(self, scheme: str, host: str) -> Route:
+        tls = self.context() if scheme == "https" else None
+        proxy = self._given_proxy
+        if self._proxy is None:
+            proxy = proxy_of_environment(scheme, host)
+        if proxy is None:
+            return Route(host, tls=tls)
+        return Route(
+            proxy.address,
+            tls=tls,
+            tunnel_to=host if tls is not None else None,
+            through_proxy=True,
+            authorization=proxy.authorization,
+        )
+
+    def context(self) -> ssl.SSLContext:
+        """The context of TLS, made when it is first needed: that takes 30 ms."""
+        if self._context is None:
+            import threading
+
+            with self._locks.setdefault(os.getpid(), threading.Lock()):
+                if self._context is None:
+                    self._context = _default_context()
+        return self._context
+
+
+class StreamedAnswer:
+    """An answer that is still coming. One thread reads; any may close it."""
+
+    def __init__(
+        self,
+        call: UrllibRequest,
+        response: http.client.HTTPResponse,
+        sock: socket.socket | None,
+    ) -> None:
+        self._call = call
+        self._response = response
+        # Of an answer of the caller's opener; our own answers bound their reads.
+        self._socket = sock
+        if sock is not None:
+            call.deadline.watch(sock)
+
+    def read(self) -> bytes:
+        """What comes next; nothing at the end. Raises `NetworkError`."""
+        deadline = self._call.deadline
+        deadline.restart()
+        with network_errors(self._call):
+            if self._socket is not None:
+                self._socket.settimeout(deadline.remaining())
+            return self._response.read1(CHUNK_SIZE)
+
+    def close(self) -> None:
+        """Close the answer, and its connection with it."""
+        self._call.deadline.watch(None)
+        self._response.close()
+
+
+def _check_types(ssl_context: object, opener: object) -> None:
+    if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
+        raise wrong_type("ssl_context", "an ssl.SSLContext", ssl_context)
+    if opener is not None and not isinstance(opener, urllib.request.OpenerDirector):
+        raise wrong_type("opener", "a urllib.request.OpenerDirector", opener)
+
+
+def _checked_proxy(proxy: Secret[str | Literal[False]] | None) -> Proxy | None:
+    """The proxy of the argument; None also where it asks for none."""
+    if proxy is None or proxy.value is False:
+        return None
+    if not isinstance(proxy.value, str):
+        raise wrong_type("proxy", "a str or False", proxy.value)
+    return proxy_of_url("proxy", Secret(proxy.value))
+
+
+def _default_context() -> ssl.SSLContext:
+    """One that trusts what the system, SSL_CERT_FILE and SSL_CERT_DIR name."""
+    context = ssl.create_default_context()
+    # By itself, since what is the least version is up to who built OpenSSL or Python.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPResponse:
+    """The answer of an HTTPError, which has all that is used of one."""
+    # seam: HTTPError.fp, HTTPError.hdrs. None where a handler raised it without an answer
+    # behind it.
+    if error.fp is None or error.hdrs is None:
+        headers = error.hdrs or HTTPMessage()
+        file = error.fp or io.BytesIO()
+        error = HTTPError(call.full_url, error.code, error.msg, headers, file)
+    return error  # type: ignore[return-value]
+
+
+def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
+    """The socket that an answer of urllib's own handlers is read from, or None.
+
+    seam: HTTPResponse.fp, BufferedReader.raw, SocketIO._sock. Nothing public leads to it.
+    If it is not found, the reads of an opener's answer have the whole timeout each.
+    """
+    file = getattr(response, "fp", None)
+    # An HTTPError holds the answer as its file.
+    file = getattr(file, "fp", None) or file
+    sock = getattr(getattr(file, "raw", None), "_sock", None)
+    return sock if isinstance(sock, socket.socket) else None
+
+
+def _too_large(response: http.client.HTTPResponse) -> DecodeError:
+    size = LARGEST_ANSWER // 2**20
+    return DecodeError(
+        f"the document is larger than {size} MiB", status_code=response.status
+    )
+
+
+def log_attempt(
+    method: str, path: str, outcome: object, begun: float, attempt: int
+) -> None:
+    """A DEBUG line for an attempt, if the program has imported logging.
+
+    outcome   a status, or the name of an error
+    begun     when the attempt began, of `time.monotonic()`
+    """
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    milliseconds = (time.monotonic() - begun) * 1000
+    logging.getLogger("promptjuggler").debug(
+        "%s %s: %s in %.0f ms (attempt %d)",
+        method,
+        path,
+        outcome,
+        milliseconds,
+        attempt,
+    )

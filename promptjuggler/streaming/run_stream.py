@@ -1,0 +1,179 @@
+"""One run and its events, from before its start to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+from ..errors import NetworkError
+from .events import (
+    ConnectedEvent,
+    DisconnectedEvent,
+    DoneEvent,
+    FailureEvent,
+    RunView,
+    StaleEvent,
+    StreamEvent,
+)
+from .thread_stream import ThreadStream
+
+if TYPE_CHECKING:
+    # Who streams the one kind of run needs no class for the other.
+    from ..models.runs import PromptRun, WorkflowRun
+
+__all__ = ["RunStream"]
+
+R = TypeVar("R", "PromptRun", "WorkflowRun")
+
+
+class RunStream(Generic[R]):
+    """A run and its events. Made by `PromptJuggler.stream_prompt` or `stream_workflow`.
+
+        with pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
+            for event in stream:
+                match event:
+                    case TokenEvent(text=text):
+                        print(text, end="", flush=True)
+                    case ResetEvent() | StaleEvent():
+                        print("\\n--- once more ---")
+            run = stream.result()
+
+    Entering it connects to the stream of the run's thread, and then starts the run, so
+    that nothing of it is missed. Iterating gives the events of this run alone, up to its
+    `DoneEvent` or `FailureEvent`, and then ends; a run that fails raises nothing. With
+    them comes any `StaleEvent`: what came before it is void. Connections that are lost
+    are made again without an event. An end that was missed meanwhile is looked up.
+
+    Leaving the `with` early, and `close()`, end the stream and not the run: it goes on,
+    costs what it costs, and `result()` or `wait_for_prompt_run` still has its answer.
+
+    Entering raises what starting a run does. `NetworkError.request_sent` is about that
+    request: where it is False, no run was started, also where the stream could not be
+    connected. Iterating raises what iterating over a `ThreadStream` does, above all
+    `WaitTimeout` where the `timeout` of the stream is over, and what `get_prompt_run`
+    does where an end is looked up. After any of these the run goes on too.
+    """
+
+    def __init__(
+        self,
+        stream: ThreadStream,
+        thread: UUID,
+        channel: str,
+        *,
+        start: Callable[[], UUID],
+        get: Callable[[UUID], R],
+        wait: Callable[[UUID], R],
+    ) -> None:
+        """Not to be called: `stream_prompt` and `stream_workflow` of the client do.
+
+        stream   the stream of `thread`, not connected yet; it is closed with this
+        channel  of the run, for an end that is looked up
+        start    starts the run and gives its id
+        get      looks at the run
+        wait     waits for the end of the run
+        """
+        self.thread = thread
+        """The thread of the run: the given one, or a new one for this run alone. It is
+        the server's, and outlives the stream: give it to another run to go on with it."""
+        self._stream = stream
+        self._channel = channel
+        self._start = start
+        self._get: Callable[[UUID], R] = get
+        self._wait_for_end: Callable[[UUID], R] = wait
+        self._run_id: UUID | None = None
+        self._was_lost = False  # Whether a connection was, at any time.
+        self._last_view: RunView | None = None  # Once the run has ended.
+
+    def __enter__(self) -> RunStream[R]:
+        try:
+            self._stream.__enter__()
+        except NetworkError as error:
+            error.request_sent = False  # The request that counts starts the run.
+            raise
+        try:
+            if self._stream.closed:
+                raise NetworkError("the stream was closed", request_sent=False)
+            self._run_id = self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the stream, from any thread. The run goes on."""
+        self._stream.close()
+
+    @property
+    def run_id(self) -> UUID:
+        """The id of the run. Raises `RuntimeError` before it is started."""
+        if self._run_id is None:
+            raise RuntimeError("the run starts in a with statement")
+        return self._run_id
+
+    @property
+    def view(self) -> RunView:
+        """What came of the run so far, built now; after its end, what came of it."""
+        if self._last_view is not None:
+            return self._last_view
+        return self._stream.view(self.run_id)
+
+    def result(self) -> R:
+        """The run itself, with all that was not streamed: waits for its end.
+
+        It waits, and raises, as `wait_for_prompt_run` or `wait_for_workflow_run` does. The
+        events need not have been read, nor need the stream be open.
+        """
+        return self._wait_for_end(self.run_id)
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        return self
+
+    def __next__(self) -> StreamEvent:
+        run_id = self.run_id
+        while self._last_view is None:
+            event: StreamEvent | None = next(self._stream)
+            if isinstance(event, StaleEvent):
+                return event
+            if isinstance(event, DisconnectedEvent):
+                self._was_lost = True
+                continue
+            if isinstance(event, ConnectedEvent):
+                event = self._missed_end()
+            if event is None or event.run_id != run_id:
+                continue
+            if isinstance(event, (DoneEvent, FailureEvent)):
+                self._last_view = event.view
+                self.close()
+            return event
+        raise StopIteration
+
+    def _missed_end(self) -> DoneEvent | FailureEvent | None:
+        """The end of the run, if it came while there was no connection.
+
+        Where there is the id of an event to go on after, the server sends what came in
+        between. Where there is none, an end that was missed never comes again.
+        """
+        if not self._was_lost or self._stream.last_event_id is not None:
+            return None
+        run = self._get(self.run_id)
+        if run.status == "pending":
+            return None
+        view = replace(self.view, gapped=True)
+        if run.status == "completed":
+            return DoneEvent(self.run_id, self._channel, True, view)
+        message = _error_text(run)
+        return FailureEvent(self.run_id, self._channel, "unknown", message, True, view)
+
+
+def _error_text(run: PromptRun | WorkflowRun) -> str:
+    """What a run says about its failure, or ""."""
+    from ..models.runs import WorkflowRun
+
+    if isinstance(run, WorkflowRun):
+        return "; ".join(run.errors)
+    return run.error or ""
