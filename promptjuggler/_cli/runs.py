@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 def run_prompt(session: Session) -> None:
     """Run a prompt; print its answer, its ids, or all of it."""
     args = session.args
-    inputs, options = _inputs(args), _options(args)
+    inputs = _inputs(args)
+    options = _options(args)
     _refuse_what_is_no_text(args, inputs, options)
     client = session.connect()
     session.progress.may_have_started = True
@@ -92,7 +93,8 @@ def run_workflow(session: Session) -> None:
     args = session.args
     if args.output == "":
         raise Stop(WRONG_USAGE, "--output must be the name of an output")
-    inputs, options = _inputs(args), _options(args)
+    inputs = _inputs(args)
+    options = _options(args)
     _refuse_what_is_no_text(args, inputs, options)
     client = session.connect()
     session.progress.may_have_started = True

@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_uploaded_is_wrong_usage_and_nothing_is_sent(
 
 
 def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(cli):
-    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "0.25")
+    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "1")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 4
     assert [event["event"] for event in events] == [

@@ -63,7 +63,8 @@ def test_an_error_has_an_exit_code_and_a_line_that_says_what_may_go_on(case):
     assert exit_for(error, progress) == (code, line)
     progress.may_have_started = True
     assert exit_for(error, progress) == (code, line + ("" if is_certain else UNSURE))
-    progress.run_id, progress.fetch_command = "7", "get it"
+    progress.run_id = "7"
+    progress.fetch_command = "get it"
     assert exit_for(error, progress) == (code, line + STARTED)
     assert progress.may_have_started, "it was changed"
 

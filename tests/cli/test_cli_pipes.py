@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from helpers.calls import at_once
+from helpers.calls import at_once, eventually
 from helpers.commandline import (
     GREET,
     PLAIN,
@@ -16,7 +16,6 @@ from helpers.commandline import (
     account,
     run,
     started,
-    wait_for,
 )
 from helpers.servers import PATIENCE
 
@@ -38,7 +37,7 @@ def test_the_readmes_first_command_prints_the_greeting():
 def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(own_server):
     own_server.run_seconds = 60
     with started(*GREET, env=account(own_server)) as process:
-        wait_for(lambda: len(own_server.requests) > 1)
+        eventually(lambda: len(own_server.requests) > 1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     run_id = own_server.requests[-1].path.rpartition("/")[2]
@@ -50,7 +49,7 @@ def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(own_serve
 def test_ctrl_c_while_a_run_is_started_says_that_it_may_have_been(own_server):
     own_server.delay_next(60)
     with started(*GREET, env=account(own_server)) as process:
-        wait_for(lambda: own_server.requests)
+        eventually(lambda: own_server.requests)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, b"")

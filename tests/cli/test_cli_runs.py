@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from helpers.commandline import KEY, SOME_ID, sent
 from helpers.package import NAME
-from helpers.servers import ScriptedServer, respond
+from helpers.servers import PATIENCE, ScriptedServer, make_reply, respond
 
 # --- what is sent, what is printed ---
 
@@ -251,18 +251,28 @@ def test_only_a_completed_run_is_done_and_what_there_is_is_printed(
     assert bool(said) == bool(err)
 
 
-def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(cli, server, monkeypatch):
-    monkeypatch.setattr(server, "run_seconds", 60)
-    for command, slug, given in (
-        ("run-prompt", "greeting", "name=x"),
-        ("run-workflow", "summary", "text=x"),
-    ):
-        code, out, err = cli("--wait-timeout", "0.02", command, slug, "1", given)
-        run_id = server.requests[-1].path.rpartition("/")[2]
-        assert (code, out) == (4, "")
-        fetch = f"python3 -m {NAME} get-{command[4:]}-run {run_id}"
-        wait = f"/api/v1/{command[4:]}runs/{run_id} is still pending after 0.02 s"
-        assert err == f"promptjuggler: {wait}; run {run_id} was started: {fetch}\n"
+@pytest.mark.parametrize("kind", ["prompt", "workflow"])
+def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
+    cli, clock, monkeypatch, kind
+):
+    def answer(conn):
+        while request := conn.read_request():
+            if request.method == "POST":
+                conn.send(make_reply(200, {"id": SOME_ID, "thread": SOME_ID}))
+                continue
+            conn.send(make_reply(200, run_document(kind, status="pending")))
+            # The next look is too late.
+            monkeypatch.setattr(conn, "send", lambda reply: clock.move(PATIENCE))
+
+    monkeypatch.setenv("PROMPTJUGGLER_API_KEY", KEY)
+    with ScriptedServer(answer) as server:
+        code, out, err = cli(
+            "--base-url", server.url, "--wait-timeout", "20", f"run-{kind}", "x", "1"
+        )
+    assert (code, out) == (4, "")
+    fetch = f"python3 -m {NAME} get-{kind}-run {SOME_ID}"
+    wait = f"/api/v1/{kind}runs/{SOME_ID} is still pending after 20 s"
+    assert err == f"promptjuggler: {wait}; run {SOME_ID} was started: {fetch}\n"
 
 
 def test_get_of_a_run_that_is_pending_is_done(cli, server, monkeypatch):

@@ -99,14 +99,6 @@ def started(*arguments, env):
             process.kill()
 
 
-def wait_for(condition):
-    """Wait until something is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "this does not come to pass"
-        time.sleep(0.005)
-
-
 def modules_loaded_by(code, env=PLAIN):
     """The modules that a new interpreter has when it has run some code."""
     shown = f"{code}\nimport sys; print('loaded:', *sys.modules)"
