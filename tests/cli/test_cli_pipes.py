@@ -1,0 +1,208 @@
+"""The command line in pipes: interrupted, with streams that do not work, as a server."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from helpers.calls import at_once, eventually
+from helpers.commandline import (
+    GREET,
+    PLAIN,
+    PROGRAM,
+    account,
+    run,
+    started,
+)
+from helpers.servers import PATIENCE
+
+from promptjuggler import PromptJuggler
+
+
+def test_the_readmes_first_command_prints_the_greeting():
+    code, out, err = run("--demo", *GREET)
+    assert (code, out) == (0, b"Hello, Ada!\n")
+    assert (
+        err
+        == b"promptjuggler: no model was called: with --demo, a stand-in on this machine answers\n"
+    )
+
+
+# --- interrupted ---
+
+
+def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(own_server):
+    own_server.run_seconds = 60
+    with started(*GREET, env=account(own_server)) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    run_id = own_server.requests[-1].path.rpartition("/")[2]
+    assert (process.returncode, out) == (130, b"")
+    assert f"interrupted; run {run_id} was started" in err.decode()
+    assert err.count(b"\n") == 1
+
+
+def test_ctrl_c_while_a_run_is_started_says_that_it_may_have_been(own_server):
+    own_server.delay_next(60)
+    with started(*GREET, env=account(own_server)) as process:
+        eventually(lambda: own_server.requests)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (130, b"")
+    assert (
+        err
+        == b"promptjuggler: interrupted; it may have been carried out all the same\n"
+    )
+
+
+def test_ctrl_c_while_standard_input_is_read_says_nothing_of_a_run(own_server):
+    with started(
+        "--demo", "run-prompt", "greeting", "1", "name=@-", env=account(own_server)
+    ) as process:
+        assert b"no model" in process.stderr.readline()
+        time.sleep(0.1)  # nothing shows from outside that it reads
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (130, b"", b"promptjuggler: interrupted\n")
+
+
+# --- streams that do not work ---
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_broken_pipe_is_silent(own_quick, unbuffered):
+    def answer_is_lost(arguments):
+        code, _, err = run(*arguments, env=env, stdout=writing)
+        assert (code, err) == (1, b"")
+
+    def lines_for_people_are_lost(options):
+        assert run(*GREET, *options, env=env, stderr=writing)[:2] == (
+            0,
+            b"Hello, Ada!\n",
+        )
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = account(own_quick, PYTHONUNPLAIN=unbuffered)
+    at_once(answer_is_lost, [GREET, ["--help"]])
+    at_once(lines_for_people_are_lost, [[], ["--demo"], ["--verbose"]])
+    os.close(writing)
+
+
+def test_a_result_that_cannot_be_written_is_exit_code_1_and_the_line_says_how_to_get_it(
+    own_quick,
+):
+    with open("/dev/full", "wb") as full:
+        code, _, err = run(*GREET, env=account(own_quick), stdout=full)
+        assert code == 1
+        assert re.search(
+            rb"cannot be written: No space left on device; run [0-9a-f-]{36} was started: ",
+            err,
+        )
+        # Where even that cannot be said, the exit code still is right.
+        assert run("get-prompt", env=account(own_quick), stderr=full)[0] == 2
+
+
+def test_streams_can_be_closed(own_quick):
+    command = f'"$@" {" ".join(GREET)}'
+    expected = {
+        "<&-": (0, b"Hello, Ada!\n"),
+        "2>&-": (0, b"Hello, Ada!\n"),
+        ">&-": (2, b""),
+    }
+    for closed, result in expected.items():
+        shell = ["sh", "-c", f"{command} {closed}", "sh", *PROGRAM]
+        done = subprocess.run(
+            shell, env=account(own_quick), capture_output=True, timeout=PATIENCE
+        )
+        assert (done.returncode, done.stdout) == result, closed
+        assert b"Traceback" not in done.stderr
+    assert b"standard output is closed" in done.stderr
+
+
+def test_what_an_encoding_lacks_is_escaped_and_json_is_ascii_then(own_quick):
+    own_quick.add_workflow("echo", dict)
+    snow = "name=\u2603 \u00e9"
+    shown = {
+        "ascii": b"Hello, \\u2603 \\xe9!\n",
+        "latin-1": b"Hello, \\u2603 \xe9!\n",
+        "C": "Hello, \u2603 \u00e9!\n".encode(),
+    }
+
+    def check(encoding):
+        own = (
+            {"LC_ALL": "C", "LANG": "C"}
+            if encoding == "C"
+            else {"PYTHONIOENCODING": encoding}
+        )
+        env = account(own_quick, **own)
+        assert run("run-prompt", "greeting", "1", snow, env=env)[:2] == (
+            0,
+            shown[encoding],
+        )
+        if encoding == "ascii":
+            code, out, _ = run("run-workflow", "echo", "1", snow, env=env)
+            assert (code, json.loads(out)) == (0, {"name": "\u2603 \u00e9"})
+            assert out.isascii()
+
+    at_once(check, shown)
+
+
+def test_arguments_and_file_names_that_are_not_utf_8(own_quick, tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9=.txt"
+    with open(name, "wb") as file:
+        file.write(b"Ada")
+    env = account(own_quick, LC_ALL="C.UTF-8")
+    code, out, err = run("run-prompt", "greeting", "1", b"name=\xff", env=env)
+    assert (code, out, err) == (
+        2,
+        b"",
+        b"promptjuggler: the inputs and options must be valid text\n",
+    )
+    assert run("run-prompt", "greeting", "1", b"name=@" + name, env=env)[:2] == (
+        0,
+        b"Hello, Ada!\n",
+    )
+    code, out, err = run("upload-documents", "manuals", name, env=env)
+    assert (code, json.loads(out)[0]["fileName"], err) == (0, "caf\ufffd=.txt", b"")
+    code, _, err = run("upload-documents", "manuals", name + b"x", env=env)
+    assert code == 2
+    assert b"caf\\udce9=.txtx cannot be read" in err
+
+
+# --- fake-server ---
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_fake_server_prints_address_and_key_and_serves_until_it_is_interrupted(
+    number, code
+):
+    with started("fake-server", env=PLAIN) as process:
+        lines = [process.stdout.readline().decode() for _ in range(2)]
+        values = dict(
+            re.fullmatch(r"export (\w+)=(\S+)\n", line).groups() for line in lines
+        )
+        assert set(values) == {"PROMPTJUGGLER_BASE_URL", "PROMPTJUGGLER_API_KEY"}
+        with PromptJuggler(
+            values["PROMPTJUGGLER_API_KEY"], base_url=values["PROMPTJUGGLER_BASE_URL"]
+        ) as client:
+            created = client.run_prompt("greeting", "production", {"name": "Ada"})
+            assert (
+                client.wait_for_prompt_run(created.id, poll_interval=0.02).output
+                == "Hello, Ada!"
+            )
+            # For the other commands it is an API like any other: here the id is known.
+            status, out, _ = run(
+                "get-prompt-run", str(created.id), env={**PLAIN, **values}
+            )
+            assert (status, json.loads(out)["output"]) == (0, "Hello, Ada!")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (code, b"")
+    assert b"Traceback" not in err
