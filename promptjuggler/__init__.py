@@ -8,7 +8,13 @@ __version__ = "0.1.0"
 # True for type checkers; importing typing would cost 5 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import client as client, errors as errors, models as models, testing as testing, webhook as webhook
+    from . import (
+        client as client,
+        errors as errors,
+        models as models,
+        testing as testing,
+        webhook as webhook,
+    )
     from .client import *
     from .errors import *
     from .models.knowledge import *
@@ -50,7 +56,9 @@ else:
         "models.webhooks": "KnowledgeBaseFinished KnowledgeDocumentFinished PromptRunFinished WorkflowRunFinished",
         "webhook": "verify_webhook_signature",
     }
-    _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+    _HOMES = {
+        name: module for module, names in _NAMES.items() for name in names.split()
+    }
     __all__ = sorted(_HOMES)
     _SUBMODULES = ["client", "errors", "models", "testing", "webhook"]
 

@@ -21,7 +21,9 @@ _Decoder = Callable[[Any], Any]
 class Model:
     """The base of the results: frozen dataclasses that know their JSON."""
 
-    __slots__ = ("_said",)  # What the document said, where to_dict() would say it differently.
+    __slots__ = (
+        "_said",
+    )  # What the document said, where to_dict() would say it differently.
 
     @classmethod
     def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
@@ -29,7 +31,9 @@ class Model:
 
         Raises `DecodeError` with the path of what is wrong.
         """
-        result: _T | DecodeError = _decoded(cls, dict(data) if isinstance(data, Mapping) else data)
+        result: _T | DecodeError = _decoded(
+            cls, dict(data) if isinstance(data, Mapping) else data
+        )
         del data  # Error trackers record variables.
         return _value_or_raise(result)
 
@@ -101,7 +105,9 @@ def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
         return DecodeError(f"the document: {_unexpected('text or bytes', document)}")
     cause: Exception | None = None
     try:
-        data = _json.decode(document if isinstance(document, str) else document.decode())
+        data = _json.decode(
+            document if isinstance(document, str) else document.decode()
+        )
     except RecursionError as error:
         problem, cause = "is nested too deep", error
     except UnicodeDecodeError as error:
@@ -114,7 +120,11 @@ def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
     if isinstance(result, DecodeError):
         result.__cause__ = cause and cause.with_traceback(None)
         result.status_code = status_code
-        result.body = document.encode("utf-8", "surrogatepass") if isinstance(document, str) else bytes(document)
+        result.body = (
+            document.encode("utf-8", "surrogatepass")
+            if isinstance(document, str)
+            else bytes(document)
+        )
     return result
 
 
@@ -170,7 +180,9 @@ def _checked(expected: str, is_right: Callable[[Any], bool]) -> _Decoder:
 
 
 def _number(value: Any) -> float:
-    if (type(value) is float or type(value) is int) and -_LARGEST <= value <= _LARGEST:  # Not so of NaN.
+    if (
+        type(value) is float or type(value) is int
+    ) and -_LARGEST <= value <= _LARGEST:  # Not so of NaN.
         return float(value)
     raise _unexpected("a number", value)
 
@@ -185,14 +197,18 @@ def _uuid(value: Any) -> UUID:
     raise _unexpected("a UUID", value)
 
 
-_TIME: Any = re.compile(r"(?a)(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d{1,9})?(?:[Zz]|([+-]\d\d:[0-5]\d))?")
+_TIME: Any = re.compile(
+    r"(?a)(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d{1,9})?(?:[Zz]|([+-]\d\d:[0-5]\d))?"
+)
 
 
 def _time(value: Any) -> datetime:
     # fromisoformat() takes no Z in Python 3.10, and more later.
     try:
         moment, fraction, offset = _TIME.fullmatch(value).groups()
-        return datetime.fromisoformat(f"{moment}{fraction or '.':0<7.7}{offset or '+00:00'}")
+        return datetime.fromisoformat(
+            f"{moment}{fraction or '.':0<7.7}{offset or '+00:00'}"
+        )
     except (AttributeError, TypeError, ValueError):
         raise _unexpected("a date and time (RFC 3339)", value) from None
 
@@ -254,7 +270,9 @@ def _union(members: Any) -> _Decoder:
     decoders = {}
     for member in members:
         constant = member.__dataclass_fields__["type"].default
-        decoders[constant] = _decoder(member) if constant is MISSING else _model(member, constant)
+        decoders[constant] = (
+            _decoder(member) if constant is MISSING else _model(member, constant)
+        )
 
     def decode(value: Any) -> Any:
         try:
@@ -276,9 +294,14 @@ def _text_or_texts(value: Any) -> Any:
 
 _SCALARS: dict[Any, _Decoder] = {
     str: _checked("a string", lambda value: isinstance(value, str)),
-    int: _checked("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    int: _checked(
+        "an integer",
+        lambda value: isinstance(value, int) and not isinstance(value, bool),
+    ),
     bool: _checked("a boolean", lambda value: isinstance(value, bool)),
-    int | str: _checked("an integer or a string", lambda value: type(value) in (int, str)),
+    int | str: _checked(
+        "an integer or a string", lambda value: type(value) in (int, str)
+    ),
     str | tuple[str, ...]: _text_or_texts,
     float: _number,
     UUID: _uuid,
@@ -358,9 +381,15 @@ def _model(model: Any, constant: str = "") -> _Decoder:
         if free:
             said = {}
             for wire, name, several_ways, default in free:
-                if wire in value and type(value[wire]) is not float:  # No float differs.
+                if (
+                    wire in value and type(value[wire]) is not float
+                ):  # No float differs.
                     item = getattr(result, name)
-                    if several_ways and (type(value[wire]) is str or item != value[wire]) or item == default:
+                    if (
+                        several_ways
+                        and (type(value[wire]) is str or item != value[wire])
+                        or item == default
+                    ):
                         said[wire] = value[wire]
             if said:
                 object.__setattr__(result, "_said", said)
@@ -380,5 +409,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(element) for element in value]
     if isinstance(value, Mapping):
-        return {key: list(element) if isinstance(element, tuple) else element for key, element in value.items()}
+        return {
+            key: list(element) if isinstance(element, tuple) else element
+            for key, element in value.items()
+        }
     return value

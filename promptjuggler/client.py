@@ -24,7 +24,6 @@ from ._arguments import (
     checked_count,
     checked_seconds,
 )
-from ._client.annotations import ssl, typing, urllib_request
 from ._client.knowledge import KnowledgeMethods
 from ._client.streams import StreamMethods
 from ._http.transport import Transport
@@ -32,8 +31,14 @@ from ._secrets import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
+    import typing
+    from urllib import request as urllib_request
+
     _Client = typing.TypeVar("_Client", bound="PromptJuggler")
 else:
+    from ._client.annotations import ssl, typing, urllib_request
+
     # What `typing.get_type_hints` finds for "the class of this client".
     _Client = "PromptJuggler"
 

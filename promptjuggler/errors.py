@@ -23,11 +23,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from email.message import Message
+    from typing import TypeAlias
 
     from .models.knowledge import KnowledgeBaseResponse, KnowledgeDocumentResponse
     from .models.runs import PromptRun, WorkflowRun
 
-    Waited = PromptRun | WorkflowRun | KnowledgeBaseResponse | KnowledgeDocumentResponse
+    Waited: TypeAlias = (
+        PromptRun | WorkflowRun | KnowledgeBaseResponse | KnowledgeDocumentResponse
+    )
 
 __all__ = [
     "ApiError",

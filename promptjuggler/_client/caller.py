@@ -28,7 +28,7 @@ from ..errors import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import Protocol, TypeVar
+    from typing import TypeVar
 
     from ..errors import Waited
 

@@ -7,8 +7,13 @@ from collections.abc import Iterable
 from .. import models
 from .._polling import KNOWLEDGE_UNDER_WAY
 from . import requests
-from .annotations import uuid
 from .caller import Caller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import uuid
+else:
+    from .annotations import uuid
 
 
 class KnowledgeMethods(Caller):

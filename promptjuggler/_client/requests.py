@@ -5,7 +5,7 @@ Arguments are checked here. Raises `ValidationError`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from .. import models
 from .._arguments import (
@@ -116,11 +116,12 @@ def new_documents(slug: object, files: object) -> Request:
         body = Multipart(files)
     except (TypeError, ValueError) as error:
         raise ValidationError(str(error)) from error
+    content: Secret[Iterable[bytes]] = Secret(body)
     return Request(
         "POST",
         path,
         repeatable=False,
-        body=Secret(body),
+        body=content,
         content_type=body.content_type,
         content_length=body.content_length,
     )

@@ -8,8 +8,14 @@ from .. import models
 from .._polling import RUN_UNDER_WAY
 from .._secrets import Secret
 from . import requests
-from .annotations import typing, uuid
 from .caller import Caller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing
+    import uuid
+else:
+    from .annotations import typing, uuid
 
 
 class RunMethods(Caller):

@@ -13,8 +13,14 @@ from .._arguments import (
 from .._http.transport import CancellableDeadline
 from .._secrets import Secret
 from . import requests
-from .annotations import typing, uuid
 from .runs import RunMethods
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing
+    import uuid
+else:
+    from .annotations import typing, uuid
 
 
 class StreamMethods(RunMethods):

@@ -13,8 +13,9 @@ from .deadline import Deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TypeAlias
 
-    Body = Secret[bytes] | Secret[Iterable[bytes]]
+    Body: TypeAlias = Secret[bytes] | Secret[Iterable[bytes]]
 
 _PYTHON = ".".join(str(number) for number in sys.version_info[:3])
 

@@ -12,13 +12,17 @@ from .deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Sequence
 
     from _typeshed import WriteableBuffer
 
     # (family, kind, protocol, name, address), as getaddrinfo() gives it.
     AddressInfo = tuple[
-        socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]
+        socket.AddressFamily,
+        socket.SocketKind,
+        int,
+        str,
+        tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
     ]
 
 CHUNK_SIZE = 64 * 1024
@@ -32,7 +36,7 @@ _INTERIM_HEAD = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n")
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 
 
-def addresses_of(host: str, port: int) -> list[AddressInfo]:
+def addresses_of(host: str, port: int) -> Sequence[AddressInfo]:
     """The addresses of a host, in the order in which the system would try them.
 
     Raises OSError. No timeout applies to looking up a name: the system has its own.
@@ -43,7 +47,9 @@ def addresses_of(host: str, port: int) -> list[AddressInfo]:
     return socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
 
 
-def connected_socket(addresses: list[AddressInfo], deadline: Deadline) -> socket.socket:
+def connected_socket(
+    addresses: Sequence[AddressInfo], deadline: Deadline
+) -> socket.socket:
     """A socket that is connected to the first address that answers. Raises OSError.
 
     The addresses share the time of the step: with `socket.create_connection`, each would

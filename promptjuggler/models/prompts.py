@@ -84,7 +84,9 @@ class UnknownResponseFormat(UnknownVariant):
     """A format with a `type` newer than this version; `data`: the whole object."""
 
 
-ResponseFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat | UnknownResponseFormat
+ResponseFormat = (
+    TextFormat | JsonObjectFormat | JsonSchemaFormat | UnknownResponseFormat
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,17 @@ class UnknownTool(UnknownVariant):
     """A tool with a `type` newer than this version; `data`: the whole object."""
 
 
-Tool = Emit | HttpCall | KnowledgeSearch | Mcp | PromptCall | ScriptCall | WebSearch | WorkflowCall | UnknownTool
+Tool = (
+    Emit
+    | HttpCall
+    | KnowledgeSearch
+    | Mcp
+    | PromptCall
+    | ScriptCall
+    | WebSearch
+    | WorkflowCall
+    | UnknownTool
+)
 
 
 @dataclass(frozen=True, slots=True)

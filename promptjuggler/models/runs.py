@@ -77,7 +77,9 @@ class UnknownTranscriptItem(UnknownVariant):
     """An item with a `type` newer than this version; `data`: the whole object."""
 
 
-TranscriptItem = TranscriptText | TranscriptTool | TranscriptData | UnknownTranscriptItem
+TranscriptItem = (
+    TranscriptText | TranscriptTool | TranscriptData | UnknownTranscriptItem
+)
 
 
 @dataclass(frozen=True, slots=True)
