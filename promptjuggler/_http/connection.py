@@ -46,7 +46,8 @@ class Connection:
         # It formats requests and keeps the order of requests and answers; the socket is
         # connected here, by deadline, through proxies, and with TLS.
         self._http = HTTPConnection(route.address)
-        # seam: HTTPConnection.auto_open, response_class.
+        # seam: HTTPConnection.auto_open, HTTPConnection.response_class. The first is
+        # 0 so that it never connects, the second is the class of the answers.
         self._http.auto_open = 0
         self._http.response_class = Response
 
@@ -141,7 +142,7 @@ class Connection:
     def _use(self, wire: Wire) -> None:
         wire.reader.deadline = wire.deadline
         self._wire = wire
-        self._http.sock = wire  # seam: see Wire
+        self._http.sock = wire  # see the seam at Wire
 
     def _go_on_with(self, wire: Wire, deadline: Deadline) -> None:
         """Use the wire again, with the deadline of another request."""

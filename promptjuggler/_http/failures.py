@@ -180,5 +180,5 @@ def retry_after_seconds(headers: Message) -> float | None:
             # One of the three forms has no zone: all are UTC (RFC 9110, 5.6.7).
             moment = moment.replace(tzinfo=timezone.utc)
         return max(moment.timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except (ValueError, OverflowError):
         return None

@@ -40,7 +40,8 @@ class Response(HTTPResponse):
         # Before anything can fail: __del__ and close() need it.
         self.when_ended: Callable[[bool], None] | None = None
         self._wire = wire
-        # seam: HTTPResponse(sock) makes its file by sock.makefile("rb"), and no more.
+        # seam: HTTPResponse(sock). It makes its file by sock.makefile("rb"), and no
+        # more.
         super().__init__(wire, debuglevel, method, url)  # type: ignore[arg-type]
 
     def begin(self, **options: object) -> None:
@@ -74,7 +75,7 @@ class Response(HTTPResponse):
         """
         line = super()._read_status()  # type: ignore[misc]
         while _is_interim(line[1]):
-            parse_headers(self.fp)
+            parse_headers(self.fp)  # the whole head: its end is found
             line = super()._read_status()  # type: ignore[misc]
         version, status, reason = line
         return version, status, reason

@@ -340,7 +340,7 @@ def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPRespons
 def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
     """The socket that an answer of urllib's own handlers is read from, or None.
 
-    seam: HTTPResponse.fp, BufferedReader.raw, SocketIO._sock. Nothing public leads to it.
+    seam: HTTPResponse.fp.raw._sock. Nothing public leads to it.
     If it is not found, the reads of an opener's answer have the whole timeout each.
     """
     file = getattr(response, "fp", None)
