@@ -187,7 +187,7 @@ def test_constructing_a_client_loads_no_result_and_nothing_slow():
     assert not {
         name
         for name in loaded
-        if name.startswith((f"{NAME}.models", f"{NAME}.testing"))
+        if name.startswith((f"{NAME}.models.", f"{NAME}.testing"))
     }
     assert not loaded & {"logging", "dataclasses", "uuid", "inspect", "asyncio"}
 
