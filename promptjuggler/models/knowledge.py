@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from .._decode import Model
+from .._model import Model
 from .._enums import OpenEnum
 
 

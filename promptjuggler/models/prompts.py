@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from .._decode import Model, UnknownVariant
+from .._model import Model, UnknownVariant
 from .._enums import OpenEnum
 from .runs import ServiceTier
 

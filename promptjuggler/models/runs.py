@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from .._decode import Model, UnknownVariant
+from .._model import Model, UnknownVariant
 from .._enums import OpenEnum
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .._decode import Model
+from .._model import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from .._decode import Model
+from .._model import Model
 from .knowledge import KnowledgeBaseStatus, KnowledgeDocumentStatus
 from .runs import RunStatus
 
