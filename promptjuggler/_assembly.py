@@ -13,7 +13,14 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from .models.runs import Citation, ToolStatus, TranscriptData, TranscriptItem, TranscriptText, TranscriptTool
+from .models.enums import ToolStatus
+from .models.transcripts import (
+    Citation,
+    TranscriptData,
+    TranscriptItem,
+    TranscriptText,
+    TranscriptTool,
+)
 
 __all__ = [
     "RunView",

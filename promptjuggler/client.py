@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from ._multipart import UploadFile
     from ._stream import RunStream, ThreadStream
     from .models.knowledge import KnowledgeBaseResponse, KnowledgeDocumentResponse
+    from .models.prompt_runs import PromptRun
     from .models.prompts import PromptRevision
-    from .models.runs import CreatePromptRunResponse, CreateWorkflowRunResponse, PromptRun, WorkflowRun
+    from .models.run_prompt import CreatePromptRunResponse
+    from .models.run_workflow import CreateWorkflowRunResponse
     from .models.streaming import StreamTokenResponse
+    from .models.workflow_runs import WorkflowRun
 
     _T = TypeVar("_T")
 
@@ -130,7 +133,7 @@ class PromptJuggler:
         variables the run sees. `env_vars`: for this run alone, at most 50 and 64 KB, UPPER_CASE names. `metadata`: to
         find the run by. `channel`: the part of the thread's memory to use.
         """
-        from .models.runs import CreatePromptRun, CreatePromptRunResponse
+        from .models.run_prompt import CreatePromptRun, CreatePromptRunResponse
 
         secret, env_vars = Secret(env_vars), None
         run = CreatePromptRun(
@@ -141,7 +144,7 @@ class PromptJuggler:
 
     def get_prompt_run(self, run_id: str | UUID) -> PromptRun:
         """A run of a prompt, as far as it is."""
-        from .models.runs import PromptRun
+        from .models.prompt_runs import PromptRun
 
         request = _get("promptruns", _checked_uuid("run_id", run_id))
         return self._call(PromptRun, request)
@@ -154,7 +157,7 @@ class PromptJuggler:
         `timeout`: seconds in all, then `WaitTimeout`. `poll_interval`: seconds, else 0.5 growing to 5. A poll may
         fail, but not with 401, 403, 404, or an untrusted certificate.
         """
-        from .models.runs import PromptRun
+        from .models.prompt_runs import PromptRun
 
         request = _get("promptruns", _checked_uuid("run_id", run_id))
         return self._wait(PromptRun, request, timeout, poll_interval, "pending")
@@ -172,7 +175,7 @@ class PromptJuggler:
         metadata: Mapping[str, str | Sequence[str]] | None = None,
     ) -> CreateWorkflowRunResponse:
         """As `run_prompt`, for a workflow."""
-        from .models.runs import CreateWorkflowRun, CreateWorkflowRunResponse
+        from .models.run_workflow import CreateWorkflowRun, CreateWorkflowRunResponse
 
         secret, env_vars = Secret(env_vars), None
         run = CreateWorkflowRun(**_checked_run_options(inputs, priority, thread, environment, secret, metadata))
@@ -180,7 +183,7 @@ class PromptJuggler:
 
     def get_workflow_run(self, run_id: str | UUID) -> WorkflowRun:
         """A run of a workflow, as far as it is."""
-        from .models.runs import WorkflowRun
+        from .models.workflow_runs import WorkflowRun
 
         request = _get("workflowruns", _checked_uuid("run_id", run_id))
         return self._call(WorkflowRun, request)
@@ -189,7 +192,7 @@ class PromptJuggler:
         self, run_id: str | UUID, *, timeout: float = 300.0, poll_interval: float | None = None
     ) -> WorkflowRun:
         """As `wait_for_prompt_run`, for a run of a workflow."""
-        from .models.runs import WorkflowRun
+        from .models.workflow_runs import WorkflowRun
 
         request = _get("workflowruns", _checked_uuid("run_id", run_id))
         return self._wait(WorkflowRun, request, timeout, poll_interval, "pending")

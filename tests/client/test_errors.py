@@ -30,6 +30,8 @@ from promptjuggler import (
 from promptjuggler.testing import FakeServer
 
 RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
+HOMES = promptjuggler._HOME_OF.items()
+NAMES = [name for name, home in HOMES if home == "errors"]
 
 
 def client(server, **options):
@@ -68,7 +70,7 @@ def test_the_tree_drawn_in_the_docstring_is_that_of_the_classes():
                 bases = [None]
             tree[name] = (bases[0], bases[1] if len(bases) > 1 else None)
     assert drawn_tree() == tree
-    assert sorted(tree) == promptjuggler._NAMES["errors"].split()
+    assert sorted(tree) == NAMES
     assert len(tree) == 7
 
 
@@ -77,9 +79,8 @@ def test_the_builtin_bases_are_real():
     assert issubclass(RequestTimeout, TimeoutError)
     assert issubclass(WaitTimeout, TimeoutError)
     assert not issubclass(NetworkError, OSError)
-    names = promptjuggler._NAMES["errors"].split()
     assert all(
-        issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in names
+        issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in NAMES
     )
 
 

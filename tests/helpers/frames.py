@@ -13,7 +13,7 @@ from promptjuggler._assembly import (
     RunView,
     StreamEvent,
 )
-from promptjuggler.models.runs import (
+from promptjuggler.models import (
     ToolStatus,
     TranscriptText,
     TranscriptTool,

@@ -42,7 +42,7 @@ from promptjuggler._assembly import (
     ToolEndEvent,
     ToolStartEvent,
 )
-from promptjuggler.models.runs import (
+from promptjuggler.models import (
     Citation,
     ToolStatus,
     TranscriptData,

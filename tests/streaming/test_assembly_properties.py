@@ -40,7 +40,7 @@ from promptjuggler._assembly import (
     ToolEndEvent,
     ToolStartEvent,
 )
-from promptjuggler.models.runs import (
+from promptjuggler.models import (
     ToolStatus,
     TranscriptData,
     TranscriptItem,
