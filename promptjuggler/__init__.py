@@ -17,6 +17,17 @@ webhook    `verify_webhook_signature`
 testing    a server to test against, without a network
 """
 
+# An old Python reads this file and _old_python.py, to say that it is too old. So there is
+# no syntax in them that it does not know, and nothing before that is imported.
+import sys
+
+if sys.version_info < (3, 10):
+    from ._old_python import refuse
+
+    refuse((3, 10))
+
+del sys
+
 __version__ = "0.1.0"
 
 # True for type checkers only; see _secrets.py.
