@@ -30,6 +30,9 @@ from promptjuggler import (
 )
 from promptjuggler.testing import FakeServer
 
+HOMES = promptjuggler._HOME_OF.items()
+NAMES = [name for name, home in HOMES if home == "errors"]
+
 
 def client(server, **options):
     return client_of(server, **{"max_retries": 0, **options})
@@ -66,7 +69,7 @@ def test_the_tree_drawn_in_the_docstring_is_that_of_the_classes():
                 bases = [None]
             tree[name] = (bases[0], bases[1] if len(bases) > 1 else None)
     assert drawn_tree() == tree
-    assert sorted(tree) == promptjuggler._NAMES["errors"].split()
+    assert sorted(tree) == NAMES
     assert len(tree) == 7
 
 
@@ -75,7 +78,7 @@ def test_the_builtin_bases_are_real():
     assert issubclass(RequestTimeout, TimeoutError)
     assert issubclass(WaitTimeout, TimeoutError)
     assert not issubclass(NetworkError, OSError)
-    names = promptjuggler._NAMES["errors"].split()
+    names = NAMES
     assert all(
         issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in names
     )

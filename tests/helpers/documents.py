@@ -94,7 +94,9 @@ class Maker:
                     document[field["wire"]] = field["default"]
         if self.newer and self.random.random() < 0.5:
             document[
-                self.random.choice(["newKey", "_said", "class", "data", "created_at"])
+                self.random.choice(
+                    ["newKey", "_original_values", "class", "data", "created_at"]
+                )
             ] = self.random.choice(JUNK)
         pairs = list(document.items())
         self.random.shuffle(pairs)

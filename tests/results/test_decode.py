@@ -33,7 +33,7 @@ from promptjuggler import (
     VersionRef,
     WorkflowRun,
 )
-from promptjuggler._decode import _decoder, _schema, read
+from promptjuggler._decode import decoder_of, fields_of, read
 
 RUN = {
     "id": "0197f0a2-3b1c-7def-8abc-0123456789ab", "status": "completed", "createdAt": "2026-01-01T00:00:00+00:00",
@@ -398,7 +398,7 @@ def test_unknown_keys_are_ignored_even_those_with_a_name_that_python_uses():
         "title": "t",
         "url": "u",
         "self": 1,
-        "_said": 2,
+        "_original_values": 2,
         "__class__": 3,
         "from_dict": 4,
         "Title": 5,
@@ -703,8 +703,8 @@ def test_nesting_is_read_or_refused_whatever_its_depth():
 
 def test_many_threads_can_read_for_the_first_time_at_once():
     """What is needed to read a result is made when it is first read."""
-    _decoder.cache_clear()
-    _schema.cache_clear()
+    decoder_of.cache_clear()
+    fields_of.cache_clear()
     text, results, start = json.dumps(RUN), [], threading.Barrier(8)
 
     def first():

@@ -14,11 +14,11 @@ from helpers.frames import (
 )
 
 import promptjuggler
-from promptjuggler.models.runs import (
+from promptjuggler.models import (
     Citation,
+    StreamTokenResponse,
     ToolStatus,
 )
-from promptjuggler.models.streaming import StreamTokenResponse
 from promptjuggler.streaming.events import (
     ConnectedEvent,
     DataEvent,
@@ -81,7 +81,8 @@ def test_events_can_be_matched() -> None:
 
 def test_the_union_of_the_events_holds_all_of_them() -> None:
     """Every event of the module is a member of `StreamEvent`."""
-    names = promptjuggler._NAMES["streaming.events"].split()
+    homes = promptjuggler._HOME_OF.items()
+    names = [name for name, home in homes if home == "streaming.events"]
     named = [getattr(promptjuggler, name) for name in names if name.endswith("Event")]
     classes = [kind for kind in named if isinstance(kind, type)]
     assert (
