@@ -1,6 +1,5 @@
 """What is collected here."""
 
-import importlib.util
-
-# It builds the package, with what `tox -e package` installs, and is run there.
-collect_ignore = [] if importlib.util.find_spec("build") else ["test_distribution.py"]
+# It builds the package, for which it wants more than pytest. `tox -e package` names it,
+# and pytest collects what is named.
+collect_ignore = ["test_distribution.py"]
