@@ -929,9 +929,21 @@ def test_a_stream_gives_the_answer_in_a_pipe_as_without_and_fails_the_same(cli, 
     assert re.search(r"run [0-9a-f-]{36} was started: ", err)
 
 
-def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(cli):
-    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "1")
-    events = [json.loads(line) for line in out.splitlines()]
+def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(
+    monkeypatch, clock
+):
+    class Output(io.StringIO):
+        """The time is over when the last event is written."""
+
+        def write(self, text):
+            if '"event": "done"' in text:
+                clock.move(PATIENCE)
+            return super().write(text)
+
+    output = Output()
+    monkeypatch.setattr(sys, "stdout", output)
+    code = main(["--demo", "stream", SOME_ID, "--wait-timeout", "20"])
+    events = [json.loads(line) for line in output.getvalue().splitlines()]
     assert code == 4
     assert [event["event"] for event in events] == [
         "connected",

@@ -522,7 +522,7 @@ def test_a_server_that_is_closed_and_started_again_in_mid_stream_loses_nothing(
     server.add_prompt(
         "long", lambda inputs: " ".join(f"word{number}" for number in range(40))
     )
-    server.run_seconds = 1.0
+    server.run_seconds = 0.6
     reader = Reader(server)
     run_id = run(server, "long")
     frames = list(reader.read(at_least(4)))
