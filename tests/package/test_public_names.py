@@ -17,7 +17,9 @@ SOURCE = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
 
 
 def new_process(code):
-    """What a new process prints, read as a Python literal; NAME in its code is the name of the package."""
+    """What a new process prints, read as a Python literal; NAME in its code is the name
+    of the package.
+    """
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
     result = subprocess.run(
         command, env=ENV, capture_output=True, text=True, timeout=60
@@ -34,7 +36,9 @@ def loaded_by(code):
 
 
 def imports_for_checkers():
-    """The imports of the package that only type checkers see: (module, name), with `*` for all names of a module."""
+    """The imports of the package that only type checkers see: (module, name), with `*`
+    for all names of a module.
+    """
     (block,) = [node for node in SOURCE.body if isinstance(node, ast.If)]
     assert all(
         isinstance(statement, ast.ImportFrom) and statement.level == 1
