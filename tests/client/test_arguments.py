@@ -1,4 +1,6 @@
-"""Arguments are checked before anything is sent; the text of the error says which one, and which type it had."""
+"""Arguments are checked before anything is sent; the text of the error says which one,
+and which type it had.
+"""
 
 import enum
 from collections import UserDict, UserString

@@ -48,7 +48,9 @@ def failure_of(pj, call=lambda pj: pj.get_prompt_run(RUN_ID)):
 
 
 def drawn_tree():
-    """The tree in the docstring of the module: name to (name of the base, builtin in brackets or None)."""
+    """The tree in the docstring of the module: name to (name of the base, builtin in
+    brackets or None).
+    """
     tree, stack = {}, []
     for line in errors.__doc__.splitlines():
         match = re.fullmatch(r"([│├└─ ]*)([A-Z]\w+)(?: \((\w+)\))?", line)
@@ -433,7 +435,9 @@ def test_an_opener_without_a_handler_is_a_network_error():
 
 
 def test_an_error_that_is_no_matter_of_the_network_is_left_alone():
-    """A mistake in the handler of an opener, or Ctrl-C, must not look like a failure of the network."""
+    """A mistake in the handler of an opener, or Ctrl-C, must not look like a failure of
+    the network.
+    """
     for raised in (
         KeyError("x"),
         ZeroDivisionError(),

@@ -1,4 +1,6 @@
-"""Documents of the API made up from the specification in data/api.json: valid ones, newer ones and broken ones."""
+"""Documents of the API made up from the specification in data/api.json: valid ones,
+newer ones and broken ones.
+"""
 
 import json
 import random
@@ -78,8 +80,11 @@ class Maker:
         self.newer = newer
 
     def document(self, schema):
-        """A valid document of a schema. With `newer`, one from a later version of the API: it has keys, enum values and
-        variants that are not in the specification."""
+        """A valid document of a schema.
+
+        With `newer`, one from a later version of the API: it has keys, enum values and
+        variants that are not in the specification.
+        """
         document = {}
         for field in SCHEMAS[schema]:
             if "const" in field:
@@ -185,7 +190,9 @@ class Maker:
         return self.random.choice([value for value in JUNK if value != 10**400])
 
     def broken(self, document):
-        """A copy of a document with one to three things in it changed, which may or may not still be valid."""
+        """A copy of a document with one to three things in it changed, which may or may
+        not still be valid.
+        """
         document = json.loads(json.dumps(document))
         for _ in range(self.random.choice([1, 1, 2, 3])):
             places = list(_places(document))
@@ -215,7 +222,9 @@ class Maker:
         return document
 
     def torn(self, text):
-        """A JSON text (bytes) with something in it changed that a parser of JSON notices, or does not."""
+        """A JSON text (bytes) with something in it changed that a parser of JSON
+        notices, or does not.
+        """
         number, choose = self.random.randrange, self.random.choice
         change = number(5)
         at = number(len(text) + 1)

@@ -1,4 +1,6 @@
-"""What users get: a wheel without dependencies, and a folder that works under any name, from a zip too."""
+"""What users get: a wheel without dependencies, and a folder that works under any name,
+from a zip too.
+"""
 
 import configparser
 import importlib.metadata
@@ -75,7 +77,9 @@ def copy_package(folder, name):
 
 
 def assert_works(place, name, tmp_path):
-    """The program above runs, without a warning or a word, on an interpreter without site-packages and environment."""
+    """The program above runs, without a warning or a word, on an interpreter without
+    site-packages and environment.
+    """
     command = [
         sys.executable,
         "-I",
