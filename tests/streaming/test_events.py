@@ -18,6 +18,7 @@ from promptjuggler.models.runs import (
     Citation,
     ToolStatus,
 )
+from promptjuggler.models.streaming import StreamTokenResponse
 from promptjuggler.streaming.events import (
     ConnectedEvent,
     DataEvent,
@@ -33,7 +34,6 @@ from promptjuggler.streaming.events import (
     ToolEndEvent,
     ToolStartEvent,
 )
-from promptjuggler.models.streaming import StreamTokenResponse
 
 EVENTS: list[StreamEvent] = [
     ConnectedEvent(),
@@ -90,7 +90,8 @@ def test_the_union_of_the_events_holds_all_of_them() -> None:
 
 
 def test_a_stream_token_hides_its_secret() -> None:
-    """It is read from the API's document, and its repr shows where and how long, not the credential."""
+    """It is read from the API's document, and its repr shows where and how long, not
+    the credential."""
     document = {
         "token": "secret",
         "expiresAt": "2026-01-02T03:04:05Z",

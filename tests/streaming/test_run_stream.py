@@ -8,10 +8,20 @@ import time
 import uuid
 
 import pytest
-from helpers.frames import RUN, STALE, done, failure, reset, token
+from helpers.frames import STALE, done, failure, reset, token
+from helpers.hub import (
+    Consumer,
+    RunHub,
+    client_of,
+    ends,
+    hangs,
+    instead_of_waiting,
+    poll_quickly,
+    says,
+    texts,
+)
 from helpers.secrets import assert_silent
-from helpers.servers import ScriptedServer
-from test_stream import Consumer, Hub, client_of, ends, hangs, says, texts
+from helpers.servers import PATIENCE, ScriptedServer
 
 from promptjuggler import (
     ApiError,
@@ -28,8 +38,6 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
-
-SLACK = 5.0
 
 
 @pytest.fixture
@@ -84,19 +92,20 @@ def test_the_events_are_those_of_the_run_up_to_its_end(fake):
 @pytest.mark.parametrize("kind", ["prompt", "workflow"])
 @pytest.mark.parametrize("fails", [False, True])
 def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
-    """The connection is lost before any event: a new one begins with what comes next, which can be nothing at all."""
+    """The connection is lost before any event: a new one begins with what comes next,
+    which can be nothing at all."""
 
     dropped = threading.Event()
 
     def work(inputs):
-        assert dropped.wait(SLACK)
+        assert dropped.wait(PATIENCE)
         assert not fails, "no luck"
         return {"a": "b"} if kind == "workflow" else "a b"
 
     getattr(fake, f"add_{kind}")("slow", work)
     with client_of(fake) as pj, getattr(pj, f"stream_{kind}")("slow", 1, {}) as stream:
-        pj._sleep = lambda seconds: time.sleep(0.01)
-        stream._stream._wait = lambda seconds: (dropped.set(), stream.result())
+        poll_quickly(pj)
+        instead_of_waiting(stream, lambda seconds: (dropped.set(), stream.result()))
         fake.drop_streams()
         (event,) = stream
     assert (event.run_id, event.channel, event.gapped, event.view.gapped) == (
@@ -111,7 +120,7 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
 
 def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
     def work(inputs):
-        deadline = time.monotonic() + SLACK
+        deadline = time.monotonic() + PATIENCE
         while "/promptruns/" not in fake.requests[-1].path:
             assert time.monotonic() < deadline
             time.sleep(0.001)
@@ -119,7 +128,7 @@ def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
 
     fake.add_prompt("slow", work)
     with client_of(fake) as pj, pj.stream_prompt("slow", 1, {}) as stream:
-        stream._stream._wait = lambda seconds: None
+        instead_of_waiting(stream, lambda seconds: None)
         fake.drop_streams()
         events = list(stream)
     assert [type(event) for event in events] == [
@@ -150,7 +159,7 @@ def test_the_result_is_the_run_as_it_is_fetched(fake):
 
 def test_the_result_can_be_had_without_reading_the_events(fake):
     with client_of(fake) as pj:
-        pj._sleep = lambda seconds: time.sleep(0.01)
+        poll_quickly(pj)
         with pj.stream_prompt("greeting", 1, {"name": "Ada"}) as stream:
             assert stream.result().output == "Hello, Ada!"
 
@@ -262,21 +271,6 @@ def test_other_runs_in_the_same_thread_are_left_out(fake):
         assert texts(one) == ["Hello, ", "Ada!"]
 
 
-class RunHub(Hub):
-    """A hub that starts runs too; `start` is a reply to the request that does."""
-
-    def __init__(self, *scripts, start=None, **options):
-        self.start = start
-        super().__init__(*scripts, **options)
-
-    def mint(self, conn):
-        if self.requests[-1].target.endswith("/runs"):
-            started = {"id": str(RUN), "thread": self.requests[-1].json()["thread"]}
-            conn.reply(*(self.start or (200, started)), keep=False)
-        else:
-            super().mint(conn)
-
-
 def test_stale_is_passed_on_since_what_is_held_was_dropped():
     frames = [reset(), token(1, "a"), STALE, reset(), token(1, "b"), done()]
     with (
@@ -294,7 +288,7 @@ def test_a_lost_connection_is_made_again_and_is_no_event_of_the_run():
     first = says(reset(), token(1, "a"), then=ends)
     with RunHub(first, says(token(2, "b"), done())) as server, client_of(server) as pj:
         stream = pj.stream_prompt("p", 1, {})
-        stream._stream._wait = lambda seconds: None
+        instead_of_waiting(stream, lambda seconds: None)
         with stream:
             assert [type(event) for event in stream] == [
                 ResetEvent,
@@ -315,7 +309,7 @@ def test_after_its_end_the_socket_is_closed_at_once():
         pj.stream_prompt("p", 1, {}) as stream,
     ):
         list(stream)
-        assert gone.wait(SLACK)
+        assert gone.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +326,7 @@ def test_where_the_run_cannot_be_started_the_stream_is_closed_and_the_error_rais
         stream = pj.stream_prompt("p", 1, {}, env_vars={"A": "sekret"})
         with pytest.raises(ApiError, match="No such prompt") as caught, stream:
             pytest.fail("it was entered")
-        assert gone.wait(SLACK)
+        assert gone.wait(PATIENCE)
         assert_silent(caught.value)
         assert stream._stream.closed
 
@@ -362,9 +356,9 @@ def test_closed_while_it_connects_it_starts_no_run():
 
         thread = threading.Thread(target=enter)
         thread.start()
-        assert connecting.wait(SLACK)
+        assert connecting.wait(PATIENCE)
         stream.close()
-        thread.join(SLACK)
+        thread.join(PATIENCE)
         assert [type(error) for error in errors] == [NetworkError]
         assert not errors[0].request_sent
         assert not any(request.target.endswith("/runs") for request in server.requests)
@@ -455,7 +449,7 @@ def test_the_timeout_is_for_the_iteration():
 def test_the_idle_timeout_is_that_of_the_stream():
     with RunHub(says(reset()), says(done())) as server, client_of(server) as pj:
         stream = pj.stream_prompt("p", 1, {}, idle_timeout=0.05)
-        stream._stream._wait = lambda seconds: None
+        instead_of_waiting(stream, lambda seconds: None)
         with stream:
             assert isinstance(list(stream)[-1], DoneEvent)
         assert len(server.gets) == 2
@@ -468,7 +462,7 @@ def test_close_from_another_thread_ends_the_iteration():
         assert isinstance(next(stream), TokenEvent)
         consumer = Consumer(stream)
         stream.close()
-        consumer.join(SLACK)
+        consumer.join(PATIENCE)
         assert not consumer.is_alive()
         assert (consumer.events, consumer.error) == ([], None)
         assert stream.view.text == "a"
@@ -481,7 +475,7 @@ def test_a_verdict_that_came_while_the_run_was_started_is_not_missed():
     class Quick(RunHub):
         def mint(self, conn):
             if self.requests[-1].target.endswith("/runs"):
-                assert over.wait(SLACK)
+                assert over.wait(PATIENCE)
             super().mint(conn)
 
     script = says(
