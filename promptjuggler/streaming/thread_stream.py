@@ -213,7 +213,7 @@ class ThreadStream:
             return
         self._attempt += 1
         try:
-            answer = self._open()
+            self._open()
         except (ApiError, NetworkError, DecodeError) as error:
             if self.closed:
                 return
@@ -224,10 +224,10 @@ class ThreadStream:
                 raise
             self._attempt_failed(error)
         else:
-            self._connected(answer)
+            self._connected()
 
-    def _open(self) -> StreamedAnswer:
-        """A new token, and the stream that it opens."""
+    def _open(self) -> None:
+        """A new token, and with it the connection, in `_answer`."""
         self._deadline.seconds = self._connect_timeout
         self._deadline.per_read = False
         token = self._create_token(self._deadline)
@@ -240,7 +240,8 @@ class ThreadStream:
             headers["Last-event-id"] = self.last_event_id.encode().decode("latin-1")
         begun = self._clock.monotonic()
         try:
-            answer = self._transport.open_stream(
+            # Nowhere else, not in a variable: an error that comes now closes it.
+            self._answer = self._transport.open_stream(
                 url, Secret(token.token), headers, self._deadline
             )
         except ApiError as error:
@@ -250,7 +251,6 @@ class ThreadStream:
             self._log(url, type(error).__name__, begun)
             raise
         self._log(url, 200, begun)
-        return answer
 
     def _log(self, url: str, outcome: object, begun: float) -> None:
         # Not the query: it has the names of channels, and may have anything else.
@@ -272,9 +272,8 @@ class ThreadStream:
         if self._phase is _Phase.LOST:
             self._events.append(DisconnectedEvent(str(error)))
 
-    def _connected(self, answer: StreamedAnswer) -> None:
+    def _connected(self) -> None:
         """NEW or LOST becomes CONNECTED."""
-        self._answer = answer
         self._deadline.seconds = self._idle_timeout
         self._deadline.per_read = True
         self._decoder = FrameDecoder(self.last_event_id or "")

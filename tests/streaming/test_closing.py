@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import signal
 import threading
 import time
@@ -253,6 +254,88 @@ def test_a_signal_in_the_middle_leaves_nothing_open(way, tls, handler):
             assert stream.closed
             assert stream._answer is None
         wait_for(server.is_idle)
+
+
+def raising_at(text, call):
+    """A filter of log lines that calls something at one with a text: between two steps."""
+
+    def look(record):
+        if text in record.getMessage():
+            call()
+        return True
+
+    return look
+
+
+@contextlib.contextmanager
+def at_log_line(text, call):
+    logger = logging.getLogger("promptjuggler")
+    look, level = raising_at(text, call), logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addFilter(look)
+    try:
+        yield
+    finally:
+        logger.removeFilter(look)
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize("kind", [Interruption, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("step", ["POST", "GET", "delay"])
+def test_whatever_ends_the_entering_leaves_nothing_open(step, kind):
+    """In the step for a token, with the connection just made, and between two attempts.
+
+    The error and the stream are still held when this is looked at.
+    """
+
+    def fail(seconds=0.0):
+        raise kind
+
+    before = len(descriptors())
+    script = Conn.reset if step == "delay" else says(*HELLO)
+    with Hub(script) as server, streaming(server) as stream:
+        opened = len(descriptors())
+        instead_of_waiting(stream, fail)
+        line = "nowhere" if step == "delay" else f"{step} "
+        with at_log_line(line, fail), pytest.raises(kind) as caught:
+            stream.__enter__()
+        assert stream.closed
+        assert stream._answer is None
+        wait_for(server.is_idle)
+        wait_for(lambda: len(descriptors()) <= opened)
+        assert list(stream) == []
+        assert caught.value.__traceback__
+    assert len(descriptors()) <= before
+
+
+@pytest.mark.parametrize("entering", [False, True])
+def test_closed_by_another_thread_while_it_connects_it_closes_the_new_connection(
+    entering,
+):
+    """Who closes it does not see a connection that is not handed over yet."""
+    with Hub(says(*HELLO)) as server, streaming(server) as stream:
+        before = len(descriptors())
+        answers = []
+        open_stream = stream._transport.open_stream
+
+        class Transport:
+            base_url = stream._transport.base_url
+
+            def open_stream(self, *arguments):
+                answers.append(open_stream(*arguments))
+                thread = threading.Thread(target=stream.close)
+                thread.start()
+                thread.join()
+                return answers[0]
+
+        stream._transport = Transport()
+        if entering:
+            with stream:
+                pass
+        assert list(stream) == []
+        assert len(answers) == 1
+        assert stream._answer is None
+        wait_for(lambda: len(descriptors()) <= before)
 
 
 def test_streams_leave_no_threads_and_no_sockets_behind():

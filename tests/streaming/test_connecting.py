@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from helpers.hub import (
     HELLO,
     THREAD,
     Hub,
+    RunHub,
     answers,
     client_of,
     ends,
@@ -79,6 +81,31 @@ def test_the_token_is_asked_for_with_the_key_and_the_stream_with_the_token_alone
         assert get.headers["accept-encoding"] == "identity"
         assert "last-event-id" not in get.headers
         assert b"pj-sekret-key" not in get.head
+
+
+SPELLINGS = {
+    "text": str,
+    "UUID": uuid.UUID,
+    "capitals": str.upper,
+    "URN": lambda text: uuid.UUID(text).urn,
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_the_token_is_made_for_the_thread_however_its_id_is_written(spelling):
+    thread = spelling(THREAD)
+    with RunHub(says(done())) as server, client_of(server) as pj:
+        with pj.stream(thread):
+            pass
+        with pj.stream_prompt("p", 1, {}, thread=thread):
+            pass
+        pj.create_stream_token(thread)
+        tokens = [
+            request.target
+            for request in server.requests
+            if request.method == "POST" and not request.target.endswith("/runs")
+        ]
+    assert tokens == [f"/api/v1/threads/{THREAD}/stream-token"] * 3
 
 
 def test_each_connection_has_a_token_of_its_own_and_goes_on_after_the_last_event():
@@ -371,6 +398,7 @@ def test_an_address_that_is_none_ends_the_stream(url, connected):
         with pytest.raises(DecodeError, match="^url: expected ") as caught:
             next(stream)
         assert caught.value.path == "url"
+        assert isinstance(caught.value.__cause__, ValueError)
         assert len(waits) == connected
         assert_silent(caught.value)
 

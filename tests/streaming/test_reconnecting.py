@@ -41,7 +41,7 @@ from promptjuggler import (
     NetworkError,
     TokenEvent,
 )
-from promptjuggler.streaming._sse import LONGEST_LINE
+from promptjuggler.streaming._sse import FrameTooLong
 
 DELAYS = [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
@@ -295,17 +295,18 @@ def test_where_the_bytes_are_cut_makes_no_difference(size):
 
 
 def test_a_line_that_is_too_long_is_an_error_and_no_loss():
-    piece = chunk(b"x" * 2**20)
+    mebibyte = chunk(b"x" * 2**20)
 
     def script(conn):
         conn.send(CHUNKED + chunk(wire(token(1, "a"))))
-        for _ in range(LONGEST_LINE // 2**20 + 1):
-            conn.send(piece)
+        for _ in range(9):  # Eight are the most.
+            conn.send(mebibyte)
         conn.hang()
 
     with Hub(script) as server, streaming(server) as stream:
-        with pytest.raises(DecodeError, match="longer than"):
+        with pytest.raises(DecodeError, match="longer than") as caught:
             until(stream, DoneEvent)
+        assert isinstance(caught.value.__cause__, FrameTooLong)
         assert len(server.gets) == 1
         assert stream.closed
 

@@ -10,12 +10,14 @@ from collections.abc import Iterable
 import pytest
 
 from promptjuggler.streaming._sse import (
-    LONGEST_FRAME,
-    LONGEST_LINE,
     Frame,
     FrameDecoder,
     FrameTooLong,
 )
+
+# What the package promises, stated here once more.
+LONGEST_LINE = 8 * 1024 * 1024
+LONGEST_FRAME = 64 * 1024 * 1024
 
 
 def decode(*pieces: bytes, last_event_id: str = "") -> list[Frame]:
@@ -337,13 +339,30 @@ def test_a_line_over_8_mib_is_an_error(name: bytes, end: bytes, piece: int) -> N
     assert frames == [message("a")]
 
 
+MEBIBYTE = 1024 * 1024
+LINE = b"data:".ljust(MEBIBYTE, b"x") + b"\n"  # Its end does not count.
+
+
 def test_the_data_of_one_frame_is_limited() -> None:
-    """Lines that are short enough do not add up without end; the same lines in frames
-    of their own do no harm."""
-    line = b"data:" + b"x" * (1 << 20) + b"\n"
-    count = LONGEST_FRAME // (1 << 20) + 1
+    """Lines that are short enough do not add up without end.
+
+    64 MiB of them are read, and not a byte more; in frames of their own they do no harm.
+    """
+    most = LONGEST_FRAME // MEBIBYTE
+    (frame,) = decode(*[LINE] * most, b"\n")
+    assert len(frame.data) == most * (MEBIBYTE - len("data:")) + most - 1
     frames: list[Frame] = []
     with pytest.raises(FrameTooLong, match="the data of a frame"):
-        decode_into(frames, [line] * count)
+        decode_into(frames, [*[LINE] * most, b"data\n"])
     assert frames == []
-    assert len(decode(*[line, b"\n"] * count)) == count
+    assert len(decode(*[LINE, b"\n"] * (most + 1))) == most + 1
+
+
+@pytest.mark.parametrize("field", [b"event: token\n", b"id: 7\n", b": comment\n"])
+def test_lines_between_the_data_of_a_frame_do_not_lift_its_limit(field: bytes) -> None:
+    """The count goes on over them: only an empty line begins another frame."""
+    count = LONGEST_FRAME // MEBIBYTE + 1
+    frames: list[Frame] = []
+    with pytest.raises(FrameTooLong, match="the data of a frame .* 67108864 bytes"):
+        decode_into(frames, [LINE, field] * count)
+    assert frames == []
