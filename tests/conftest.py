@@ -7,8 +7,9 @@ import threading
 import time
 
 import pytest
+from helpers.clock import MovableClock
 from helpers.package import FOLDER, NAME, is_of_machine
-from helpers.servers import descriptors
+from helpers.servers import PATIENCE, descriptors
 
 
 def pytest_report_header():
@@ -16,7 +17,8 @@ def pytest_report_header():
 
 
 def pytest_sessionstart():
-    # In the background of a shell it is ignored, which the processes that tests start would inherit.
+    # In the background of a shell it is ignored, which the processes that tests start
+    # would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The tests see an environment without proxies, certificates or an account.
     for variable in list(os.environ):
@@ -29,15 +31,22 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of all limits, which the test moves on: see `MovableClock`."""
+    return MovableClock(monkeypatch)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def nothing_left_behind():
-    """After the tests of a module, and the fixtures of it, no thread runs and no file is open that was not before.
+    """After the tests of a module, no thread runs and no file is open that was not before.
 
-    By module and not by test: a server, and the connections to it, may serve all tests of a module.
+    By module and not by test: a server, and the connections to it, may serve all tests of
+    a module.
     """
     threads, files = set(threading.enumerate()), descriptors()
     yield
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + PATIENCE
     left = set(threading.enumerate()) - threads
     while left and time.monotonic() < deadline:
         # A thread that was told to end needs a moment.

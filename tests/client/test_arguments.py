@@ -7,12 +7,12 @@ from types import MappingProxyType
 from uuid import UUID
 
 import pytest
+from helpers.calls import RUN_ID
 from helpers.servers import ScriptedServer, respond
 
 from promptjuggler import PromptJuggler, RunStatus, ValidationError
 from promptjuggler.client import _checked_seconds
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 STARTED = {"id": RUN_ID, "thread": RUN_ID}
 
 

@@ -5,12 +5,12 @@ import copy
 import pickle
 import subprocess
 import sys
-import threading
 import urllib.request
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from helpers.calls import RUN_ID, client_of, in_threads
 from helpers.package import ENV, NAME
 from helpers.servers import ConnectProxy, ScriptedServer, respond
 
@@ -19,7 +19,6 @@ from promptjuggler import ApiError, DecodeError, PromptJuggler, ValidationError
 from promptjuggler.testing import FakeServer
 
 KEY = "test-key"
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 THREAD = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 STARTED = {"id": RUN_ID, "thread": THREAD}
 PROMPT_RUN = {
@@ -83,8 +82,8 @@ OPERATIONS = {
 
 
 def client(server, **options):
-    options = {"max_retries": 0, **options}
-    return PromptJuggler(KEY, **{"base_url": server.url, **options})
+    options = {"api_key": KEY, "max_retries": 0, **options}
+    return client_of(server, **options)
 
 
 def exchange(call, answer, prefix=""):
@@ -360,11 +359,7 @@ def test_8_threads_share_a_client_and_each_gets_its_own_answers():
                 if run.id != started.id or (run.output or name) != name:
                     wrong.append(name)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(8, work)
         sent = [
             request.json()["inputs"]["name"]
             for request in server.requests
@@ -430,7 +425,10 @@ def test_a_copied_or_pickled_client_works_and_keeps_every_option_and_its_class(c
 
 
 def test_a_pickle_of_a_client_that_was_used_is_small_and_holds_no_connection():
-    with ScriptedServer(respond((200, PROMPT_RUN))) as server, client(server) as pj:
+    with (
+        ScriptedServer(respond((200, PROMPT_RUN))) as server,
+        PromptJuggler(KEY, base_url=server.url) as pj,
+    ):
         pj.get_prompt_run(RUN_ID)
         data = pickle.dumps(pj)
         assert len(data) < 500

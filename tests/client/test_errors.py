@@ -13,7 +13,8 @@ from email.message import Message
 from urllib.error import HTTPError, URLError
 
 import pytest
-from helpers.servers import ConnectProxy, ScriptedServer, respond
+from helpers.calls import RUN_ID, client_of
+from helpers.servers import PATIENCE, ConnectProxy, ScriptedServer, respond
 
 import promptjuggler
 from promptjuggler import (
@@ -29,12 +30,9 @@ from promptjuggler import (
 )
 from promptjuggler.testing import FakeServer
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
-
 
 def client(server, **options):
-    options = {"max_retries": 0, "timeout": 5, **options}
-    return PromptJuggler("test-key", **{"base_url": server.url, **options})
+    return client_of(server, **{"max_retries": 0, **options})
 
 
 def failure_of(pj, call=lambda pj: pj.get_prompt_run(RUN_ID)):
@@ -317,7 +315,8 @@ def test_a_name_that_does_not_exist_was_not_sent():
     ],
 )  # fmt: skip
 def test_the_error_of_the_standard_library_is_the_cause(handler, cause):
-    with ScriptedServer(handler) as server, client(server, timeout=0.2) as pj:
+    timeout = 0.2 if cause is TimeoutError else PATIENCE
+    with ScriptedServer(handler) as server, client(server, timeout=timeout) as pj:
         error = failure_of(pj, lambda pj: pj.run_prompt("p", 1, {}))
     assert type(error) is (RequestTimeout if cause is TimeoutError else NetworkError)
     assert isinstance(error.__cause__, cause)

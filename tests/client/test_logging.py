@@ -6,13 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from helpers.calls import RUN_ID, client_of
 from helpers.package import ENV, NAME
 from helpers.servers import Conn, ScriptedServer, respond
 
-from promptjuggler import ApiError, NetworkError, PromptJuggler
+from promptjuggler import ApiError, NetworkError
 from promptjuggler.testing import FakeServer
-
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 
 
 @pytest.fixture
@@ -25,9 +24,7 @@ def lines(caplog):
 
 
 def quiet(server, **options):
-    pj = PromptJuggler("secret-key", base_url=server.url, **options)
-    pj._sleep = lambda seconds: None
-    return pj
+    return client_of(server, api_key="secret-key", **options)
 
 
 def test_each_attempt_is_a_line_with_method_path_status_milliseconds_and_attempt(lines):

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from helpers.calls import ID, answer, client_of
+from helpers.calls import ID, answer, client_of, in_threads
 from helpers.servers import ClientGone, ScriptedServer, make_reply, server_context
 
 from promptjuggler import ApiError, NetworkError, PromptJugglerError
@@ -115,17 +115,11 @@ def test_of_thousands_of_runs_on_an_unreliable_server_none_is_started_twice(tls,
         client_of(server) as client,
     ):
         share = count // 4
-        threads = [
-            threading.Thread(
-                target=_work, args=(client, range(start, start + share), outcomes)
-            )
-            for start in range(0, count, share)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
 
+        def work(part):
+            _work(client, range(part * share, (part + 1) * share), outcomes)
+
+        in_threads(4, work)
         assert len(outcomes) == count
         assert max(server.started.values()) == 1
         assert set(server.ways) == set(WAYS)

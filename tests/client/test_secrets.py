@@ -6,7 +6,7 @@ import socket
 import traceback
 
 import pytest
-from helpers.calls import postponed
+from helpers.calls import RUN_ID, client_of, postponed
 from helpers.secrets import (
     ENV_VARS,
     KEY,
@@ -18,6 +18,7 @@ from helpers.secrets import (
     variables,
 )
 from helpers.servers import (
+    PATIENCE,
     ConnectProxy,
     ScriptedServer,
     client_context,
@@ -32,8 +33,6 @@ from promptjuggler import (
     PromptJugglerError,
     StreamTokenResponse,
 )
-
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +50,9 @@ def failure_of(call):
 
 
 def client(url, **options):
-    options = {"max_retries": 1, "timeout": 5, **options}
-    pj = PromptJuggler(KEY, base_url=url, **options)
-    pj._sleep = lambda seconds: None
-    return pj
+    """A client with secrets, whose proxy may be that of the environment."""
+    options = {"max_retries": 1, "proxy": None, "ssl_context": None, **options}
+    return client_of(url, api_key=KEY, **options)
 
 
 def start(pj, **options):
@@ -287,12 +285,12 @@ def test_no_secret_shows_when_a_signal_interrupts_a_call(call, moment):
     def wait(conn):
         if moment == "waiting":
             conn.read_request()
-        conn.wait(5)
+        signal.setitimer(signal.ITIMER_REAL, 0.03)
+        conn.wait(PATIENCE)
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with ScriptedServer(wait) as server, client(server.url) as pj:
-            signal.setitimer(signal.ITIMER_REAL, 0.03)
             # A wait that ends at just that moment has an error of its own.
             with pytest.raises((Interruption, PromptJugglerError)) as caught:
                 call(pj)

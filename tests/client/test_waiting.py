@@ -1,9 +1,12 @@
 """The wait_for_ calls: how they poll, when they end, and what they put up with."""
 
+import contextlib
+import logging
 import time
 
 import pytest
-from helpers.servers import ScriptedServer, respond
+from helpers.calls import RUN_ID, client_of
+from helpers.servers import PATIENCE, ScriptedServer, respond
 
 from promptjuggler import (
     ApiError,
@@ -14,8 +17,6 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler.testing import FakeServer
-
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 
 
 def prompt_run(status):
@@ -77,9 +78,8 @@ class Polling:
 
     def __init__(self, *replies, **options):
         self.server = ScriptedServer(respond(*replies))
-        self.pj = PromptJuggler("test-key", base_url=self.server.url, **options)
-        self.slept = []
-        self.pj._sleep = self.slept.append
+        self.pj = client_of(self.server, **options)
+        self.slept = self.pj.delays
 
     def __enter__(self):
         return self
@@ -147,8 +147,8 @@ def test_a_poll_interval_stays_as_it_is():
 
 def test_the_last_poll_is_just_before_the_end_and_not_after_it():
     with Polling(*[PENDING] * 3, COMPLETED) as polling:
-        polling.wait(timeout=10, poll_interval=60)
-        assert all(8 < seconds < 10 for seconds in polling.slept)
+        polling.wait(timeout=1000, poll_interval=6000)
+        assert all(800 < seconds < 1000 for seconds in polling.slept)
 
 
 @pytest.mark.parametrize("reply", [
@@ -194,52 +194,81 @@ def test_a_server_that_asks_for_more_time_than_is_left_ends_the_wait_with_its_er
         assert (caught.value.retry_after, polling.slept) == (3600.0, [])
 
 
-def test_a_wait_that_takes_too_long_ends_with_the_last_result_that_was_seen():
+@contextlib.contextmanager
+def after_answers(count, do):
+    """Do something when so many answers have come whole: then their lines are logged."""
+
+    class Counter(logging.Handler):
+        answers = 0
+
+        def emit(self, record):
+            self.answers += 1
+            if self.answers == count:
+                do()
+
+    logger, counter = logging.getLogger("promptjuggler"), Counter()
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(counter)
+    try:
+        yield
+    finally:
+        logger.removeHandler(counter)
+        logger.setLevel(logging.NOTSET)
+
+
+def test_a_wait_that_takes_too_long_ends_with_the_last_result_that_was_seen(clock):
     with (
         ScriptedServer(respond(PENDING)) as server,
         PromptJuggler("k", base_url=server.url) as pj,
+        after_answers(2, lambda: clock.move(PATIENCE)),
     ):
         begun = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
-            pj.wait_for_prompt_run(RUN_ID, timeout=0.2, poll_interval=0.03)
-        assert 0.1 < time.monotonic() - begun < 5
-        assert len(server.requests) > 1
+            pj.wait_for_prompt_run(RUN_ID, timeout=PATIENCE, poll_interval=0.03)
+        assert PATIENCE <= time.monotonic() - begun < PATIENCE * 2
+        assert len(server.requests) == 2
     error = caught.value
     assert isinstance(error, TimeoutError)
     assert (error.last.status, str(error.last.id)) == ("pending", RUN_ID)
-    assert str(error) == f"/api/v1/promptruns/{RUN_ID} is still pending after 0.2 s"
+    assert str(error) == f"/api/v1/promptruns/{RUN_ID} is still pending after 20 s"
     assert error.__cause__ is None
 
 
-def test_the_deadline_cuts_off_a_poll_that_gets_no_answer():
+def test_the_deadline_cuts_off_a_poll_that_gets_no_answer(clock):
     replies = respond(PENDING, lambda conn, request: conn.hang())
     with (
         ScriptedServer(replies) as server,
-        PromptJuggler("k", base_url=server.url, timeout=30) as pj,
+        PromptJuggler("k", base_url=server.url, timeout=PATIENCE * 2) as pj,
+        after_answers(1, lambda: clock.move(PATIENCE - 0.3)),
     ):
         begun = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
-            pj.wait_for_prompt_run(RUN_ID, timeout=0.25, poll_interval=0.01)
-        assert time.monotonic() - begun < 10
+            pj.wait_for_prompt_run(RUN_ID, timeout=PATIENCE, poll_interval=0.01)
+        assert time.monotonic() - begun < PATIENCE * 2
         assert caught.value.last.status == "pending"
         assert isinstance(caught.value.__cause__, NetworkError)
 
 
-def test_without_any_good_poll_the_last_result_is_none_and_the_failure_is_the_cause():
-    for reply, cause in (
-        ((500, {"error": "Down."}), ApiError),
-        ((200, "<html>"), DecodeError),
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [((500, {"error": "Down."}), ApiError), ((200, "<html>"), DecodeError)],
+)
+def test_without_any_good_poll_the_last_result_is_none_and_the_failure_is_the_cause(
+    reply, cause, clock
+):
+    def there_is_no_time_for_another_poll():
+        clock.move(begun + PATIENCE - 0.03 - time.monotonic())
+
+    with (
+        ScriptedServer(respond(reply)) as server,
+        client_of(server) as pj,
+        after_answers(4, there_is_no_time_for_another_poll),
     ):
-        with (
-            ScriptedServer(respond(reply)) as server,
-            PromptJuggler("k", base_url=server.url) as pj,
-        ):
-            with pytest.raises(
-                WaitTimeout, match=r"gave no status within 0\.1 s$"
-            ) as caught:
-                pj.wait_for_prompt_run(RUN_ID, timeout=0.1, poll_interval=0.02)
-            assert caught.value.last is None
-            assert isinstance(caught.value.__cause__, cause)
+        begun = time.monotonic()
+        with pytest.raises(WaitTimeout, match=r"gave no status within 20 s$") as caught:
+            pj.wait_for_prompt_run(RUN_ID, timeout=PATIENCE, poll_interval=0.02)
+        assert caught.value.last is None
+        assert isinstance(caught.value.__cause__, cause)
 
 
 def test_a_wait_works_against_the_fake_server_for_each_of_the_four():

@@ -1,7 +1,7 @@
 """Calls of a client, and the right answers to them, for the tests of what happens on the way.
 
-Every document that is asked for has the id that it was asked by, so that a client that takes the answer to another
-request for its own is found out.
+Every document that is asked for has the id that it was asked by, so that a client that
+takes the answer to another request for its own is found out.
 """
 
 from __future__ import annotations
@@ -11,13 +11,23 @@ import io
 import json
 import signal
 import socket
+import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from helpers.servers import Conn, Request, ScriptedServer, client_context, make_reply
+from helpers.servers import (
+    PATIENCE,
+    Conn,
+    Request,
+    ScriptedServer,
+    client_context,
+    make_reply,
+)
 from promptjuggler import PromptJuggler
 
 ID = "00000000-0000-4000-8000-000000000001"
+RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 
 CALLS = {
     "GET": lambda client: client.get_knowledge_document(ID),
@@ -79,22 +89,66 @@ def get(client: PromptJuggler) -> None:
 
 
 def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
-    """A client of a server that does not really wait before it sends again; `delays` says how long it would have."""
+    """A client that does not really wait before it sends again.
+
+    server    a server of any kind, or a URL
+    options   those of `PromptJuggler`, and `api_key`. As long as nothing else is said,
+              the key is the server's own, over https our authority is trusted, and the
+              environment's proxies are not used
+
+    Its list `delays` says how long it would have waited.
+    """
     url = server if isinstance(server, str) else server.url
-    if url.startswith("https:"):
-        options.setdefault("ssl_context", client_context())
-    client = PromptJuggler(
-        "key", base_url=url, **{"proxy": False, "timeout": 5.0, **options}
-    )
+    options = {"base_url": url, "timeout": PATIENCE, **options}
+    key = options.pop("api_key", getattr(server, "api_key", "key"))
+    if "opener" not in options:
+        options.setdefault("proxy", False)
+        if options["base_url"].startswith("https:"):
+            options.setdefault("ssl_context", client_context())
+    client = PromptJuggler(key, **options)
     client.delays = []
     client._sleep = client.delays.append
     client._random = lambda: 0.0
     return client
 
 
+def eventually(condition):
+    """Wait until a condition holds, which is what a test then goes on with."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.002)
+
+
+def in_threads(count, work):
+    """Call `work` with 0, 1, 2 ... in as many threads, which all begin at once.
+
+    What the first of them raised is raised here, when all are done.
+    """
+    errors = []
+    ready = threading.Barrier(count)
+
+    def run(number):
+        try:
+            ready.wait(PATIENCE)
+            work(number)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
 def at_once(check, cases, *, threads=8):
-    """Call `check` with each of the cases, some of them at the same time: for checks that mostly wait. What fails is
-    raised with its case, once all are done."""
+    """Call `check` with each of the cases, some of them at the same time.
+
+    It is for checks that mostly wait. What fails is raised with its case, once all are done.
+    """
 
     def outcome(case):
         try:
@@ -119,7 +173,10 @@ def refusing_port():
 
 @contextlib.contextmanager
 def port_without_answer():
-    """A port on which a connection is not even refused: there is no room left for one that nobody accepts."""
+    """A port on which a connection is not even refused.
+
+    There is no room left for one that nobody accepts.
+    """
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -158,7 +215,10 @@ class Zeros(io.RawIOBase):
 
 
 def postponed(frame):
-    """In a handler of SIGALRM: whether it comes later again, because what it raised in this frame would be lost."""
+    """In a handler of SIGALRM: whether the signal comes later again.
+
+    It does where what the handler raised in this frame would be lost.
+    """
     if not frame.f_code.co_filename.endswith("_weakrefset.py"):
         return False
     # Python is telling of a dead reference.

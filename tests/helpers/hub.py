@@ -166,8 +166,9 @@ FAILURES = {
 
 @contextlib.contextmanager
 def client_of(server, **options):
+    # No call ends by its own timeout before a test has lost its patience.
     options = {
-        "timeout": 10.0,
+        "timeout": PATIENCE * 2,
         "ssl_context": client_context() if server.url.startswith("https") else None,
         "base_url": server.url,
         **options,
@@ -247,10 +248,3 @@ def until(stream, *kinds):
 
 def texts(events):
     return [event.text for event in events if isinstance(event, TokenEvent)]
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.002)

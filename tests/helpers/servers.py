@@ -39,8 +39,12 @@ TLS = Path(__file__).parents[1] / "data" / "tls"
 CA_FILE = TLS / "ca.pem"
 CLIENT_FILE = TLS / "client.pem"
 
-# A test that waits this long has failed; without it, it would never end.
 PATIENCE = 20.0
+"""Seconds for whatever must not run out of time: a test that waits this long has failed.
+
+What must run out may be given little time. A limit that must hold for one thing and run
+out for another is given after the first, or is moved on by the `clock` of conftest.py.
+"""
 
 
 def server_context(cert: str = "server", client_ca: bool = False) -> ssl.SSLContext:

@@ -21,12 +21,15 @@ from helpers.calls import (
     answer_all,
     client_of,
     document_as_text,
+    eventually,
     get,
+    in_threads,
     refusing_port,
 )
 from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import (
     CA_FILE,
+    PATIENCE,
     ConnectProxy,
     ScriptedServer,
     client_context,
@@ -140,22 +143,13 @@ def test_a_tunnel_is_used_again(server):
 def test_sixteen_threads_leave_at_most_eight_idle_connections(server):
     together = threading.Barrier(16)
     with client_of(server) as client:
-        errors = []
 
-        def work():
-            try:
-                for _ in range(5):
-                    together.wait(10)
-                    get(client)
-            except BaseException as error:
-                errors.append(error)
+        def work(_):
+            for _ in range(5):
+                together.wait(PATIENCE)
+                get(client)
 
-        threads = [threading.Thread(target=work) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not errors
+        in_threads(16, work)
         assert len(server.requests) == 80
         assert 1 <= idle(client) <= 8
     assert idle(client) == 0
@@ -163,21 +157,12 @@ def test_sixteen_threads_leave_at_most_eight_idle_connections(server):
 
 def test_eight_threads_open_at_most_eight_connections(server):
     with client_of(server) as client:
-        errors = []
 
-        def work():
-            try:
-                for _ in range(25):
-                    get(client)
-            except BaseException as error:
-                errors.append(error)
+        def work(_):
+            for _ in range(25):
+                get(client)
 
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not errors
+        in_threads(8, work)
         assert len(server.requests) == 200
         assert server.connections <= 8
 
@@ -220,7 +205,7 @@ def test_leaving_the_block_closes_the_connections():
         with client_of(server) as client:
             get(client)
             assert not ended.is_set()
-        assert ended.wait(5)
+        assert ended.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
@@ -239,7 +224,7 @@ def test_a_client_that_is_forgotten_closes_its_connections_at_once(tls):
             get(client.with_options(timeout=1.0))
             assert not ended.is_set()
             del client
-            assert ended.wait(5)
+            assert ended.wait(PATIENCE)
     finally:
         gc.enable()
 
@@ -328,13 +313,8 @@ def test_the_connection_that_was_used_last_is_used_first(server):
 
 def _wait_until_readable(client):
     """Until what the server did after its answer has arrived."""
-    connection = client._transport.pool._idle[-1]
-    deadline = time.monotonic() + 5
-    while (
-        connection.is_usable(client._transport.pool.clock())
-        and time.monotonic() < deadline
-    ):
-        time.sleep(0.001)
+    pool = client._transport.pool
+    eventually(lambda: not pool._idle[-1].is_usable(pool.clock()))
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
@@ -379,7 +359,7 @@ def test_what_the_server_says_unasked_is_not_taken_for_an_answer(unasked, tls):
         request = conn.read_request()
         conn.send(answer(request))
         if conn.index == 0:
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
             conn.send(unasked)
         answer_all(conn)
 
@@ -409,17 +389,24 @@ def test_more_bytes_than_were_announced_are_not_taken_for_the_next_answer(tls):
 
 
 def test_an_answer_that_was_given_up_does_not_come_out_later():
+    given_up, came = threading.Event(), threading.Event()
+
     def handler(conn):
+        conn.send(answer(conn.read_request()))
         if conn.index == 0:
-            request = conn.read_request()
-            conn.wait(0.15)
-            conn.send(answer(request))
+            late = answer(conn.read_request())
+            given_up.wait(PATIENCE)
+            with contextlib.suppress(ConnectionError):
+                conn.send(late)
+            came.set()
         answer_all(conn)
 
     with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
+        get(client)
         with pytest.raises(NetworkError):
             get(client.with_options(timeout=0.05))
-        time.sleep(0.12)
+        given_up.set()
+        assert came.wait(PATIENCE)
         get(client)
         assert server.connections == 2
 
@@ -436,16 +423,13 @@ def test_after_a_chunk_that_makes_no_sense_the_connection_is_not_used_again(chun
         if conn.index == 0:
             conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
             # What would be the answer to the next request, had the client not hung up.
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
             conn.send(make_reply(200, document_as_text(uuid.UUID(int=7))))
             conn.hang()
         else:
             conn.send(answer(request))
 
-    with (
-        ScriptedServer(handler) as server,
-        client_of(server, max_retries=0, timeout=1.0) as client,
-    ):
+    with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
         with pytest.raises(NetworkError):
             get(client)
         assert idle(client) == 0
@@ -565,13 +549,10 @@ def test_a_used_connection_that_is_silent_is_a_timeout_and_not_sent_once_more():
         conn.send(answer(conn.read_request()))
         conn.hang()
 
-    with (
-        ScriptedServer(handler) as server,
-        client_of(server, max_retries=0, timeout=0.1) as client,
-    ):
+    with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
         get(client)
         with pytest.raises(NetworkError) as caught:
-            get(client)
+            get(client.with_options(timeout=0.1))
         assert isinstance(caught.value, TimeoutError)
         assert server.connections == caught.value.attempts == 1
 
@@ -606,7 +587,7 @@ def test_connections_to_two_hosts_do_not_drive_each_other_out():
         for _ in range(3):
             get(client)
             incoming = client._transport.open_stream(
-                hub.url, Secret("token"), {}, Limit(5.0)
+                hub.url, Secret("token"), {}, Limit(PATIENCE)
             )
             with contextlib.closing(incoming):
                 assert incoming.read() == b"x"
@@ -624,7 +605,7 @@ def test_an_answer_that_is_forgotten_instead_of_closed_does_not_give_its_connect
     )
     with ScriptedServer(stream) as server, client_of(server) as client:
         incoming = client._transport.open_stream(
-            server.url, Secret("token"), {}, Limit(5.0)
+            server.url, Secret("token"), {}, Limit(PATIENCE)
         )
         assert incoming.read() == b"x"
         assert incoming.read() == b""
@@ -717,7 +698,7 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, closed):
     """A stream gives its limit to one connection after the other, and ends it to end the wait of the latest."""
-    limit = EndableLimit(5.0)
+    limit = EndableLimit(PATIENCE)
     old, new = (Connection((f"127.0.0.1:{server.port}", None, None)) for _ in range(2))
     old.connect(limit, Secret({}))
     if closed:
@@ -745,7 +726,7 @@ def get():
     assert client.get_knowledge_document(id).id == id
 
 signal.signal(signal.SIGALRM, interrupt)
-client = PromptJuggler("key", base_url=sys.argv[1], proxy=False, max_retries=0, timeout=5.0)
+client = PromptJuggler("key", base_url=sys.argv[1], proxy=False, max_retries=0)
 get()
 interrupted = 0
 for number in range(300):
@@ -770,7 +751,7 @@ def test_whenever_a_call_is_interrupted_the_next_answer_is_the_right_one():
             env=ENV,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE,
             check=False,
         )
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
@@ -784,7 +765,7 @@ from {name} import PromptJuggler
 
 url, ca = sys.argv[1:]
 context = ssl.create_default_context(cafile=ca) if url.startswith("https") else None
-client = PromptJuggler("key", base_url=url, proxy=False, max_retries=0, ssl_context=context, timeout=5.0)
+client = PromptJuggler("key", base_url=url, proxy=False, max_retries=0, ssl_context=context)
 
 def get(times):
     for _ in range(times):
@@ -821,7 +802,7 @@ def test_parent_and_child_of_a_fork_both_get_the_right_answers(server):
         env=ENV,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -867,31 +848,28 @@ def test_no_failure_leaves_a_socket_open():
 
 
 def test_no_socket_has_a_default_timeout_afterwards(server):
-    with client_of(server, timeout=0.5) as client:
+    with client_of(server) as client:
         get(client)
     assert socket.getdefaulttimeout() is None
 
 
 def test_a_client_can_be_used_by_many_threads_while_it_is_closed(server):
+    working = set(range(4))
     with client_of(server) as client:
-        errors = []
 
-        def work():
+        def work(number):
+            if number == 4:
+                while working:
+                    client.close()
+                    time.sleep(0.001)
+                return
             try:
                 for _ in range(20):
                     get(client)
-            except BaseException as error:
-                errors.append(error)
+            finally:
+                working.discard(number)
 
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            client.close()
-            time.sleep(0.001)
-        for thread in threads:
-            thread.join()
-        assert not errors
+        in_threads(5, work)
 
 
 def test_a_client_with_a_context_of_its_own_uses_one_connection():

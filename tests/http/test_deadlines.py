@@ -17,11 +17,13 @@ from helpers.calls import (
     answer_all,
     at_once,
     client_of,
+    eventually,
     get,
     port_without_answer,
     refusing_port,
 )
 from helpers.servers import (
+    PATIENCE,
     ConnectProxy,
     ScriptedServer,
     client_context,
@@ -39,8 +41,6 @@ from promptjuggler import (
 from promptjuggler._transport import EndableLimit, Limit, Secret, connected_socket
 
 TIMEOUT = 0.1
-# What a busy machine may take on top; the servers here would go on for longer than that.
-SLACK = 3.0
 DRIP = 0.01
 
 PENDING = {
@@ -62,19 +62,37 @@ def serve(request):
 
 @contextlib.contextmanager
 def cut_off(*, after=TIMEOUT, sent):
-    """What is done in the block ends with a RequestTimeout after so many seconds."""
+    """What is done in the block ends with a RequestTimeout after so many seconds.
+
+    The servers here would go on for ever: so a busy machine may take long on top.
+    """
     begun = time.monotonic()
     with pytest.raises(RequestTimeout) as caught:
         yield caught
     taken = time.monotonic() - begun
     assert caught.value.request_sent is sent
     assert isinstance(caught.value, TimeoutError)
-    assert after * 0.9 <= taken < after + SLACK
+    assert after * 0.9 <= taken < after + PATIENCE
     assert f"within {TIMEOUT:g} s" in str(caught.value)
 
 
 def client_in_haste(server, **options):
     return client_of(server, **{"timeout": TIMEOUT, "max_retries": 0, **options})
+
+
+@contextlib.contextmanager
+def connected_client_in_haste(server):
+    """A client in haste that took its time to connect: its request will be sent.
+
+    So the server answers the first request on a connection as the API does.
+    """
+    with client_in_haste(server, timeout=PATIENCE) as client:
+        get(client)
+        yield client.with_options(timeout=TIMEOUT)
+
+
+def answer_one(conn):
+    conn.send(answer(conn.read_request()))
 
 
 def drip_for_ever(conn, head, piece):
@@ -89,14 +107,16 @@ def drip_for_ever(conn, head, piece):
 
 def test_a_server_that_never_answers_is_cut_off(serve):
     def handler(conn):
+        answer_one(conn)
         conn.read_request()
         conn.hang()
 
     def check(kind):
         server = serve(handler)
-        with client_in_haste(server) as client, cut_off(sent=True):
+        with connected_client_in_haste(server) as client, cut_off(sent=True):
             CALLS[kind](client)
-        assert len(server.requests) == 1
+        eventually(lambda: len(server.requests) > 1)
+        assert (len(server.requests), server.connections) == (2, 1)
 
     at_once(check, CALLS)
 
@@ -127,8 +147,10 @@ DRIPS = {
 
 def test_a_server_that_drips_is_cut_off(serve):
     def check(way):
-        server = serve(lambda conn: drip_for_ever(conn, *DRIPS[way]))
-        with client_in_haste(server) as client, cut_off(sent=True):
+        server = serve(
+            lambda conn: (answer_one(conn), drip_for_ever(conn, *DRIPS[way]))
+        )
+        with connected_client_in_haste(server) as client, cut_off(sent=True):
             get(client)
 
     at_once(check, DRIPS)
@@ -163,23 +185,24 @@ def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve):
 @pytest.mark.parametrize("status", [b"100", b"102"])
 def test_a_server_that_says_continue_at_full_speed_is_cut_off(serve, status):
     def handler(conn):
+        answer_one(conn)
         conn.read_request()
         with contextlib.suppress(OSError):
             while not conn.server.closing.is_set():
                 conn.send(b"HTTP/1.1 " + status + b" Go on\r\n\r\n")
 
-    with client_in_haste(serve(handler)) as client, cut_off(sent=True):
+    with connected_client_in_haste(serve(handler)) as client, cut_off(sent=True):
         get(client)
 
 
-def test_each_answer_has_the_whole_time(serve):
+def test_each_answer_has_the_whole_time(serve, clock):
     def handler(conn):
         while request := conn.read_request():
-            conn.wait(0.06)
+            clock.move(PATIENCE * 0.6)
             conn.send(answer(request))
 
     server = serve(handler)
-    with client_in_haste(server, timeout=0.2) as client:
+    with client_of(server, max_retries=0, timeout=PATIENCE) as client:
         for _ in range(4):
             get(client)
         assert server.connections == 1
@@ -268,11 +291,10 @@ def address(port):
 def test_the_addresses_of_a_name_share_the_time():
     def check(dead_ends):
         addresses = [address(port)] * dead_ends + [address(server.port)]
-        begun = time.monotonic()
-        with connected_socket(addresses, Limit(0.3)) as sock:
+        # The last address has an equal share: it must do on a busy machine.
+        with connected_socket(addresses, Limit(1.5)) as sock:
             assert sock.getpeername() == ("127.0.0.1", server.port)
-            assert 0 < sock.gettimeout() < 0.3
-        assert time.monotonic() - begun < 0.3
+            assert 0 < sock.gettimeout() < 1.5
 
     with ScriptedServer(answer_all) as server, port_without_answer() as port:
         at_once(check, [1, 2, 3])
@@ -283,7 +305,7 @@ def test_an_address_that_refuses_costs_no_time():
         ScriptedServer(answer_all) as server,
         refusing_port() as port,
         connected_socket(
-            [address(port)] * 5 + [address(server.port)], Limit(5.0)
+            [address(port)] * 5 + [address(server.port)], Limit(PATIENCE)
         ) as sock,
     ):
         assert sock.getpeername() == ("127.0.0.1", server.port)
@@ -292,7 +314,7 @@ def test_an_address_that_refuses_costs_no_time():
 def test_where_no_address_answers_the_error_is_that_of_the_last():
     with port_without_answer() as silent, refusing_port() as refusing:
         with pytest.raises(ConnectionRefusedError):
-            connected_socket([address(silent), address(refusing)], Limit(0.1))
+            connected_socket([address(silent), address(refusing)], Limit(0.6))
         with pytest.raises(TimeoutError):
             connected_socket([address(refusing), address(silent)], Limit(0.1))
     with pytest.raises(OSError, match="no address"):
@@ -304,7 +326,7 @@ def test_a_name_is_looked_up_and_connected_to():
     where = socket.getaddrinfo("localhost", 0, 0, socket.SOCK_STREAM)[-1][4]
     with (
         ScriptedServer(answer_all, host=where[0]) as server,
-        client_in_haste(f"http://localhost:{server.port}", timeout=2.0) as client,
+        client_of(f"http://localhost:{server.port}") as client,
     ):
         get(client)
 
@@ -312,23 +334,25 @@ def test_a_name_is_looked_up_and_connected_to():
 # --- sending ---
 
 
-def test_a_server_that_does_not_read_is_cut_off(serve):
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.upload_documents("base", [("zeros", Zeros(200_000_000))]),
+        lambda client: client.run_prompt("greeting", 1, {"text": "x" * 15_000_000}),
+    ],
+    ids=["upload", "run"],
+)
+def test_a_server_that_does_not_read_is_cut_off(serve, call):
     def handler(conn):
+        answer_one(conn)
         conn.read_head()
-        conn.server.closing.wait(10)
+        conn.wait(PATIENCE)
 
-    def check(call):
-        with client_in_haste(serve(handler)) as client, cut_off(sent=True):
-            call(client)
-
-    upload = lambda client: client.upload_documents(
-        "base", [("zeros", Zeros(200_000_000))]
-    )  # noqa: E731
-    start = lambda client: client.run_prompt("greeting", 1, {"text": "x" * 15_000_000})  # noqa: E731
-    at_once(check, [upload, start])
+    with connected_client_in_haste(serve(handler)) as client, cut_off(sent=True):
+        call(client)
 
 
-def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve):
+def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve, clock):
     """The limit is for each piece that is sent, and not for the upload as a whole."""
     size = 32_000_000
 
@@ -338,18 +362,18 @@ def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve):
         waits = 8
         while left > 0:
             left -= len(conn.sock.recv(65536))
-            # In the first half alone: what the system still holds for us at the end is not the client's any more.
+            # In the first half alone: what the system still holds for us at the end is
+            # not the client's any more.
             if left < total - total / 2 * (9 - waits) / 8 and waits:
                 waits -= 1
-                conn.wait(0.03)
+                clock.move(PATIENCE * 0.6)
         conn.send(answer(request))
 
-    server = serve(handler)
     begun = time.monotonic()
-    with client_in_haste(server, timeout=0.2) as client:
+    with client_of(serve(handler), max_retries=0, timeout=PATIENCE) as client:
         client.upload_documents("base", [("zeros", Zeros(size))])
     # Otherwise this test would show nothing.
-    assert time.monotonic() - begun > 0.2
+    assert time.monotonic() - begun > PATIENCE
 
 
 # --- waiting for a run ---
@@ -364,24 +388,27 @@ def test_the_deadline_of_a_wait_is_shorter_than_the_patience_of_a_poll(serve):
             pytest.raises(WaitTimeout) as caught,
         ):
             client.wait_for_knowledge_document(ID, timeout=0.2)
-        assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
+        assert 0.18 <= time.monotonic() - begun < 0.2 + PATIENCE
         assert caught.value.last is None
         assert isinstance(caught.value.__cause__, RequestTimeout)
 
     at_once(check, [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
 
 
-def test_a_wait_that_runs_out_of_time_gives_what_it_saw_last(serve):
+def test_a_wait_that_runs_out_of_time_gives_what_it_saw_last(serve, clock):
     def handler(conn):
         conn.read_request()
         conn.send(make_reply(200, PENDING))
-        drip_for_ever(conn, b"", b" ")
+        conn.read_request()
+        clock.move(PATIENCE)
+        while not conn.wait(DRIP):
+            conn.send(b" ")
 
     with (
         client_of(serve(handler), timeout=30.0) as client,
         pytest.raises(WaitTimeout) as caught,
     ):
-        client.wait_for_knowledge_document(ID, timeout=0.2, poll_interval=0.01)
+        client.wait_for_knowledge_document(ID, timeout=PATIENCE, poll_interval=0.01)
     assert caught.value.last.status == "pending"
 
 
@@ -393,7 +420,7 @@ def test_the_deadline_of_a_wait_holds_for_the_connection_as_well():
         pytest.raises(WaitTimeout),
     ):
         client.wait_for_knowledge_document(ID, timeout=0.2)
-    assert 0.18 <= time.monotonic() - begun < 0.2 + SLACK
+    assert 0.18 <= time.monotonic() - begun < 0.2 + PATIENCE
 
 
 # --- ending a wait from elsewhere ---
@@ -406,17 +433,17 @@ def test_another_thread_can_end_the_wait_for_an_answer(serve):
         conn.read_request()
         conn.send(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)
         ready.set()
-        conn.server.closing.wait(10)
+        conn.wait(PATIENCE)
 
     server = serve(handler)
     with client_of(server) as client:
-        limit = EndableLimit(20.0)
+        limit = EndableLimit(PATIENCE)
         incoming = client._transport.open_stream(
             server.url + "/stream", Secret("token"), {}, limit
         )
         with contextlib.closing(incoming):
             seen = set(incoming.read())
-            assert ready.wait(5)
+            assert ready.wait(PATIENCE)
             timer = threading.Timer(0.05, limit.end)
             timer.start()
             begun = time.monotonic()
@@ -424,7 +451,7 @@ def test_another_thread_can_end_the_wait_for_an_answer(serve):
                 while data := incoming.read():
                     seen |= set(data)
             timer.join()
-            assert time.monotonic() - begun < SLACK
+            assert time.monotonic() - begun < PATIENCE
             assert seen <= {ord("x")}
 
 
@@ -438,17 +465,17 @@ def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encry
         conn.read_request()
         conn.send(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)
         ready.set()
-        conn.server.closing.wait(10)
+        conn.wait(PATIENCE)
 
     server = serve(handler)
     with client_of(server) as client:
-        limit = EndableLimit(20.0)
+        limit = EndableLimit(PATIENCE)
         incoming = client._transport.open_stream(
             server.url + "/stream", Secret("token"), {}, limit
         )
         with contextlib.closing(incoming):
             assert set(incoming.read()) == {ord("x")}
-            assert ready.wait(5)
+            assert ready.wait(PATIENCE)
             limit.end()
             with contextlib.suppress(NetworkError):
                 while data := incoming.read():
@@ -458,10 +485,10 @@ def test_what_was_under_way_when_another_thread_ended_the_wait_is_not_read_encry
 # --- the limit itself ---
 
 
-def test_a_limit_gives_what_is_left_and_then_an_error():
-    limit = Limit(0.05)
-    assert 0 < limit.left() <= 0.05
-    time.sleep(0.06)
+def test_a_limit_gives_what_is_left_and_then_an_error(clock):
+    limit = Limit(PATIENCE)
+    assert 0 < limit.left() <= PATIENCE
+    clock.move(PATIENCE)
     with pytest.raises(TimeoutError):
         limit.left()
     limit.start()
@@ -469,10 +496,10 @@ def test_a_limit_gives_what_is_left_and_then_an_error():
 
 
 def test_a_limit_ends_at_its_deadline_whenever_it_starts():
-    limit = Limit(30.0, time.monotonic() + 0.05)
-    assert limit.left() <= 0.05
+    limit = Limit(PATIENCE * 2, time.monotonic() + PATIENCE)
+    assert limit.left() <= PATIENCE
     limit.start()
-    assert limit.left() <= 0.05
+    assert limit.left() <= PATIENCE
 
 
 def test_a_limit_of_years_can_be_given_to_a_socket(serve):

@@ -20,7 +20,13 @@ from helpers.calls import (
     document_as_text,
     get,
 )
-from helpers.servers import ScriptedServer, make_reply, respond, server_context
+from helpers.servers import (
+    PATIENCE,
+    ScriptedServer,
+    make_reply,
+    respond,
+    server_context,
+)
 
 from promptjuggler import (
     ApiError,
@@ -49,7 +55,7 @@ def chunked(*chunks, trailers=b""):
     return b"".join([*pieces, b"0\r\n", trailers, b"\r\n"])
 
 
-def asked(raw, *, end="close", call=CALLS["GET"], timeout=2.0):
+def asked(raw, *, end="close", call=CALLS["GET"]):
     """What a client makes of these bytes as the answer to its request."""
 
     def handler(conn):
@@ -59,10 +65,7 @@ def asked(raw, *, end="close", call=CALLS["GET"], timeout=2.0):
                 if end == "hang":
                     conn.hang()
 
-    with (
-        ScriptedServer(handler) as server,
-        client_of(server, max_retries=0, timeout=timeout) as client,
-    ):
+    with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
         return call(client)
 
 
@@ -205,7 +208,7 @@ def _read_on(conn):
 
 
 def _stop_reading(conn):
-    conn.server.closing.wait(10)
+    conn.wait(PATIENCE)
 
 
 def _say_goodbye_and_read_on(conn):
@@ -234,10 +237,11 @@ def test_an_answer_to_an_upload_that_comes_early_is_the_answer(serve, call, afte
         afterwards(conn)
 
     server = serve(handler)
-    # The time is for the server that stops reading: what it said is looked at when there is no more to be sent.
-    with client_of(server, timeout=0.3) as client:
+    # Where the server stops reading, what it said is looked at when the time is over.
+    timeout = 0.3 if afterwards is _stop_reading else PATIENCE
+    with client_of(server) as client:
         with pytest.raises(ApiError, match="^that is too large$") as caught:
-            call(client)
+            call(client.with_options(timeout=timeout))
         assert caught.value.status_code == 413
         assert caught.value.attempts == len(server.requests) == 1
         # The rest of the body was not sent: nothing else may go over this connection.

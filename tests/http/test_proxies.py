@@ -4,6 +4,7 @@ import base64
 import contextlib
 
 import pytest
+from helpers.calls import RUN_ID, client_of
 from helpers.servers import (
     CA_FILE,
     ConnectProxy,
@@ -15,12 +16,10 @@ from helpers.servers import (
 from promptjuggler import (
     ApiError,
     NetworkError,
-    PromptJuggler,
     RequestTimeout,
     ValidationError,
 )
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 RUN = {
     "id": RUN_ID,
     "status": "completed",
@@ -50,8 +49,9 @@ def private_ca(monkeypatch):
 
 
 def client(url, **options):
-    options = {"max_retries": 0, "timeout": 10, **options}
-    return PromptJuggler("test-key", base_url=url, **options)
+    """A client that follows the environment."""
+    options = {"max_retries": 0, "ssl_context": None, "proxy": None, **options}
+    return client_of(url, api_key="test-key", **options)
 
 
 def url_of(proxy, userinfo=""):

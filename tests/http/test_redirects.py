@@ -4,11 +4,11 @@ import urllib.request
 from http.client import responses
 
 import pytest
+from helpers.calls import RUN_ID
 from helpers.servers import ScriptedServer, client_context, respond, server_context
 
 from promptjuggler import ApiError, NetworkError, PromptJuggler
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 CALLS = {
     "GET": lambda pj: pj.get_prompt_run(RUN_ID),
     "POST": lambda pj: pj.run_prompt("p", 1, {"a": "b"}),
@@ -128,9 +128,9 @@ def test_the_servers_own_error_text_wins_over_the_target():
     with (
         ScriptedServer(respond(reply)) as server,
         PromptJuggler("k", base_url=server.url) as pj,
-    ):  # noqa: SIM117
-        with pytest.raises(ApiError, match=r"^Log in\.$"):
-            pj.get_prompt_run(RUN_ID)
+        pytest.raises(ApiError, match=r"^Log in\.$"),
+    ):
+        pj.get_prompt_run(RUN_ID)
 
 
 def test_a_redirect_without_a_target_is_an_api_error_too():
@@ -138,6 +138,6 @@ def test_a_redirect_without_a_target_is_an_api_error_too():
     with (
         ScriptedServer(respond(reply)) as server,
         PromptJuggler("k", base_url=server.url) as pj,
-    ):  # noqa: SIM117
-        with pytest.raises(ApiError, match=r"^HTTP 302 Found$"):
-            pj.get_prompt_run(RUN_ID)
+        pytest.raises(ApiError, match=r"^HTTP 302 Found$"),
+    ):
+        pj.get_prompt_run(RUN_ID)

@@ -4,12 +4,13 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
+from helpers.calls import RUN_ID, client_of, in_threads
 from helpers.package import ENV, NAME
 from helpers.servers import (
     CA_FILE,
+    PATIENCE,
     TLS,
     ScriptedServer,
     client_context,
@@ -19,7 +20,6 @@ from helpers.servers import (
 
 from promptjuggler import NetworkError, PromptJuggler
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 RUN = {
     "id": RUN_ID,
     "status": "completed",
@@ -34,12 +34,9 @@ def https_server(cert="server", **options):
 
 
 def client(server, **options):
-    options = {"max_retries": 3, "timeout": 10, **options}
-    pj = PromptJuggler(
-        "test-key", base_url=f"https://localhost:{server.port}", **options
-    )
-    pj._sleep = lambda seconds: None
-    return pj
+    """A client that trusts whom a user's would: what is in SSL_CERT_FILE, or nobody."""
+    options = {"max_retries": 3, "ssl_context": None, **options}
+    return client_of(f"https://localhost:{server.port}", **options)
 
 
 def succeeds(server, **options):
@@ -159,25 +156,20 @@ def test_http_spoken_to_an_https_client_is_a_network_error_and_nothing_was_sent(
 def test_a_client_builds_one_context_also_under_8_threads(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
     contexts, results = [], []
+    all_at_work = threading.Barrier(8)
 
     def answer(conn):
         while conn.read_request():
-            time.sleep(0.005)  # so that all threads are at work at once
+            all_at_work.wait(PATIENCE)
             conn.reply(200, RUN)
 
     with ScriptedServer(answer, tls=server_context()) as server, client(server) as pj:
-        ready = threading.Barrier(8)
 
-        def work():
-            ready.wait()
+        def work(_):
             contexts.append(pj._transport.context())
             results.append(pj.get_prompt_run(RUN_ID).status)
 
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(8, work)
         assert results == ["completed"] * 8
         assert len({id(context) for context in contexts}) == 1
         assert pj._transport.context() is contexts[0]

@@ -7,12 +7,12 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from helpers.calls import RUN_ID, client_of
 from helpers.servers import ScriptedServer, respond
 
-from promptjuggler import ApiError, NetworkError, PromptJuggler, ValidationError
+from promptjuggler import ApiError, NetworkError, ValidationError
 from promptjuggler.testing import FakeServer
 
-RUN_ID = "0b2e7d1c-54a6-4d3f-9a8e-1f2d3c4b5a69"
 DOCUMENT = {
     "id": RUN_ID,
     "status": "pending",
@@ -20,13 +20,6 @@ DOCUMENT = {
     "bytes": 1,
     "chunkCount": 0,
 }
-
-
-def client(server, **options):
-    options = {"max_retries": 2, **options}
-    pj = PromptJuggler("test-key", base_url=server.url, **options)
-    pj._sleep = lambda seconds: None
-    return pj
 
 
 def parts_of(request):
@@ -55,7 +48,7 @@ def test_paths_bytes_and_binary_files_arrive_byte_for_byte(server, tmp_path):
     path.write_bytes(content)
     file = io.BytesIO(b"skipped" + content)
     file.seek(7)
-    with client(server) as pj, open(path, "rb") as opened:
+    with client_of(server) as pj, open(path, "rb") as opened:
         files = [path, str(path), ("b.txt", content), ("c.bin", file), ("d.bin", opened), ("empty", b""),
                  ("e", bytearray(b"e"))]  # fmt: skip
         documents = pj.upload_documents("docs", iter(files))
@@ -87,7 +80,7 @@ def test_an_upload_that_is_sent_again_has_the_same_bytes(server, tmp_path, fault
     path.write_bytes(b"p" * 100_000)
     file = io.BytesIO(b"xx" + b"f" * 100_000)
     file.seek(2)
-    with client(server) as pj:
+    with client_of(server) as pj:
         if fault == 429:
             server.fail_next(429, times=2)
         else:
@@ -103,7 +96,7 @@ def test_an_upload_that_is_sent_again_has_the_same_bytes(server, tmp_path, fault
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
 def test_an_upload_is_not_sent_again_where_it_may_have_been_carried_out(server, status):
     server.fail_next(status)
-    with client(server) as pj, pytest.raises(ApiError) as caught:
+    with client_of(server) as pj, pytest.raises(ApiError) as caught:
         pj.upload_documents("docs", [("a", b"a")])
     assert caught.value.attempts == len(server.requests) == 1
 
@@ -148,7 +141,7 @@ class TextLike:
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_uploaded_are_refused_before_anything_is_sent(files, text):
-    with ScriptedServer(respond((200, [DOCUMENT]))) as server, client(server) as pj:
+    with ScriptedServer(respond((200, [DOCUMENT]))) as server, client_of(server) as pj:
         with pytest.raises(ValidationError) as caught:
             pj.upload_documents("docs", files)
         assert str(caught.value).startswith(text)
@@ -160,7 +153,7 @@ def test_a_pipe_and_a_closed_file_are_refused(tmp_path):
     read, write = os.pipe()
     closed = io.BytesIO(b"x")
     closed.close()
-    with ScriptedServer(respond((200, [DOCUMENT]))) as server, client(server) as pj:
+    with ScriptedServer(respond((200, [DOCUMENT]))) as server, client_of(server) as pj:
         with open(read, "rb") as pipe, open(write, "wb"):
             for file in (pipe, closed):
                 with pytest.raises(
@@ -174,7 +167,7 @@ def test_a_pipe_and_a_closed_file_are_refused(tmp_path):
 def test_a_path_that_cannot_be_opened_is_the_os_error_itself_before_anything_is_sent(
     tmp_path,
 ):
-    with ScriptedServer(respond((200, [DOCUMENT]))) as server, client(server) as pj:
+    with ScriptedServer(respond((200, [DOCUMENT]))) as server, client_of(server) as pj:
         with pytest.raises(FileNotFoundError) as caught:
             pj.upload_documents("docs", [("a", b"a"), tmp_path / "missing.txt"])
         assert caught.value.filename == str(tmp_path / "missing.txt")
@@ -210,7 +203,7 @@ def shrinking(tmp_path, server, change):
             return self.file.read(size)
 
     changing = Changing()
-    with changing.file, client(server) as pj, pytest.raises(NetworkError) as caught:
+    with changing.file, client_of(server) as pj, pytest.raises(NetworkError) as caught:
         pj.upload_documents("docs", [("a.bin", changing)])
     return caught.value
 
@@ -240,7 +233,7 @@ def test_a_path_that_is_gone_when_it_is_sent_is_a_network_error(server, tmp_path
     path = tmp_path / "a.txt"
     path.write_bytes(b"x")
     server.fail_next(429)
-    with client(server) as pj:
+    with client_of(server) as pj:
         pj._sleep = lambda seconds: path.unlink()
         with pytest.raises(
             NetworkError, match="the request could not be sent whole"
@@ -267,7 +260,7 @@ def test_memory_stays_flat_however_large_the_file_is(tmp_path):
         arrived.append(size)
         conn.reply(200, [DOCUMENT])
 
-    with ScriptedServer(swallow) as server, client(server) as pj:
+    with ScriptedServer(swallow) as server, client_of(server) as pj:
         pj.create_stream_token  # noqa: B018
         tracemalloc.start()
         try:

@@ -234,7 +234,7 @@ def test_however_a_connection_ends_it_is_a_loss_and_half_a_frame_is_not_delivere
         streaming(
             server,
             waits=[],
-            idle_timeout=0.1 if "silence" in name_in(ENDINGS, ending) else 10.0,
+            idle_timeout=0.1 if "silence" in name_in(ENDINGS, ending) else PATIENCE,
         ) as stream,
     ):
         events = until(stream, TokenEvent)

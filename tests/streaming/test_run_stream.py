@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import uuid
 
 import pytest
-from helpers.frames import STALE, done, failure, reset, token
+from helpers.calls import eventually
+from helpers.frames import LOST, RUN, STALE, done, failure, reset, token
 from helpers.hub import (
+    HELLO,
+    THREAD,
     Consumer,
+    Hub,
     RunHub,
     client_of,
     ends,
@@ -18,10 +21,12 @@ from helpers.hub import (
     instead_of_waiting,
     poll_quickly,
     says,
+    sends,
+    streaming,
     texts,
 )
 from helpers.secrets import assert_silent
-from helpers.servers import PATIENCE, ScriptedServer
+from helpers.servers import PATIENCE, ScriptedServer, descriptors
 
 from promptjuggler import (
     ApiError,
@@ -29,13 +34,16 @@ from promptjuggler import (
     FailureEvent,
     NetworkError,
     PromptJugglerError,
+    PromptRun,
     ResetEvent,
+    RunStream,
     StaleEvent,
     TokenEvent,
     ToolEndEvent,
     ToolStartEvent,
     ValidationError,
     WaitTimeout,
+    WorkflowRun,
 )
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
 
@@ -118,12 +126,69 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
     assert not fails or "no luck" in event.message
 
 
+RUN_OF_A_PROMPT = {
+    "id": str(RUN),
+    "status": "failed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "emitted": [],
+    "transcript": [],
+}
+RUN_OF_A_WORKFLOW = {
+    "id": str(RUN),
+    "status": "failed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "outputs": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (PromptRun.from_dict(RUN_OF_A_PROMPT), ""),
+        (PromptRun.from_dict({**RUN_OF_A_PROMPT, "error": "No luck."}), "No luck."),
+        (WorkflowRun.from_dict({**RUN_OF_A_WORKFLOW, "errors": []}), ""),
+        (WorkflowRun.from_dict({**RUN_OF_A_WORKFLOW, "errors": ["a", "b"]}), "a; b"),
+    ],
+    ids=["prompt", "prompt with a text", "workflow", "workflow with texts"],
+)
+def test_a_failure_that_was_missed_has_the_text_of_the_run_or_none(run, message):
+    with Hub(sends(then=ends), says()) as server, streaming(server, waits=[]) as thread:
+        stream = RunStream(
+            thread,
+            uuid.UUID(THREAD),
+            "side",
+            start=lambda: RUN,
+            get=lambda run_id: run,
+            wait=lambda run_id: run,
+        )
+        with stream:
+            assert list(stream) == [
+                FailureEvent(RUN, "side", "unknown", message, True, LOST)
+            ]
+        assert stream.result() is run
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_whatever_ends_the_start_of_the_run_closes_the_stream(kind):
+    def start():
+        raise kind
+
+    with Hub(says(*HELLO)) as server, streaming(server) as thread:
+        before = len(descriptors())
+        stream = RunStream(
+            thread, uuid.UUID(THREAD), "default", start=start, get=None, wait=None
+        )
+        with pytest.raises(kind):
+            stream.__enter__()
+        assert thread.closed
+        eventually(lambda: len(descriptors()) <= before)
+        with pytest.raises(RuntimeError, match="with statement"):
+            list(stream)
+
+
 def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
     def work(inputs):
-        deadline = time.monotonic() + PATIENCE
-        while "/promptruns/" not in fake.requests[-1].path:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        eventually(lambda: "/promptruns/" in fake.requests[-1].path)
         return "a b"
 
     fake.add_prompt("slow", work)
@@ -436,13 +501,14 @@ def test_no_secret_shows_when_the_start_of_a_run_fails(kind):
         assert_silent(caught.value)
 
 
-def test_the_timeout_is_for_the_iteration():
+def test_the_timeout_is_for_the_iteration(clock):
     with RunHub(says(reset(), token(1, "a"))) as server, client_of(server) as pj:
-        with (
-            pj.stream_prompt("p", 1, {}, timeout=0.1) as stream,
-            pytest.raises(WaitTimeout),
-        ):
-            list(stream)
+        with pj.stream_prompt("p", 1, {}, timeout=PATIENCE) as stream:
+            clock.move(PATIENCE * 0.7)
+            assert [type(next(stream)) for _ in range(2)] == [ResetEvent, TokenEvent]
+            clock.move(PATIENCE - 0.1)
+            with pytest.raises(WaitTimeout):
+                list(stream)
         assert stream.view.text == "a"
 
 

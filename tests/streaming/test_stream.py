@@ -11,6 +11,7 @@ import urllib.request
 import uuid
 
 import pytest
+from helpers.calls import eventually
 from helpers.frames import OTHER, RUN, STALE, done, failure, reset, token
 from helpers.hub import (
     CHUNKED,
@@ -27,7 +28,6 @@ from helpers.hub import (
     texts,
     until,
     up_to,
-    wait_for,
     wire,
 )
 from helpers.servers import (
@@ -124,8 +124,23 @@ def fake():
         yield server
 
 
-def started(pj):
-    return pj.run_prompt("long", 1, {}, thread=THREAD).id
+@pytest.fixture
+def go_on(fake):
+    """Lets the prompt "halting" go on: it halts after 5, 15, 25 ... words."""
+    go_on = threading.Semaphore(0)
+
+    def halting(inputs):
+        for number, word in enumerate(words(40), 1):
+            yield word
+            if number % 10 == 5:
+                assert go_on.acquire(timeout=PATIENCE)
+
+    fake.add_prompt("halting", halting)
+    return go_on.release
+
+
+def started(pj, slug="long"):
+    return pj.run_prompt(slug, 1, {}, thread=THREAD).id
 
 
 def test_the_id_of_any_event_can_be_stored_and_the_rest_is_had_later_without_loss_or_repetition(
@@ -153,34 +168,44 @@ def test_the_id_of_any_event_can_be_stored_and_the_rest_is_had_later_without_los
 
 
 @pytest.mark.parametrize("fault", ["drop_streams", "hand_over_streams", "restart"])
-def test_a_text_arrives_whole_whatever_happens_to_the_server_in_mid_stream(fake, fault):
+def test_a_text_arrives_whole_whatever_happens_to_the_server_in_mid_stream(
+    fake, go_on, fault
+):
     """Killed and started again, handing over, or cutting off: every few words."""
     waits = []
-    with client_of(fake) as pj, contextlib.closing(pj.stream(THREAD)) as stream, stream:
+    with (
+        client_of(fake) as pj,
+        contextlib.closing(pj.stream(THREAD, timeout=PATIENCE * 2)) as stream,
+        stream,
+    ):
         instead_of_waiting(
             stream, lambda seconds: (waits.append(seconds), time.sleep(0.01))
         )
-        started(pj)
+        started(pj, "halting")
         events = []
         for event in up_to(stream, DoneEvent):
             events.append(event)
             if isinstance(event, TokenEvent) and event.seq % 10 == 5:
                 if fault == "restart":
+                    # To close waits for the function, which waits for go_on.
+                    threading.Timer(0.01, go_on).start()
                     fake.close()
                     threading.Timer(0.03, fake.start).start()
                 else:
                     getattr(fake, fault)()
+                    go_on()
         assert texts(events) == words(40)
         assert (events[-1].view.text, events[-1].gapped) == ("".join(words(40)), False)
         assert sum(isinstance(event, DisconnectedEvent) for event in events) >= 3
         assert bool(waits) == (fault != "hand_over_streams")
 
 
-def test_what_is_lost_on_the_server_is_a_gap(fake):
+def test_what_is_lost_on_the_server_is_a_gap(fake, go_on):
     with client_of(fake) as pj, pj.stream(THREAD) as stream:
-        started(pj)
-        events = until(stream, TokenEvent)
+        started(pj, "halting")
+        events = [event for _ in range(5) for event in until(stream, TokenEvent)]
         fake.lose_next_frames(2)
+        go_on(4)
         events += until(stream, DoneEvent)
         assert sum(isinstance(event, GapEvent) for event in events) == 1
         assert events[-1].gapped
@@ -188,17 +213,19 @@ def test_what_is_lost_on_the_server_is_a_gap(fake):
         assert len(texts(events)) == 38
 
 
-def test_a_server_that_comes_back_with_stale_loses_nothing(fake):
+def test_a_server_that_comes_back_with_stale_loses_nothing(fake, go_on):
     with client_of(fake) as pj, pj.stream(THREAD) as stream:
-        started(pj)
+        started(pj, "halting")
         events = until(stream, TokenEvent)
         fake.send_stale()
+        go_on(4)
         events += until(stream, DoneEvent)
         assert StaleEvent() in events
         assert (events[-1].view.text, events[-1].gapped) == ("".join(words(40)), False)
 
 
-def test_a_consumer_that_is_slower_than_the_server_gets_everything():
+def test_a_consumer_that_is_slower_than_the_server_gets_everything(clock):
+    """It is the server that must not be idle."""
     count, text = 2000, "x" * 500
 
     def script(conn):
@@ -208,11 +235,9 @@ def test_a_consumer_that_is_slower_than_the_server_gets_everything():
         conn.send(chunk(wire(done())))
         conn.hang()
 
-    with Hub(script) as server, streaming(server, idle_timeout=0.1) as stream:
+    with Hub(script) as server, streaming(server, idle_timeout=PATIENCE) as stream:
         until(stream, TokenEvent)
-        time.sleep(
-            0.2
-        )  # longer than the idle timeout: it is the server that must not be idle
+        clock.move(PATIENCE * 2)
         end = until(stream, DoneEvent)[-1]
         assert (end.view.text, end.gapped) == (text * count, False)
 
@@ -310,16 +335,16 @@ def test_with_an_opener_from_outside_the_idle_timeout_holds_and_close_works_too(
     ):
         events = until(stream, DisconnectedEvent)
         assert texts(events) == ["a"]
-        stream._idle_timeout = 10.0
+        stream._idle_timeout = PATIENCE * 2
         until(stream, TokenEvent)
         consumer = Consumer(stream)
-        time.sleep(0.02)
+        time.sleep(0.02)  # so that it waits, as a rule
         begun = time.monotonic()
         stream.close()
         consumer.join(PATIENCE)
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < PATIENCE
         assert consumer.error is None
-        wait_for(server.is_idle)
+        eventually(server.is_idle)
 
 
 def test_the_context_of_the_client_is_used():

@@ -31,43 +31,39 @@ from promptjuggler import (
     ConnectedEvent,
     DisconnectedEvent,
     DoneEvent,
+    RequestTimeout,
     TokenEvent,
     WaitTimeout,
 )
 
 
-def test_heartbeats_are_signs_of_life_however_slowly_they_come():
-    """Each byte of them is one: five of these come in the time in which nothing at all
-    would be a loss."""
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("piece", [b"2\r\n:\n\r\n", chunk(b":\n\n")])
+def test_heartbeats_are_signs_of_life_however_slowly_they_come(piece, tls, clock):
+    """Each byte of them is one.
 
-    def check(way):
-        tls, piece = way
+    Four of these come in the time in which nothing at all would be a loss.
+    """
 
-        def script(conn):
-            conn.send(CHUNKED)
-            conn.drip(piece * 2, 0.03)
-            conn.send(chunk(wire(done())))
-            conn.hang()
+    def script(conn):
+        conn.send(CHUNKED)
+        for byte in piece * 2:
+            conn.wait(0.002)
+            clock.move(PATIENCE / 4)
+            conn.send(bytes([byte]))
+        conn.send(chunk(wire(done())))
+        conn.hang()
 
-        with (
-            Hub(script, tls=server_context() if tls else None) as server,
-            streaming(server, idle_timeout=0.15) as stream,
-        ):
-            begun = time.monotonic()
-            assert [type(event) for event in until(stream, DoneEvent)] == [
-                ConnectedEvent,
-                DoneEvent,
-            ]
-            assert time.monotonic() - begun > 0.3
-
-    at_once(
-        check,
-        [
-            (tls, piece)
-            for tls in (False, True)
-            for piece in (b"2\r\n:\n\r\n", chunk(b":\n\n"))
-        ],
-    )
+    with (
+        Hub(script, tls=server_context() if tls else None) as server,
+        streaming(server, idle_timeout=PATIENCE) as stream,
+    ):
+        begun = time.monotonic()
+        assert [type(event) for event in until(stream, DoneEvent)] == [
+            ConnectedEvent,
+            DoneEvent,
+        ]
+        assert time.monotonic() - begun > PATIENCE * 2
 
 
 def test_silence_is_a_loss_after_the_idle_timeout_and_not_before():
@@ -138,23 +134,52 @@ def test_the_timeout_bounds_the_whole_iteration():
     at_once(check, WAYS_TO_WAIT)
 
 
-def test_the_timeout_holds_also_where_the_consumer_is_slow():
+def test_the_timeout_holds_also_where_the_consumer_is_slow(clock):
     """A whole answer has come, in one piece; the time is over before it is looked at."""
-    with Hub(says(*HELLO)) as server, streaming(server, timeout=0.05) as stream:
+    with Hub(says(*HELLO)) as server, streaming(server, timeout=PATIENCE) as stream:
         assert len(until(stream, TokenEvent)) == 3
-        time.sleep(0.06)
+        clock.move(PATIENCE)
         with pytest.raises(WaitTimeout):
             next(stream)
 
 
-def test_the_timeout_begins_with_the_iteration():
-    with Hub(says(*HELLO)) as server, streaming(server, timeout=0.2) as stream, stream:
-        time.sleep(0.1)
-        begun = time.monotonic()
+def test_the_timeout_begins_with_the_iteration(clock):
+    with (
+        Hub(says(*HELLO)) as server,
+        streaming(server, timeout=PATIENCE) as stream,
+        stream,
+    ):
+        clock.move(PATIENCE * 0.7)
+        until(stream, TokenEvent)
+        clock.move(PATIENCE * 0.7)
         until(stream, DoneEvent)
+        clock.move(PATIENCE * 0.3)
         with pytest.raises(WaitTimeout):
             next(stream)
-        assert time.monotonic() - begun >= 0.2
+
+
+FAILURES_AT_THE_END = {
+    "while nothing comes": RequestTimeout,
+    "while tokens come": type(None),
+    "in the first delay": type(None),
+    "in the step in which a token is made": RequestTimeout,
+    "in the step in which the stream is opened": RequestTimeout,
+}
+
+
+@pytest.mark.parametrize("way", FAILURES_AT_THE_END)
+def test_what_failed_when_the_time_was_over_is_the_cause(way):
+    scripts, mints = WAYS_TO_WAIT[way]
+    with (
+        Hub(*scripts, mints=mints) as server,
+        streaming(server, timeout=0.3) as stream,
+    ):
+        if "step" in way:
+            instead_of_waiting(stream, lambda seconds: None)
+        with pytest.raises(WaitTimeout) as caught:
+            list(stream)
+        assert type(caught.value.__cause__) is FAILURES_AT_THE_END[way]
+        assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("way", WAYS_TO_WAIT.values(), ids=WAYS_TO_WAIT)
