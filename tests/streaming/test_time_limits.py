@@ -158,27 +158,32 @@ def test_the_timeout_begins_with_the_iteration(clock):
             next(stream)
 
 
-FAILURES_AT_THE_END = {
-    "while nothing comes": RequestTimeout,
-    "while tokens come": type(None),
-    "in the first delay": type(None),
-    "in the step in which a token is made": RequestTimeout,
-    "in the step in which the stream is opened": RequestTimeout,
-}
-
-
-@pytest.mark.parametrize("way", FAILURES_AT_THE_END)
+@pytest.mark.parametrize(
+    "way",
+    [
+        "while nothing comes",
+        "in the step in which a token is made",
+        "in the step in which the stream is opened",
+    ],
+)
 def test_what_failed_when_the_time_was_over_is_the_cause(way):
     scripts, mints = WAYS_TO_WAIT[way]
     with (
         Hub(*scripts, mints=mints) as server,
-        streaming(server, timeout=0.3) as stream,
+        streaming(server, waits=[], timeout=0.1) as stream,
     ):
-        if "step" in way:
-            instead_of_waiting(stream, lambda seconds: None)
         with pytest.raises(WaitTimeout) as caught:
             list(stream)
-        assert type(caught.value.__cause__) is FAILURES_AT_THE_END[way]
+        assert type(caught.value.__cause__) is RequestTimeout
+
+
+def test_where_the_time_is_over_in_a_delay_there_is_no_cause(clock):
+    with Hub(says(then=ends), NO_ONE) as server:
+        with streaming(server, timeout=PATIENCE) as stream:
+            instead_of_waiting(stream, lambda seconds: clock.move(PATIENCE))
+            with pytest.raises(WaitTimeout) as caught:
+                list(stream)
+        assert caught.value.__cause__ is None
         assert caught.value.__suppress_context__
 
 
