@@ -29,7 +29,7 @@ from helpers.frames import (
     view_of,
 )
 
-from promptjuggler.models.runs import (
+from promptjuggler import (
     Citation,
     ToolStatus,
     TranscriptData,

@@ -25,7 +25,7 @@ from helpers.frames import (
     view_of,
 )
 
-from promptjuggler.models.runs import (
+from promptjuggler import (
     ToolStatus,
     TranscriptData,
     TranscriptItem,

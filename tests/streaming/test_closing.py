@@ -318,33 +318,63 @@ def test_whatever_ends_the_entering_leaves_nothing_open(step, kind):
     assert len(descriptors()) <= before
 
 
-@pytest.mark.parametrize("entering", [False, True])
-def test_closed_by_another_thread_while_it_connects_it_closes_the_new_connection(
-    entering,
-):
-    """Who closes it does not see a connection that is not handed over yet."""
+def close_in_another_thread(stream):
+    thread = threading.Thread(target=stream.close)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+class ClosingTransport:
+    """Closes a stream when its connection is there, and not handed over yet."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.transport = stream._transport
+        self.base_url = stream._transport.base_url
+        self.opened = []
+
+    def open_stream(self, *arguments):
+        self.opened.append(self.transport.open_stream(*arguments))
+        close_in_another_thread(self.stream)
+        return self.opened[-1]
+
+
+@pytest.mark.parametrize("use", [list, lambda stream: stream.__enter__()])
+def test_closed_while_it_connects_it_closes_the_new_connection_at_once(use):
+    """Who closes it cannot see a connection that is not handed over yet."""
     with Hub(says(*HELLO)) as server, streaming(server) as stream:
         before = len(descriptors())
-        answers = []
-        open_stream = stream._transport.open_stream
-
-        class Transport:
-            base_url = stream._transport.base_url
-
-            def open_stream(self, *arguments):
-                answers.append(open_stream(*arguments))
-                thread = threading.Thread(target=stream.close)
-                thread.start()
-                thread.join()
-                return answers[0]
-
-        stream._transport = Transport()
-        if entering:
-            with stream:
-                pass
-        assert list(stream) == []
-        assert len(answers) == 1
+        stream._transport = ClosingTransport(stream)
+        use(stream)
+        assert len(stream._transport.opened) == 1
         assert stream._answer is None
+        eventually(lambda: len(descriptors()) <= before)
+        assert list(stream) == []
+
+
+class ClosingAnswer:
+    """Closes a stream when something was read, and not given back yet."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.answer = stream._answer
+        self.close = stream._answer.close
+
+    def read(self):
+        data = self.answer.read()
+        close_in_another_thread(self.stream)
+        return data
+
+
+def test_closed_just_after_it_has_read_it_closes_the_connection_at_once():
+    """Who closes it leaves the connection to the thread that reads."""
+    with Hub(says(*HELLO)) as server, streaming(server) as stream:
+        before = len(descriptors())
+        stream.__enter__()
+        answer = stream._answer = ClosingAnswer(stream)
+        assert list(stream) == [ConnectedEvent()]
+        assert answer.stream._answer is None
         eventually(lambda: len(descriptors()) <= before)
 
 

@@ -14,11 +14,11 @@ from helpers.frames import (
 )
 
 import promptjuggler
-from promptjuggler.models.runs import (
+from promptjuggler import (
     Citation,
+    StreamTokenResponse,
     ToolStatus,
 )
-from promptjuggler.models.streaming import StreamTokenResponse
 from promptjuggler.streaming.events import (
     ConnectedEvent,
     DataEvent,
