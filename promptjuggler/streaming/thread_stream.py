@@ -77,12 +77,14 @@ class ThreadStream:
 
     Entering and iterating raise, and the stream is then closed:
 
-    - `ApiError` for 401, 403 and 404, and where the first connection meets another error
-      status in all its attempts (`max_retries` of the client and one more);
-    - `NetworkError` where there is no first connection in all its attempts, where a
-      certificate is not trusted, and at the first loss with `reconnect=False`;
-    - `DecodeError` for an answer to the token's request, or a line of the stream, that
-      is not as the API promises;
+    - `ApiError` for 401, 403 and 404 at any time;
+    - `ApiError`, `NetworkError` or `DecodeError`, whichever was the last, where there is
+      no first connection in all its attempts (`max_retries` of the client and one more),
+      or the server asks for more than a minute before the next;
+    - `NetworkError` where a certificate is not trusted, and at the first loss with
+      `reconnect=False`;
+    - `DecodeError` for a line that is too long, and for an address to which no token is
+      sent;
     - `WaitTimeout` where the `timeout` of the stream is over.
     """
 
