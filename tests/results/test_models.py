@@ -223,7 +223,10 @@ def moment(text):
 
 
 def expected_value(kind, value):
-    """What a JSON value of a type of the specification stands for, worked out without the package, but for models."""
+    """What a JSON value of a type of the specification stands for.
+
+    It is worked out without the package, but for models.
+    """
     if value is None or kind == "any":
         return value
     if kind.endswith("[]"):
@@ -526,7 +529,8 @@ def test_a_result_cannot_be_changed(name):
             setattr(result, item.name, "other")
         with pytest.raises(dataclasses.FrozenInstanceError):
             delattr(result, item.name)
-    # Python's own error for a name that is no field is a TypeError in a frozen dataclass with slots.
+    # Python's own error for a name that is no field is a TypeError, in a frozen
+    # dataclass with slots.
     with pytest.raises((AttributeError, TypeError)):
         result.other = 1
     assert result.to_json() == before
