@@ -143,17 +143,20 @@ class SocketReader(io.RawIOBase):
         """Wait for what the socket receives next."""
         deadline.begin_wait()
         self._socket.settimeout(deadline.remaining())
-        return self._note(self._socket.recv_into(view))
+        count = self._socket.recv_into(view)
+        if count:
+            self.any_received = True
+        else:
+            self.peer_closed = True
+        return count
 
     def _receive_now(self, view: memoryview) -> int | None:
         """What the socket has received already; None if nothing."""
         self._socket.settimeout(0)
         try:
-            return self._note(self._socket.recv_into(view))
+            count = self._socket.recv_into(view)
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
-
-    def _note(self, count: int) -> int:
         if count:
             self.any_received = True
         else:
