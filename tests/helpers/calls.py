@@ -188,6 +188,28 @@ def port_without_answer():
         yield listener.getsockname()[1]
 
 
+def moved_names(monkeypatch, ports):
+    """Names that lead to this machine, as a program's own override of hosts does it.
+
+    ports   the port here, by the (name, port) that is asked for; all else is looked up
+            as ever
+
+    Gives the list of what is then asked for.
+    """
+    asked = []
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *options):
+        name = host.decode() if isinstance(host, bytes) else host
+        if (name, port) not in ports:
+            return look_up(host, port, *options)
+        asked.append((name, port))
+        return look_up("127.0.0.1", ports[name, port], *options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
+
+
 class Zeros(io.RawIOBase):
     """A file of `size` zeros."""
 
