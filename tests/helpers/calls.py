@@ -102,7 +102,7 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
     url = server if isinstance(server, str) else server.url
     options = {"base_url": url, "timeout": PATIENCE, **options}
     key = options.pop("api_key", getattr(server, "api_key", "key"))
-    if "opener" not in options:
+    if options.get("opener") is None:
         options.setdefault("proxy", False)
         if options["base_url"].startswith("https:"):
             options.setdefault("ssl_context", client_context())
