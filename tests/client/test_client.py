@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -287,6 +288,49 @@ def test_large_timeouts_are_as_good_as_none():
 def test_everything_but_the_key_is_given_by_keyword():
     with pytest.raises(TypeError):
         PromptJuggler(KEY, "https://a.example")
+
+
+RUN_OPTIONS = dict.fromkeys(
+    ("priority", "thread", "environment", "env_vars", "metadata")
+)
+WAIT_OPTIONS = {"timeout": 300.0, "poll_interval": None}
+STREAM_OPTIONS = {"idle_timeout": 60.0, "timeout": None, "reconnect": True}
+# What an option of each method is where it is not given.
+DEFAULTS = {
+    "__init__": {
+        "api_key": None,
+        "base_url": None,
+        "timeout": 30.0,
+        "max_retries": 2,
+        "ssl_context": None,
+        "proxy": None,
+        "opener": None,
+    },
+    "with_options": {"timeout": None, "max_retries": None},
+    "run_prompt": {**RUN_OPTIONS, "channel": None},
+    "run_workflow": RUN_OPTIONS,
+    "wait_for_prompt_run": WAIT_OPTIONS,
+    "wait_for_workflow_run": WAIT_OPTIONS,
+    "wait_for_knowledge_base": WAIT_OPTIONS,
+    "wait_for_knowledge_document": WAIT_OPTIONS,
+    "stream": {"channels": (), "last_event_id": None, **STREAM_OPTIONS},
+    "stream_prompt": {**RUN_OPTIONS, "channel": None, **STREAM_OPTIONS},
+    "stream_workflow": {**RUN_OPTIONS, **STREAM_OPTIONS},
+}
+
+
+def test_the_defaults_of_all_options_are_these():
+    found = {}
+    for name, method in inspect.getmembers(PromptJuggler, inspect.isfunction):
+        parameters = inspect.signature(method).parameters.values()
+        defaults = {
+            parameter.name: parameter.default
+            for parameter in parameters
+            if parameter.default is not parameter.empty
+        }
+        if defaults and (not name.startswith("_") or name == "__init__"):
+            found[name] = defaults
+    assert found == DEFAULTS
 
 
 def test_the_constructor_does_no_io_and_imports_nothing():

@@ -285,6 +285,33 @@ def test_files_may_be_any_iterable() -> None:
     ] == [[b"1", b"2"]] * 3
 
 
+def test_a_tuple_of_two_files_is_two_files(tmp_path: Path) -> None:
+    """And no name with its content, as a tuple of two is within the list."""
+
+    class Found:
+        """What is like a path, as the entries of os.scandir() are."""
+
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+        def __fspath__(self) -> str:
+            return str(self.path)
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"1")
+    other.write_bytes(b"2")
+    forms: list[Any] = [str(one), one, Found(one), ("one", b"1")]
+    others: list[Any] = [str(other), other, Found(other), ("other", b"2")]
+    for first in forms:
+        assert contents(Multipart((first,))) == [b"1"]
+        for second in others:
+            assert contents(Multipart((first, second, first))) == [b"1", b"2", b"1"]
+            parts = split(Multipart((first, second)))
+            assert [content for _, content in parts] == [b"1", b"2"]
+            assert b'filename="one"' in parts[0][0]
+            assert b'filename="other"' in parts[1][0]
+
+
 def test_many_paths_need_one_descriptor_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc")
