@@ -668,14 +668,17 @@ def test_a_retry_after_that_is_no_number_and_no_date_means_the_usual_delay(value
     assert _delays_after(value) == [0.5]
 
 
+ODD_PARTS_OF_DATES = """
+    Sun Sunday Mon, , ; : - + . GMT UTC EST -0000 +9999 +99999999999999999999
+    Nov Novem 06 6 1994 94 0 00 99 -1 08:49:37 08:49 8 ::: 24:00:00 23:59:61
+    0001 9999 10000 99999 1_0 \u00b2 \u0661 \ud800 \0
+"""
+
+
 def test_whatever_a_retry_after_holds_it_is_seconds_or_nothing():
     """Dates of which a part is wrong most of all, which the parser stumbles over."""
     chance = random.Random(7)
-    parts = [
-        *"Sun Sunday Mon, , ; : - + . GMT UTC EST -0000 +9999 +99999999999999999999".split(),
-        *"Nov Novem 06 6 1994 94 0 00 99 -1 08:49:37 08:49 8 ::: 24:00:00".split(),
-        *"23:59:61 0001 9999 10000 99999 1_0 \u00b2 \u0661 \ud800 \0".split(),
-    ]
+    parts = ODD_PARTS_OF_DATES.split()
     date = ["Sun,", "06", "Nov", "1994", "08:49:37", "GMT"]
     found = collections.Counter()
     for _ in range(20_000):

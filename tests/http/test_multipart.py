@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.errors import shown_before
 
 from promptjuggler._http.multipart import CHUNK_SIZE, Multipart
 
@@ -759,6 +760,44 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
     assert (
         refusal([path]) == "files[0] is a path with a character that no path can have"
     )
+
+
+@pytest.mark.parametrize(
+    "file", [("a\udc80.txt", b"x"), "secret\0.txt", "secret\ud800/a.txt"]
+)
+def test_what_says_it_all_stands_alone(file: Any) -> None:
+    """The error that it was put in the place of would only show the name once more."""
+    with pytest.raises(ValueError, match=r"^files\[0\] ") as caught:
+        Multipart([file])
+    assert shown_before(caught.value) is None
+
+
+def test_what_cannot_be_measured_has_the_reason_as_its_cause() -> None:
+    closed = io.BytesIO()
+    closed.close()
+    causes: list[tuple[Any, type[Exception]]] = [
+        (io.StringIO("secret"), TypeError),
+        (closed, ValueError),
+        (None, AttributeError),
+        (io.BufferedWriter(io.BytesIO()), io.UnsupportedOperation),
+    ]
+    for content, cause in causes:
+        with pytest.raises(ValueError, match=r"^files\[0\] must hold ") as caught:
+            Multipart([("a", content)])
+        assert type(caught.value.__cause__) is cause
+
+
+def test_what_can_no_longer_be_read_has_the_reason_as_its_cause() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if size:
+                raise KeyError("none of the disk")
+            return b""
+
+    for file, cause in ((Broken(b"abc"), KeyError), (Lying(b"abc"), ValueError)):
+        with pytest.raises(OSError, match=UNREADABLE) as caught:
+            list(Multipart([("a", file)]))
+        assert type(caught.value.__cause__) is cause
 
 
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
