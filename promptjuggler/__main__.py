@@ -1,4 +1,4 @@
-"""The command line."""
+"""`python3 -m promptjuggler`: the command line."""
 
 import sys
 
@@ -7,5 +7,6 @@ if __name__ == "__main__":
         from ._cli import main
 
         sys.exit(main())
-    except KeyboardInterrupt:  # while modules were loaded
+    except KeyboardInterrupt:
+        # While modules were loaded; later, the command line ends by itself.
         sys.exit(130)

@@ -1,416 +1,390 @@
-"""JSON to frozen dataclasses and back, by their annotations. Pure."""
+"""JSON to the frozen dataclasses of `models`, by their annotations. Pure.
 
+The first time that a class is read, the annotation of each of its fields
+becomes a function that decodes a JSON value; the functions are kept.
+
+A document can hold secrets. So a function that holds one gives its error back
+instead of raising it (rule 3 of _secrets.py), and `value_or_raise` alone
+raises it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
 import json
+import operator
 import re
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING
 from datetime import datetime
-from functools import cache
+from functools import cache, reduce
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from ._enums import OpenEnum
+from ._json import strict_json
+from ._values import (
+    DecodeFunction,
+    Mismatch,
+    array_decoder,
+    constant_decoder,
+    decode_boolean,
+    decode_integer,
+    decode_number,
+    decode_object,
+    decode_text,
+    decode_time,
+    decode_uuid,
+    enum_decoder,
+    map_decoder,
+    optional_decoder,
+    plain_union_decoder,
+    secret_decoder,
+    unexpected,
+)
 from .errors import DecodeError
 
 _T = TypeVar("_T")
-_Decoder = Callable[[Any], Any]
-
-
-class Model:
-    """The base of the results: frozen dataclasses that know their JSON."""
-
-    __slots__ = (
-        "_said",
-    )  # What the document said, where to_dict() would say it differently.
-
-    @classmethod
-    def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
-        """The result of a JSON object as `json.loads` gives it; unknown keys are ignored.
-
-        Raises `DecodeError` with the path of what is wrong.
-        """
-        result: _T | DecodeError = _decoded(
-            cls, dict(data) if isinstance(data, Mapping) else data
-        )
-        del data  # Error trackers record variables.
-        return _value_or_raise(result)
-
-    @classmethod
-    def from_json(cls: type[_T], text: str | bytes) -> _T:
-        """The result of a JSON text; bytes are UTF-8. Raises `DecodeError`."""
-        result: _T | DecodeError = _read(cls, text)
-        del text
-        return _value_or_raise(result)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object with the API's names: what was read, but for unknown keys."""
-        document, said = {}, getattr(self, "_said", {})
-        for name, wire, _, default, _ in _schema(type(self)):  # type: ignore[arg-type]
-            value = getattr(self, name)
-            if wire in said:
-                document[wire] = said[wire]
-            elif value != default:
-                document[wire] = _plain(value)
-        return document
-
-    def to_json(self) -> str:
-        """`to_dict()` as compact JSON text."""
-        return json.dumps(self.to_dict(), separators=(",", ":"))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # That of dataclass would lose _said.
-        values = {name: getattr(self, name) for name, *_ in _schema(type(self))}  # type: ignore[arg-type]
-        return _restored, (type(self), values, getattr(self, "_said", {}))
-
-
-def _restored(kind: type[_T], values: dict[str, Any], said: dict[str, Any]) -> _T:
-    result = kind(**values)
-    object.__setattr__(result, "_said", said)
-    return result
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownVariant(Model):
-    """One of a union with a `type` newer than this version; `data`: the whole object, not in the repr."""
-
-    if TYPE_CHECKING:
-        # With str, type checkers cannot tell the others apart.
-        type: Literal["unknown"]
-    else:
-        type: str
-    data: Mapping[str, Any] = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object, as it came."""
-        return dict(self.data)
 
 
 def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
-    """Read an answer. Raises `DecodeError`."""
-    result: _T | DecodeError = _read(kind, document, status_code)
-    del document
-    return _value_or_raise(result)
+    """Read the body of an answer.
+
+    kind         a model, or `tuple[X, ...]` of one where the answer is an array
+    document     the body
+    status_code  that of the answer, for the error
+
+    Raises `DecodeError`.
+    """
+    result = decoded_text(kind, document, status_code)
+    del document  # Rule 3 of _secrets.py.
+    return value_or_raise(result)
 
 
-def _value_or_raise(result: _T | DecodeError) -> _T:
+def value_or_raise(result: _T | DecodeError) -> _T:
+    """Raise what is an error, and give what is none."""
     if isinstance(result, DecodeError):
         raise result
     return result
 
 
-def _read(kind: Any, document: Any, status_code: int | None = None) -> Any:
+def decoded_text(
+    kind: type[_T], document: object, status_code: int | None = None
+) -> _T | DecodeError:
+    """The result of a JSON text or of UTF-8 bytes, or the error, with all it has."""
     if not isinstance(document, (str, bytes, bytearray)):
-        return DecodeError(f"the document: {_unexpected('text or bytes', document)}")
-    cause: Exception | None = None
+        return DecodeError(f"the document: {unexpected('text or bytes', document)}")
+    result: _T | DecodeError
     try:
-        data = _json.decode(
-            document if isinstance(document, str) else document.decode()
-        )
-    except RecursionError as error:
-        problem, cause = "is nested too deep", error
-    except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 at byte {error.start}"
-        # Its repr has the document.
-        cause = UnicodeDecodeError("utf-8", b"", error.start, error.end, error.reason)
-    except ValueError as error:  # Or thousands of digits.
-        problem, cause = f"is not JSON: {error}" if document else "is empty", error
-    result = DecodeError(f"the document {problem}") if cause else _decoded(kind, data)
+        text = document if isinstance(document, str) else document.decode()
+        data = strict_json.decode(text)
+    except (RecursionError, ValueError) as error:
+        result = _unreadable(error, is_empty=not document)
+    else:
+        result = decoded(kind, data)
     if isinstance(result, DecodeError):
-        result.__cause__ = cause and cause.with_traceback(None)
         result.status_code = status_code
-        result.body = (
-            document.encode("utf-8", "surrogatepass")
-            if isinstance(document, str)
-            else bytes(document)
-        )
+        if isinstance(document, str):
+            result.body = document.encode("utf-8", "surrogatepass")
+        else:
+            result.body = bytes(document)
     return result
 
 
-_LARGEST = sys.float_info.max
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if -_LARGEST <= number <= _LARGEST:
-        return number
-    raise ValueError(f"{text[:20]} is out of range")
-
-
-# No NaN, and no Infinity, as of 1e999.
-_json = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
-
-
-def _decoded(kind: Any, data: Any) -> Any:
-    try:
-        return _decoder(kind)(data)
-    except _Mismatch as error:
-        path = error.path.removeprefix(".")
-        return DecodeError(f"{path or 'the document'}: {error}", path=path)
-
-
-class _Mismatch(Exception):
-    path = ""  # Each level adds to it.
-
-
-def _unexpected(expected: str, value: object) -> _Mismatch:
-    if isinstance(value, dict):
-        shown = "an object"
-    elif isinstance(value, (list, tuple)):
-        shown = "an array"
-    elif isinstance(value, int) and abs(value) >= 10**30:
-        shown = "a huge number"
-    elif isinstance(value, str) and len(value) > 60:
-        shown = json.dumps(value[:57] + "...")
-    elif isinstance(value, (str, int, float, NoneType)):
-        shown = json.dumps(value)
+def _unreadable(error: RecursionError | ValueError, is_empty: bool) -> DecodeError:
+    """The error for what is no JSON; its cause, the parser's, has no document."""
+    cause: Exception = error
+    if isinstance(error, RecursionError):
+        problem = "is nested too deep"
+    elif isinstance(error, UnicodeDecodeError):
+        problem = f"is not UTF-8 at byte {error.start}"
+        # The document is one of its arguments, and so in its repr.
+        cause = UnicodeDecodeError("utf-8", b"", error.start, error.end, error.reason)
+    elif is_empty:
+        problem = "is empty"
     else:
-        shown = f"a {type(value).__name__}"
-    return _Mismatch(f"expected {expected}, got {shown}")
+        # Or int() refuses a number of over 4,300 digits.
+        problem = f"is not JSON: {error}"
+    if isinstance(error, json.JSONDecodeError):
+        error.doc = ""
+    # Rule 4 of _secrets.py. The context would be a StopIteration of the
+    # parser.
+    cause.__context__ = None
+    result = DecodeError(f"the document {problem}")
+    result.__cause__ = cause.with_traceback(None)
+    return result
 
 
-def _checked(expected: str, is_right: Callable[[Any], bool]) -> _Decoder:
-    def decode(value: Any) -> Any:
-        if is_right(value):
-            return value
-        raise _unexpected(expected, value)
-
-    return decode
-
-
-def _number(value: Any) -> float:
-    if (
-        type(value) is float or type(value) is int
-    ) and -_LARGEST <= value <= _LARGEST:  # Not so of NaN.
-        return float(value)
-    raise _unexpected("a number", value)
-
-
-_UUID = re.compile("[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){4}[0-9a-fA-F]{8}")
-
-
-def _uuid(value: Any) -> UUID:
-    # UUID() takes more.
-    if isinstance(value, str) and _UUID.fullmatch(value):
-        return UUID(value)
-    raise _unexpected("a UUID", value)
-
-
-_TIME: Any = re.compile(
-    r"(?a)(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d{1,9})?(?:[Zz]|([+-]\d\d:[0-5]\d))?"
-)
-
-
-def _time(value: Any) -> datetime:
-    # fromisoformat() takes no Z in Python 3.10, and more later.
+def decoded(kind: type[_T], data: object) -> _T | DecodeError:
+    """The result of a JSON value, or the error with its path."""
+    annotation: object = kind
     try:
-        moment, fraction, offset = _TIME.fullmatch(value).groups()
-        return datetime.fromisoformat(
-            f"{moment}{fraction or '.':0<7.7}{offset or '+00:00'}"
-        )
-    except (AttributeError, TypeError, ValueError):
-        raise _unexpected("a date and time (RFC 3339)", value) from None
+        return cast(_T, decoder_of(annotation)(data))
+    except Mismatch as mismatch:
+        path = mismatch.path.removeprefix(".")
+        return DecodeError(f"{path or 'the document'}: {mismatch}", path=path)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return dict(value)
-    raise _unexpected("an object", value)
-
-
-def _map(decode_element: _Decoder) -> _Decoder:
-    def decode(value: Any) -> dict[str, Any]:
-        result = _object(value)
-        for key, element in result.items():
-            try:
-                result[key] = decode_element(element)
-            except _Mismatch as error:
-                error.path = f".{key}{error.path}"
-                raise
-        return result
-
-    return decode
-
-
-def _array(decode_element: _Decoder) -> _Decoder:
-    def decode(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, (list, tuple)):
-            raise _unexpected("an array", value)
-        if not value:
-            return ()
-        elements = []
-        try:
-            for element in value:
-                elements.append(decode_element(element))
-        except _Mismatch as error:
-            error.path = f"[{len(elements)}]{error.path}"
-            raise
-        return tuple(elements)
-
-    return decode
-
-
-def _enum(kind: type[OpenEnum]) -> _Decoder:
-    members = {member.value: member for member in kind}
-
-    def decode(value: Any) -> OpenEnum:
-        if isinstance(value, str):
-            return members.get(value) or kind(value)
-        raise _unexpected("a string", value)
-
-    return decode
-
-
-def _union(members: Any) -> _Decoder:
-    if NoneType in members:
-        (member,) = {*members} - {NoneType}
-        decode_element = _decoder(member)
-        return lambda value: None if value is None else decode_element(value)
-    decoders = {}
-    for member in members:
-        constant = member.__dataclass_fields__["type"].default
-        decoders[constant] = (
-            _decoder(member) if constant is MISSING else _model(member, constant)
-        )
-
-    def decode(value: Any) -> Any:
-        try:
-            decode_element = decoders[value["type"]]
-        except (KeyError, TypeError):
-            decode_element = decoders[MISSING]  # Of the `UnknownVariant`.
-        return decode_element(value)
-
-    return decode
-
-
-def _text_or_texts(value: Any) -> Any:
-    if isinstance(value, list):
-        return _decoder(tuple[str, ...])(value)
-    if isinstance(value, str):
-        return value
-    raise _unexpected("a string or an array of strings", value)
-
-
-_SCALARS: dict[Any, _Decoder] = {
-    str: _checked("a string", lambda value: isinstance(value, str)),
-    int: _checked(
-        "an integer",
-        lambda value: isinstance(value, int) and not isinstance(value, bool),
-    ),
-    bool: _checked("a boolean", lambda value: isinstance(value, bool)),
-    int | str: _checked(
-        "an integer or a string", lambda value: type(value) in (int, str)
-    ),
-    str | tuple[str, ...]: _text_or_texts,
-    float: _number,
-    UUID: _uuid,
-    datetime: _time,
+_SCALARS: Mapping[object, DecodeFunction] = {
+    str: decode_text,
+    int: decode_integer,
+    bool: decode_boolean,
+    float: decode_number,
+    UUID: decode_uuid,
+    datetime: decode_time,
 }
 
 
 @cache
-def _decoder(annotation: Any) -> _Decoder:
+def decoder_of(annotation: Any) -> DecodeFunction:
+    """The function for what an annotation describes."""
     if annotation in _SCALARS:
         return _SCALARS[annotation]
-    origin, arguments = get_origin(annotation), get_args(annotation)
+    origin = get_origin(annotation)
+    arguments = get_args(annotation)
     if origin is tuple:
-        return _array(_decoder(arguments[0]))
+        return array_decoder(decoder_of(arguments[0]))
     if origin is Mapping:
-        return _object if arguments[1] is Any else _map(_decoder(arguments[1]))
+        value_type = arguments[1]
+        # What is free in form stays as it is.
+        return (
+            decode_object if value_type is Any else map_decoder(decoder_of(value_type))
+        )
     if origin is Literal:
-        return _checked(f'"{arguments[0]}"', lambda value: value in arguments)
+        return constant_decoder(arguments[0])
     if origin in (Union, UnionType):
-        return _union(arguments)
+        return _union_decoder(annotation)
     if issubclass(annotation, OpenEnum):
-        return _enum(annotation)
-    decode = _model(annotation)
-    if issubclass(annotation, UnknownVariant):
-        return lambda value: decode({**_object(value), "data": value})
+        return enum_decoder(annotation)
+    for field in fields_of(annotation):
+        if field.is_whole_object:
+            return _whole_object_decoder(annotation, field)
+    return _model_decoder(annotation)
+
+
+def _union_decoder(annotation: Any) -> DecodeFunction:
+    """For `X | None`, for a union of models, or for one of plain types."""
+    members = get_args(annotation)
+    if NoneType in members:
+        return optional_decoder(decoder_of(_without_none(annotation)))
+    if str in members:
+        return plain_union_decoder(members)
+    return _model_union_decoder(members)
+
+
+def _without_none(annotation: Any) -> Any:
+    """`X` of `X | None`, and any other annotation as it is."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    members = get_args(annotation)
+    return reduce(operator.or_, (item for item in members if item is not NoneType))
+
+
+def _model_union_decoder(members: tuple[type, ...]) -> DecodeFunction:
+    """For a union of models, by the `type` that a document has.
+
+    One member has no constant for its `type`: it is an `UnknownVariant`, for
+    what is newer than this version.
+    """
+    decoders: dict[str, DecodeFunction] = {}
+    decode_unknown: DecodeFunction
+    for member in members:
+        (type_field,) = (field for field in fields_of(member) if field.name == "type")
+        if type_field.constant is None:
+            decode_unknown = decoder_of(member)
+        else:
+            decoders[type_field.constant] = _model_decoder(member, type_field)
+
+    def decode(value: Any) -> object:
+        try:
+            decode_variant = decoders[value["type"]]
+        except (KeyError, TypeError):
+            # A newer type; or no object, or none whose type is a text, which
+            # the decoder of the unknown finds.
+            decode_variant = decode_unknown
+        return decode_variant(value)
+
     return decode
 
 
-@cache
-def _schema(model: Any) -> list[tuple[str, str, Any, Any, bool]]:
-    schema = []
-    for item in fields(model):
-        wire = re.sub("_(.)", lambda match: match[1].upper(), item.name)
-        # The default of a constant is not for JSON.
-        default = MISSING if get_origin(item.type) is Literal else item.default
-        schema.append((item.name, wire, item.type, default, not item.repr))
-    return schema
+_SetFunction = Callable[[object, object], None]
+
+# What the loops over the fields of a model need of each. A tuple is unpacked
+# quicker than as many attributes are read: with attributes, a run with a long
+# transcript takes 6 % longer on Python 3.10, and 1 % on 3.13.
+_Required = tuple[str, _SetFunction, DecodeFunction, Any]
+_Optional = tuple[str, _SetFunction, DecodeFunction, object]
+_Respellable = tuple[str, str, object, bool]
+
+WHOLE_OBJECT = {"whole_object": True}
+"""The metadata of a dataclass field that is no key, but the whole JSON object."""
 
 
-def _model(model: Any, constant: str = "") -> _Decoder:
-    # To set each slot is faster than to call the class.
-    new, required, optional, free = object.__new__, [], [], []
-    secrets = [wire for _, wire, _, _, secret in _schema(model) if secret]
-    for name, wire, annotation, default, _ in _schema(model):
-        put = getattr(model, name).__set__
-        several_ways = {UUID, datetime, float} & {annotation, *get_args(annotation)}
-        if constant and name == "type":
-            put_type = put
-        elif default is MISSING:
-            exact = annotation if annotation in (str, int, bool) else None
-            required.append((wire, put, _decoder(annotation), exact))
+class Field:
+    """What is known of one field of a model; made once.
+
+    name             in Python, such as `created_at`
+    wire_name        in JSON, such as `createdAt`
+    constant         the one value of a `Literal`, else None
+    default          what it is where a document has no such key, or MISSING
+    is_required      whether a document must have the key
+    is_whole_object  whether it is no key, but holds the whole document
+    has_spellings    whether equal values can be written differently: ids, times, floats
+    is_respellable   whether what a document has can be lost: spellings, null, defaults
+    exact_type       a class whose instances are right as they are, or None
+    decode           the function for its value; where it has a default, not for null
+    set_value        puts a value into an instance, although the class is frozen
+    """
+
+    __slots__ = (
+        "constant",
+        "decode",
+        "default",
+        "exact_type",
+        "has_spellings",
+        "is_required",
+        "is_respellable",
+        "is_whole_object",
+        "name",
+        "set_value",
+        "wire_name",
+    )
+
+    def __init__(self, model: type, field: dataclasses.Field[Any]) -> None:
+        annotation: Any = field.type
+        self.name = field.name
+        self.wire_name = re.sub("_(.)", lambda match: match[1].upper(), field.name)
+        self.constant: str | None = None
+        self.default: object = field.default
+        if get_origin(annotation) is Literal:
+            (self.constant,) = get_args(annotation)
+            # Its default is for who builds the object.
+            self.default = MISSING
+        self.is_required = self.default is MISSING
+        self.is_whole_object = field.metadata == WHOLE_OBJECT
+        types = {annotation, *get_args(annotation)}
+        self.has_spellings = not types.isdisjoint({UUID, datetime, float})
+        self.is_respellable = self.has_spellings or not self.is_required
+        self.exact_type = annotation if annotation in (str, int, bool) else None
+        if self.is_required:
+            self.decode = decoder_of(annotation)
         else:
-            optional.append((wire, put, _decoder(annotation), default))
-        if default is not MISSING or several_ways:
-            free.append((wire, name, several_ways, default))
+            self.decode = decoder_of(_without_none(annotation))
+        if not field.repr:
+            self.decode = secret_decoder(self.decode)
+        # The descriptor of the slot, since a frozen class refuses an
+        # assignment. To set slots, and not to call the class, takes a third
+        # off the time of a long run.
+        slot = getattr(model, field.name)
+        self.set_value: _SetFunction = slot.__set__
 
-    def decode(value: Any) -> Any:
-        if not isinstance(value, dict):
-            raise _unexpected("an object", value)
-        result = new(model)
-        try:
-            for wire, put, decode_element, exact in required:
-                item = value[wire]
-                put(result, item if type(item) is exact else decode_element(item))
-            if optional:
-                for wire, put, decode_element, default in optional:
-                    item = value.get(wire)
-                    put(result, default if item is None else decode_element(item))
-        except (KeyError, _Mismatch) as failure:
-            error = failure if isinstance(failure, _Mismatch) else _Mismatch("missing")
-            error.path = f".{wire}{error.path}"
-            if wire in secrets:
-                error.args = (str(error).partition(", got ")[0],)
-            raise error from None
-        if constant:
-            put_type(result, constant)
-        if free:
-            said = {}
-            for wire, name, several_ways, default in free:
-                if (
-                    wire in value and type(value[wire]) is not float
-                ):  # No float differs.
-                    item = getattr(result, name)
-                    if (
-                        several_ways
-                        and (type(value[wire]) is str or item != value[wire])
-                        or item == default
-                    ):
-                        said[wire] = value[wire]
-            if said:
-                object.__setattr__(result, "_said", said)
+    def if_required(self) -> _Required:
+        """Wire name, setter, decoder, and the class that needs no decoder."""
+        return self.wire_name, self.set_value, self.decode, self.exact_type
+
+    def if_optional(self) -> _Optional:
+        """Wire name, setter, decoder, default."""
+        return self.wire_name, self.set_value, self.decode, self.default
+
+    def if_respellable(self) -> _Respellable:
+        """Wire name, name, default, and whether it has spellings."""
+        return self.wire_name, self.name, self.default, self.has_spellings
+
+
+@cache
+def fields_of(model: type) -> tuple[Field, ...]:
+    """The fields of a model, in their order.
+
+    Its annotations must be objects, not texts: a module of models does without
+    `from __future__ import annotations`.
+    """
+    return tuple(Field(model, field) for field in dataclasses.fields(model))
+
+
+def _whole_object_decoder(model: type, field: Field) -> DecodeFunction:
+    """For a model with a field that holds the whole document."""
+    decode_model = _model_decoder(model)
+
+    def decode(document: object) -> object:
+        return decode_model({**decode_object(document), field.wire_name: document})
+
+    return decode
+
+
+def _model_decoder(model: type, type_field: Field | None = None) -> DecodeFunction:
+    """For a model. `type_field`: its `type`, where a union has looked at that
+    already.
+
+    To set the type without another look takes 6 % off the time of a long run.
+    Not to call a function for what is right as it is takes off 4 % on Python
+    3.10, and 1 % on 3.13.
+    """
+    fields = [field for field in fields_of(model) if field is not type_field]
+    required = [field.if_required() for field in fields if field.is_required]
+    optional = [field.if_optional() for field in fields if not field.is_required]
+    respellable = [field.if_respellable() for field in fields if field.is_respellable]
+    set_type = type_field.set_value if type_field else None
+    constant = type_field.constant if type_field else None
+    new = object.__new__
+
+    def decode(document: object) -> object:
+        if not isinstance(document, dict):
+            raise unexpected("an object", document)
+        result: object = new(model)
+        for wire_name, set_value, decode_value, exact_type in required:
+            try:
+                value = document[wire_name]
+            except KeyError:
+                raise Mismatch("missing", path=f".{wire_name}") from None
+            try:
+                if type(value) is not exact_type:
+                    value = decode_value(value)
+            except Mismatch as error:
+                error.path = f".{wire_name}{error.path}"
+                raise
+            set_value(result, value)
+        if optional:  # The most have none, and an empty loop takes longer.
+            for wire_name, set_value, decode_value, default in optional:
+                value = document.get(wire_name)
+                try:
+                    value = default if value is None else decode_value(value)
+                except Mismatch as error:
+                    error.path = f".{wire_name}{error.path}"
+                    raise
+                set_value(result, value)
+        if set_type:
+            set_type(result, constant)
+        if respellable:
+            _keep_original_values(result, document, respellable)
         return result
 
     return decode
 
 
-def _plain(value: Any) -> Any:
-    # Maps hold JSON, but for tuples of `metadata`.
-    if isinstance(value, Model):
-        return value.to_dict()
-    if isinstance(value, (OpenEnum, UUID)):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return [_plain(element) for element in value]
-    if isinstance(value, Mapping):
-        return {
-            key: list(element) if isinstance(element, tuple) else element
-            for key, element in value.items()
-        }
-    return value
+def _keep_original_values(
+    result: object, document: dict[str, object], respellable: list[_Respellable]
+) -> None:
+    """Keep what the document has where `to_dict` would write something else."""
+    original_values: dict[str, object] = {}
+    for wire_name, name, default, has_spellings in respellable:
+        if wire_name not in document:
+            continue
+        written = document[wire_name]
+        written_type = type(written)
+        if written_type is float:
+            # JSON writes every float as it reads it.
+            continue
+        if has_spellings and written_type is str:
+            # An id or a time: its capitals, hyphens, fraction, offset.
+            original_values[wire_name] = written
+            continue
+        value = getattr(result, name)
+        # `to_dict` leaves a default out, and null has become one.
+        is_left_out = value == default
+        # An integer that a float cannot hold.
+        is_rounded = written_type is int and value != written
+        if is_left_out or is_rounded:
+            original_values[wire_name] = written
+    if original_values:
+        object.__setattr__(result, "_original_values", original_values)

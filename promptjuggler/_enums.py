@@ -1,4 +1,4 @@
-"""String enums that stay open: the API adds values."""
+"""String enums that stay open, since the API adds values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ from enum import Enum
 
 
 class OpenEnum(str, Enum):
-    """An unknown value becomes a member, not an error. The class does not list it, or new values would make it grow."""
+    """The base of the enums: a string, of which some values have names.
+
+    A value that this version does not know is no error: `RunStatus("brewing")`
+    is a member whose name and value are both that string. It equals the string
+    and any other member made of it, but it is not listed by its class, which
+    new values would otherwise make grow without end.
+    """
 
     @classmethod
     def _missing_(cls, value: object) -> OpenEnum | None:
+        """Make the member of an unknown value; Python asks for it."""
         if not isinstance(value, str):
             return None
         member = str.__new__(cls, value)
-        member._name_ = member._value_ = str(value)
+        member._name_ = str(value)
+        member._value_ = str(value)
         return member
 
-    # Enum's own give `RunStatus.PENDING` on some Pythons.
+    # That of Enum gives `RunStatus.PENDING`; format() uses this one.
     __str__ = str.__str__
-    __format__ = str.__format__  # type: ignore[assignment]

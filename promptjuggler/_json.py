@@ -1,6 +1,7 @@
 """How the API writes values: strict JSON, UUIDs, times (RFC 3339). Pure.
 
-The only module that knows these forms; what reads documents, frames and arguments uses it.
+The only module that knows these forms: what reads documents, frames and
+arguments uses it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ LARGEST_FLOAT = sys.float_info.max
 
 
 def _finite_float(text: str) -> float:
-    """The number, or ValueError where it is NaN, Infinity, or out of range as 1e999 is."""
+    """The number, or ValueError where it is NaN, Infinity or out of range (1e999)."""
     number = float(text)
     if -LARGEST_FLOAT <= number <= LARGEST_FLOAT:
         return number
@@ -22,35 +23,45 @@ def _finite_float(text: str) -> float:
 
 
 strict_json = json.JSONDecoder(parse_constant=_finite_float, parse_float=_finite_float)
-"""Decodes JSON as RFC 8259 has it: without NaN and Infinity, which Python's own adds.
+"""Decodes JSON as RFC 8259 has it: without NaN and Infinity, which Python's
+own adds.
 
-`decode(text)` raises ValueError for what is no JSON, also for a number of over 4,300
-digits, and RecursionError for what is nested too deep.
+`decode(text)` raises ValueError for what is no JSON, also for a number of over
+4,300 digits, and RecursionError for what is nested too deep.
 """
 
-# Eight hexadecimal digits, three times four, twelve; with all hyphens or with none.
+# The five parts, with or without hyphens between them.
 _UUID = re.compile(
-    "([0-9a-f]{8})(-?)([0-9a-f]{4})\\2([0-9a-f]{4})\\2([0-9a-f]{4})\\2([0-9a-f]{12})",
-    re.IGNORECASE | re.ASCII,
+    "([0-9a-fA-F]{8})-?([0-9a-fA-F]{4})-?([0-9a-fA-F]{4})"
+    "-?([0-9a-fA-F]{4})-?([0-9a-fA-F]{12})"
 )
+_UUID_WITH_HYPHENS = 36
+"""The characters of a UUID that has all four."""
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID: 32 hexadecimal digits, with or without its
+    hyphens.
+
+    Stricter than `uuid.UUID`, which takes underscores, digits that are not
+    ASCII, and hyphens anywhere.
+    """
+    return _UUID.fullmatch(text) is not None
 
 
 def canonical_uuid(text: str) -> str | None:
-    """The 36 characters of a UUID in lower case, or None where the text is none.
-
-    Stricter than `uuid.UUID`, which takes underscores, digits that are not ASCII, and
-    hyphens anywhere.
-    """
+    """The 36 characters of a UUID in lower case, or None where `is_uuid` says no."""
     match = _UUID.fullmatch(text)
     if match is None:
         return None
-    if match[2]:
+    if len(text) == _UUID_WITH_HYPHENS:
         return text.lower()
-    return "-".join(match.group(1, 3, 4, 5, 6)).lower()
+    return "-".join(match.groups()).lower()
 
 
-# The date and time to the second; the fraction; the offset. Both halves of an offset are
-# bounded by fromisoformat(), but for the minutes, which it takes up to 99 on some Pythons.
+# The date and time to the second; the fraction; the offset. fromisoformat()
+# holds the numbers to their bounds, but for the minutes of an offset, up to 99
+# on some Pythons.
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)"
     r"(\.\d{1,9})?"
@@ -60,11 +71,12 @@ _TIME = re.compile(
 
 
 def parse_time(text: str) -> datetime | None:
-    """The moment of an RFC 3339 text, aware of its time zone, or None where it is none.
+    """The moment of an RFC 3339 text, aware of its time zone, or None where it
+    is none.
 
-    The same on every Python: `datetime.fromisoformat` alone refuses `Z` and most
-    fractions on 3.10, and takes 24:00 from 3.14 on. Nanoseconds are cut to microseconds.
-    A text without an offset is UTC.
+    The same on every Python: `datetime.fromisoformat` alone refuses `Z` and
+    most fractions on 3.10, and takes 24:00 from 3.14 on. Nanoseconds are cut
+    to microseconds. A text without an offset is UTC.
     """
     match = _TIME.fullmatch(text)
     if not match:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from .models.knowledge import KnowledgeBaseResponse, KnowledgeDocumentResponse
-    from .models.runs import PromptRun, WorkflowRun
+    from .models.prompt_runs import PromptRun
+    from .models.workflow_runs import WorkflowRun
 
     Waited: TypeAlias = (
         PromptRun | WorkflowRun | KnowledgeBaseResponse | KnowledgeDocumentResponse

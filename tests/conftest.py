@@ -26,11 +26,6 @@ def pytest_sessionstart():
             del os.environ[variable]
 
 
-def pytest_collection_finish():
-    # What is there now stays to the end: so the collections of the tests need not look at it.
-    gc.freeze()
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """The clock of all limits, which the test moves on: see `MovableClock`."""
@@ -44,6 +39,9 @@ def nothing_left_behind():
     By module and not by test: a server, and the connections to it, may serve all tests of
     a module.
     """
+    # What is there now stays: so the collections of the tests need not look at it.
+    gc.collect()
+    gc.freeze()
     threads, files = set(threading.enumerate()), descriptors()
     yield
     deadline = time.monotonic() + PATIENCE

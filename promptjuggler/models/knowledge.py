@@ -3,30 +3,26 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from .._decode import Model
-from .._enums import OpenEnum
+from .._model import Model
+from .enums import KnowledgeBaseStatus, KnowledgeDocumentStatus
 
-
-class KnowledgeBaseStatus(OpenEnum):
-    """Whether a knowledge base can be searched."""
-
-    PENDING = "pending"
-    READY = "ready"
-    FAILED = "failed"
-
-
-class KnowledgeDocumentStatus(OpenEnum):
-    """How far a document is; pending and sealed are under way."""
-
-    PENDING = "pending"
-    SEALED = "sealed"
-    READY = "ready"
-    FAILED = "failed"
+__all__ = [
+    "KnowledgeBaseResponse",
+    "KnowledgeDocumentResponse",
+    "KnowledgeDocumentSummary",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentResponse(Model):
-    """A document. `bytes`: its size."""
+    """A document of a knowledge base.
+
+    id           of the document, for `get_knowledge_document`
+    status       how far it is
+    file_name    as it was uploaded
+    bytes        the size of the file
+    chunk_count  the number of pieces into which it was cut for the search
+    """
 
     id: UUID
     status: KnowledgeDocumentStatus
@@ -37,7 +33,14 @@ class KnowledgeDocumentResponse(Model):
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentSummary(Model):
-    """A document as its knowledge base lists it. `bytes`: its size."""
+    """A document as its knowledge base lists it.
+
+    id         of the document, for `get_knowledge_document`
+    status     how far it is
+    file_name  as it was uploaded
+    bytes      the size of the file
+    mime_type  what is in it, such as `application/pdf`
+    """
 
     id: UUID
     status: KnowledgeDocumentStatus
@@ -48,7 +51,14 @@ class KnowledgeDocumentSummary(Model):
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeBaseResponse(Model):
-    """A knowledge base and its documents."""
+    """A knowledge base and its documents.
+
+    id              of the knowledge base
+    status          whether it can be searched
+    document_count  the number of its documents
+    chunk_count     the number of pieces into which they were cut for the search
+    documents       the documents
+    """
 
     id: UUID
     status: KnowledgeBaseStatus

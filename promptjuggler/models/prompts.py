@@ -1,43 +1,42 @@
-"""Revisions of prompts."""
+"""A revision of a prompt, as `get_prompt` gives it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from .._decode import Model, UnknownVariant
-from .._enums import OpenEnum
-from .runs import ServiceTier
+from .._model import Model, UnknownVariant
+from .enums import Memory, Provider, Role, ServiceTier
+from .tools import Tool
 
-
-class Memory(OpenEnum):
-    """How a prompt uses messages of its thread."""
-
-    STATELESS = "stateless"
-    READ_ONLY = "read_only"
-    READ_WRITE = "read_write"
-    WRITE_ONLY = "write_only"
-
-
-class Provider(OpenEnum):
-    """The provider of a model."""
-
-    OPENAI = "openai"
-    GEMINI = "gemini"
-    ANTHROPIC = "anthropic"
-
-
-class Role(OpenEnum):
-    """Whose message it is."""
-
-    ASSISTANT = "assistant"
-    USER = "user"
+__all__ = [
+    "ContentMessageResponse",
+    "JsonObjectFormat",
+    "JsonSchemaFormat",
+    "ModelParams",
+    "PromptRevision",
+    "ResponseFormat",
+    "TextFormat",
+    "UnknownResponseFormat",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelParams(Model):
-    """The parameters of a model; None is the provider's default.
+    """The parameters of a model. None leaves a parameter to the provider.
 
-    `verbosity`: low, medium or high. `reasoning_effort`: none, low, medium, high, xhigh or max.
+    They are the provider's own: which of them a model knows, and the range of
+    each, is said there and not by the API. That is also why two of them are
+    open strings and no enums, although some values are known.
+
+    max_completion_tokens  the most tokens that an answer may have
+    temperature            how much chance has a part in the answer; 0 is the least
+    top_p                  only the likeliest tokens that are this likely together, from
+                           0 to 1, are chosen from
+    verbosity              how long answers are; known: "low", "medium", "high"
+    reasoning_effort       how much the model reasons; known: "none", "low", "medium",
+                           "high", "xhigh", "max"
+    reasoning_summary      whether a summary of the reasoning is asked for
+    service_tier           how the provider treats the request
     """
 
     max_completion_tokens: int | None = None
@@ -51,21 +50,35 @@ class ModelParams(Model):
 
 @dataclass(frozen=True, slots=True)
 class TextFormat(Model):
-    """The answer is plain text."""
+    """The answer is plain text.
+
+    type  always "text"
+    """
 
     type: Literal["text"] = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class JsonObjectFormat(Model):
-    """The answer is a JSON object."""
+    """The answer is a JSON object, whatever is in it.
+
+    type  always "json_object"
+    """
 
     type: Literal["json_object"] = "json_object"
 
 
 @dataclass(frozen=True, slots=True)
 class JsonSchemaFormat(Model):
-    """The answer follows `schema`, a JSON schema as text."""
+    """The answer is JSON that follows a schema.
+
+    name         of the schema
+    schema       the JSON schema, as text
+    strict       whether the provider must hold the answer to the schema, and not only
+                 show it to the model; False where the API does not say
+    description  what the model is told of the format, if anything
+    type         always "json_schema"
+    """
 
     name: str
     schema: str
@@ -75,13 +88,17 @@ class JsonSchemaFormat(Model):
 
     @property
     def var_schema(self) -> str:
-        """Its name in the pydantic-based package."""
+        """`schema`, by the name that it has in the pydantic-based package."""
         return self.schema
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownResponseFormat(UnknownVariant):
-    """A format with a `type` newer than this version; `data`: the whole object."""
+    """A format whose `type` is newer than this version.
+
+    type  what it is
+    data  the whole JSON object; not in the repr
+    """
 
 
 ResponseFormat = (
@@ -91,141 +108,31 @@ ResponseFormat = (
 
 @dataclass(frozen=True, slots=True)
 class ContentMessageResponse(Model):
-    """A message of a prompt."""
+    """A message of a prompt.
+
+    role     whose message it is
+    content  its text
+    """
 
     role: Role
     content: str
 
 
-IdOrTag = int | str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRef(Model):
-    """A revision: its number, id, or a tag such as `production`."""
-
-    definition_id: UUID
-    id_or_tag: IdOrTag
-
-
-@dataclass(frozen=True, slots=True)
-class HttpHeader(Model):
-    """A header. Its value can be a secret: not in the repr."""
-
-    key: str
-    value: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Emit(Model):
-    """A tool that hands its arguments to who started the run. `params_schema`: a JSON schema as text."""
-
-    params_schema: str
-    name: str
-    fail_fast: bool
-    description: str | None = None
-    type: Literal["emit"] = "emit"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpCall(Model):
-    """A tool that sends an HTTP request. `params_schema`: a JSON schema as text."""
-
-    params_schema: str
-    url: str
-    method: str
-    name: str
-    fail_fast: bool
-    headers: tuple[HttpHeader, ...] | None = None
-    description: str | None = None
-    type: Literal["http"] = "http"
-
-
-@dataclass(frozen=True, slots=True)
-class KnowledgeSearch(Model):
-    """A tool that searches a knowledge base."""
-
-    knowledge_base_id: UUID
-    name: str
-    fail_fast: bool
-    description: str | None = None
-    type: Literal["knowledge_search"] = "knowledge_search"
-
-
-@dataclass(frozen=True, slots=True)
-class Mcp(Model):
-    """The tools of an MCP server; without `allowed_tools`, all. Its token is not in the repr."""
-
-    name: str
-    url: str
-    authorization_token: str | None = field(default=None, repr=False)
-    allowed_tools: tuple[str, ...] | None = None
-    type: Literal["mcp"] = "mcp"
-
-
-@dataclass(frozen=True, slots=True)
-class PromptCall(Model):
-    """A tool that runs another prompt."""
-
-    version_ref: VersionRef
-    name: str
-    fail_fast: bool
-    description: str | None = None
-    type: Literal["prompt"] = "prompt"
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptCall(Model):
-    """A tool that runs a script. `language`: python or javascript."""
-
-    language: str
-    code: str
-    name: str
-    fail_fast: bool
-    description: str | None = None
-    type: Literal["script"] = "script"
-
-
-@dataclass(frozen=True, slots=True)
-class WebSearch(Model):
-    """The provider's own web search."""
-
-    allowed_domains: tuple[str, ...] | None = None
-    type: Literal["web_search"] = "web_search"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowCall(Model):
-    """A tool that runs a workflow."""
-
-    version_ref: VersionRef
-    name: str
-    fail_fast: bool
-    description: str | None = None
-    type: Literal["workflow"] = "workflow"
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownTool(UnknownVariant):
-    """A tool with a `type` newer than this version; `data`: the whole object."""
-
-
-Tool = (
-    Emit
-    | HttpCall
-    | KnowledgeSearch
-    | Mcp
-    | PromptCall
-    | ScriptCall
-    | WebSearch
-    | WorkflowCall
-    | UnknownTool
-)
-
-
 @dataclass(frozen=True, slots=True)
 class PromptRevision(Model):
-    """A revision of a prompt."""
+    """A revision of a prompt.
+
+    id                  of this revision
+    prompt_id           of the prompt
+    memory              whether it uses the messages of its thread
+    provider            of the model
+    model               the provider's name for the model
+    model_params        the parameters of the model
+    response_format     what the answer is to look like
+    messages            the messages of the prompt, in their order
+    tools               what the model may call
+    system_instruction  what the model is told first, if anything
+    """
 
     id: UUID
     prompt_id: UUID

@@ -1,16 +1,34 @@
-"""The bodies of webhooks. None says which of the four it is: give each kind its own address."""
+"""The bodies of webhooks.
+
+No body says which of the four it is, so give each kind an address of its own.
+Verify the signature first, then read the very bytes that were verified:
+
+    if not verify_webhook_signature(body, request.headers.get(...), secret):
+        ...
+    finished = PromptRunFinished.from_json(body)
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from .._decode import Model
-from .knowledge import KnowledgeBaseStatus, KnowledgeDocumentStatus
-from .runs import RunStatus
+from .._model import Model
+from .enums import KnowledgeBaseStatus, KnowledgeDocumentStatus, RunStatus
+
+__all__ = [
+    "KnowledgeBaseFinished",
+    "KnowledgeDocumentFinished",
+    "PromptRunFinished",
+    "WorkflowRunFinished",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class PromptRunFinished(Model):
-    """The body of `promptrun.finished`."""
+    """The body of `promptrun.finished`.
+
+    id      of the run, for `get_prompt_run`
+    status  how it ended
+    """
 
     id: UUID
     status: RunStatus
@@ -18,7 +36,11 @@ class PromptRunFinished(Model):
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRunFinished(Model):
-    """The body of `workflowrun.finished`."""
+    """The body of `workflowrun.finished`.
+
+    id      of the run, for `get_workflow_run`
+    status  how it ended
+    """
 
     id: UUID
     status: RunStatus
@@ -26,7 +48,12 @@ class WorkflowRunFinished(Model):
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentFinished(Model):
-    """The body of `knowledgedocument.finished`."""
+    """The body of `knowledgedocument.finished`.
+
+    id           of the document, for `get_knowledge_document`
+    status       how it ended
+    chunk_count  the number of pieces into which it was cut for the search
+    """
 
     id: UUID
     status: KnowledgeDocumentStatus
@@ -35,7 +62,13 @@ class KnowledgeDocumentFinished(Model):
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeBaseFinished(Model):
-    """The body of `knowledgebase.finished`."""
+    """The body of `knowledgebase.finished`.
+
+    id              of the knowledge base
+    status          how it ended
+    document_count  the number of its documents
+    chunk_count     the number of pieces into which they were cut for the search
+    """
 
     id: UUID
     status: KnowledgeBaseStatus

@@ -48,9 +48,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from .._json import canonical_uuid, strict_json
-from ..models.runs import (
+from ..models.enums import ToolStatus
+from ..models.transcripts import (
     Citation,
-    ToolStatus,
     TranscriptData,
     TranscriptItem,
     TranscriptText,

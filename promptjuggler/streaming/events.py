@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ..models.runs import Citation, ToolStatus, TranscriptItem
+from ..models.enums import ToolStatus
+from ..models.transcripts import Citation, TranscriptItem
 
 __all__ = [
     "ConnectedEvent",

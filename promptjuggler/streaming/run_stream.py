@@ -21,14 +21,15 @@ from .thread_stream import ThreadStream
 
 if TYPE_CHECKING:
     # Who streams the one kind of run needs no class for the other.
-    from ..models.runs import PromptRun, WorkflowRun
+    from ..models.prompt_runs import PromptRun
+    from ..models.workflow_runs import WorkflowRun
 
 __all__ = ["RunStream"]
 
-R = TypeVar("R", "PromptRun", "WorkflowRun")
+_R = TypeVar("_R", "PromptRun", "WorkflowRun")
 
 
-class RunStream(Generic[R]):
+class RunStream(Generic[_R]):
     """A run and its events. Made by `PromptJuggler.stream_prompt` or `stream_workflow`.
 
         with pj.stream_prompt("greeting", "production", {"name": "Ada"}) as stream:
@@ -63,8 +64,8 @@ class RunStream(Generic[R]):
         channel: str,
         *,
         start: Callable[[], UUID],
-        get: Callable[[UUID], R],
-        wait: Callable[[UUID], R],
+        get: Callable[[UUID], _R],
+        wait: Callable[[UUID], _R],
     ) -> None:
         """Not to be called: `stream_prompt` and `stream_workflow` of the client do.
 
@@ -80,13 +81,13 @@ class RunStream(Generic[R]):
         self._stream = stream
         self._channel = channel
         self._start = start
-        self._get: Callable[[UUID], R] = get
-        self._wait_for_end: Callable[[UUID], R] = wait
+        self._get: Callable[[UUID], _R] = get
+        self._wait_for_end: Callable[[UUID], _R] = wait
         self._run_id: UUID | None = None
         self._was_lost = False  # Whether a connection was, at any time.
         self._last_view: RunView | None = None  # Once the run has ended.
 
-    def __enter__(self) -> RunStream[R]:
+    def __enter__(self) -> RunStream[_R]:
         try:
             self._stream.__enter__()
         except NetworkError as error:
@@ -122,7 +123,7 @@ class RunStream(Generic[R]):
             return self._last_view
         return self._stream.view(self.run_id)
 
-    def result(self) -> R:
+    def result(self) -> _R:
         """The run itself, with all that was not streamed: waits for its end.
 
         It waits, and raises, as `wait_for_prompt_run` or `wait_for_workflow_run` does. The
@@ -172,7 +173,7 @@ class RunStream(Generic[R]):
 
 def _error_text(run: PromptRun | WorkflowRun) -> str:
     """What a run says about its failure, or ""."""
-    from ..models.runs import WorkflowRun
+    from ..models.workflow_runs import WorkflowRun
 
     if isinstance(run, WorkflowRun):
         return "; ".join(run.errors)

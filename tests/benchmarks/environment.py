@@ -22,7 +22,14 @@ from .process import HERE, Failed, Process, whole
 from .report import FLOOR, OURS, PEER as PEER_NAME
 
 PEER = "promptjuggler==1.7.0"
-VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+VERSIONS = tuple(
+    re.findall(
+        r"^ *Programming Language :: Python :: (3\.\d+)$",
+        (HERE.parents[1] / "setup.cfg").read_text("utf-8"),
+        re.MULTILINE,
+    )
+)
+"""Of the classifiers."""
 TLS = HERE.parent / "data" / "tls"
 WORKER = (HERE / "worker.py").read_text("utf-8")
 

@@ -1,4 +1,4 @@
-"""The rows of the design again, on every CPython from 3.10 to 3.13 that is there."""
+"""The rows of the design again, on every CPython of the classifiers that is there."""
 
 from __future__ import annotations
 

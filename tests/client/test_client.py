@@ -101,7 +101,9 @@ def exchange(call, answer, prefix=""):
 
 
 def new_process(code):
-    """What a new process prints, read as a Python literal; NAME in its code is the name of the package."""
+    """What a new process prints, read as a Python literal; NAME in its code is the name
+    of the package.
+    """
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
     result = subprocess.run(
         command, env=ENV, capture_output=True, text=True, timeout=60

@@ -30,6 +30,9 @@ from promptjuggler import (
 )
 from promptjuggler.testing import FakeServer
 
+HOMES = promptjuggler._HOME_OF.items()
+NAMES = [name for name, home in HOMES if home == "errors"]
+
 
 def client(server, **options):
     return client_of(server, **{"max_retries": 0, **options})
@@ -45,7 +48,9 @@ def failure_of(pj, call=lambda pj: pj.get_prompt_run(RUN_ID)):
 
 
 def drawn_tree():
-    """The tree in the docstring of the module: name to (name of the base, builtin in brackets or None)."""
+    """The tree in the docstring of the module: name to (name of the base, builtin in
+    brackets or None).
+    """
     tree, stack = {}, []
     for line in errors.__doc__.splitlines():
         match = re.fullmatch(r"([│├└─ ]*)([A-Z]\w+)(?: \((\w+)\))?", line)
@@ -66,7 +71,7 @@ def test_the_tree_drawn_in_the_docstring_is_that_of_the_classes():
                 bases = [None]
             tree[name] = (bases[0], bases[1] if len(bases) > 1 else None)
     assert drawn_tree() == tree
-    assert sorted(tree) == promptjuggler._NAMES["errors"].split()
+    assert sorted(tree) == NAMES
     assert len(tree) == 7
 
 
@@ -75,7 +80,7 @@ def test_the_builtin_bases_are_real():
     assert issubclass(RequestTimeout, TimeoutError)
     assert issubclass(WaitTimeout, TimeoutError)
     assert not issubclass(NetworkError, OSError)
-    names = promptjuggler._NAMES["errors"].split()
+    names = NAMES
     assert all(
         issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in names
     )
@@ -430,7 +435,9 @@ def test_an_opener_without_a_handler_is_a_network_error():
 
 
 def test_an_error_that_is_no_matter_of_the_network_is_left_alone():
-    """A mistake in the handler of an opener, or Ctrl-C, must not look like a failure of the network."""
+    """A mistake in the handler of an opener, or Ctrl-C, must not look like a failure of
+    the network.
+    """
     for raised in (
         KeyError("x"),
         ZeroDivisionError(),

@@ -1,4 +1,6 @@
-"""A run costs money: however a server fails, and whatever was sent before, none is started twice."""
+"""A run costs money: however a server fails, and whatever was sent before, none is
+started twice.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ WAYS = [
 
 
 class Unreliable(ScriptedServer):
-    """Fails at random, and counts by their input the requests that arrived whole and were not turned away."""
+    """Fails at random, and counts by their input the requests that arrived whole and
+    were not turned away.
+    """
 
     def __init__(self, seed, tls):
         self.chance = random.Random(seed)
@@ -132,7 +136,8 @@ def test_of_thousands_of_runs_on_an_unreliable_server_none_is_started_twice(tls,
                 assert not started
             elif isinstance(outcome, ApiError) and outcome.status_code == 429:
                 assert not started
-        # Otherwise all of this shows nothing: many got through, many did not, and some were sent again after a 429.
+        # Otherwise all of this shows nothing: many got through, many did not, and some
+        # were sent again after a 429.
         kinds = collections.Counter(
             type(outcome).__name__ for outcome in outcomes.values()
         )
@@ -143,7 +148,9 @@ def test_of_thousands_of_runs_on_an_unreliable_server_none_is_started_twice(tls,
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_a_run_is_not_started_on_a_connection_that_is_about_to_be_closed(tls):
-    """The server closes each connection some time after its answer: early, late, or while the request is on its way."""
+    """The server closes each connection some time after its answer: early, late, or
+    while the request is on its way.
+    """
     chance = random.Random(3)
     started = collections.Counter()
 

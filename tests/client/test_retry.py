@@ -1,4 +1,6 @@
-"""What is sent again, how often, and how long is waited before: the rules as such, and then over real sockets."""
+"""What is sent again, how often, and how long is waited before: the rules as such, and
+then over real sockets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Secrets stay secret: in texts, reprs, logs and tracebacks, and in the variables that error trackers record."""
+"""Secrets stay secret: in texts, reprs, logs and tracebacks, and in the variables that
+error trackers record.
+"""
 
 import logging
 import signal

@@ -1,4 +1,6 @@
-"""verify_webhook_signature: what is genuine passes, whatever else a sender thinks of is False, mistakes raise."""
+"""verify_webhook_signature: what is genuine passes, whatever else a sender thinks of is
+False, mistakes raise.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ NOW = 1_700_000_000
 BODY = '{"event":"promptrun.finished","id":"run1"}'
 
 # The vectors come from another implementation:
-#   printf '%s' '1700000000.{"event":"promptrun.finished","id":"run1"}' | openssl dgst -sha256 -hmac whsec_test
+#   printf '%s' '1700000000.{"event":"promptrun.finished","id":"run1"}' |
+#       openssl dgst -sha256 -hmac whsec_test
 SIGNATURE = "de93ff05d88210463d90b1aecfffcac242163249eaf76ee10c381f1fde0e1324"
 # ... with -hmac whsec_next
 NEXT_SIGNATURE = "178d6b4c79f71896f9ea406f2e915c9359a61ba965af4056e7c00c5c22f108c5"

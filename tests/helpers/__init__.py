@@ -1,1 +1,3 @@
-"""What the tests share: servers that do what a script says, documents, frames, and the package under test."""
+"""What the tests share: servers that do what a script says, documents, frames, and the
+package under test.
+"""

@@ -1,8 +1,9 @@
 """Which package is under test, and how a new process finds it.
 
-As a rule that is `promptjuggler` as it is installed. With PROMPTJUGGLER_PACKAGE=acme._vendor.promptjuggler it is a copy
-under that name: every `import promptjuggler` of the tests then gives the copy, so that all of them run on it unchanged.
-A test that starts a process imports NAME there, with ENV as its environment.
+As a rule that is `promptjuggler` as it is installed. With
+PROMPTJUGGLER_PACKAGE=acme._vendor.promptjuggler it is a copy under that name: every
+`import promptjuggler` of the tests then gives the copy, so that all of them run on it
+unchanged. A test that starts a process imports NAME there, with ENV as its environment.
 """
 
 import importlib.abc
@@ -14,7 +15,8 @@ from pathlib import Path
 
 NAME = os.environ.get("PROMPTJUGGLER_PACKAGE") or "promptjuggler"
 
-# What the machine says about proxies, certificates and accounts must not decide whether a test passes.
+# What the machine says about proxies, certificates and accounts must not decide whether
+# a test passes.
 MACHINE = {
     "PROMPTJUGGLER_API_KEY",
     "PROMPTJUGGLER_BASE_URL",
@@ -29,7 +31,9 @@ def is_of_machine(variable: str) -> bool:
 
 
 class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives the modules of the package NAME under the name `promptjuggler`: the same objects, not second ones."""
+    """Gives the modules of the package NAME under the name `promptjuggler`: the same
+    objects, not second ones.
+    """
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname.partition(".")[0] != "promptjuggler":

@@ -23,7 +23,9 @@ def shows_a_secret(text):
 
 
 def recorded(value, depth=0):
-    """What an error tracker records of a variable: its repr, and of what is in containers, named tuples too."""
+    """What an error tracker records of a variable: its repr, and of what is in
+    containers, named tuples too.
+    """
     yield repr(value)
     if depth < 6:
         if isinstance(value, dict):
@@ -57,7 +59,9 @@ def variables(error):
 
 
 def assert_silent(error):
-    """No secret in anything that is said about an error; and there are frames of ours, or this would prove nothing."""
+    """No secret in anything that is said about an error; and there are frames of ours,
+    or this would prove nothing.
+    """
     found = list(variables(error))
     assert found
     for where, value in found:

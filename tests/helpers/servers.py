@@ -1,4 +1,5 @@
-"""Servers for the tests that do what a script says, good and bad, over real sockets on a port of their own.
+"""Servers for the tests that do what a script says, good and bad, over real sockets on
+a port of their own.
 
 A handler is a function that is called in a thread for each connection, with a `Conn`:
 
@@ -12,8 +13,9 @@ A handler is a function that is called in a thread for each connection, with a `
     with ScriptedServer(hang_up_once) as server:
         ...                             # server.url, server.requests, server.connections
 
-When the handler returns, its connection is closed. When the `with` block is left, everything is closed at once, and an
-error in a handler (but for a client that went away) is raised there.
+When the handler returns, its connection is closed. When the `with` block is left,
+everything is closed at once, and an error in a handler (but for a client that went
+away) is raised there.
 """
 
 from __future__ import annotations
@@ -50,8 +52,9 @@ out for another is given after the first, or is moved on by the `clock` of conft
 def server_context(cert: str = "server", client_ca: bool = False) -> ssl.SSLContext:
     """A context for a server.
 
-    `cert` is "server" (for localhost, 127.0.0.1 and ::1), "other" (for another name), "expired" or "self_signed". With
-    `client_ca` only a client that has a certificate from our CA gets in.
+    `cert` is "server" (for localhost, 127.0.0.1 and ::1), "other" (for another name),
+    "expired" or "self_signed". With `client_ca` only a client that has a certificate
+    from our CA gets in.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / f"{cert}.pem")
@@ -62,7 +65,9 @@ def server_context(cert: str = "server", client_ca: bool = False) -> ssl.SSLCont
 
 
 def client_context(with_certificate: bool = False) -> ssl.SSLContext:
-    """A context for a client that trusts our CA alone and, if asked to, has the client certificate."""
+    """A context for a client that trusts our CA alone and, if asked to, has the client
+    certificate.
+    """
     context = ssl.create_default_context(cafile=CA_FILE)
     if with_certificate:
         context.load_cert_chain(CLIENT_FILE)
@@ -70,7 +75,9 @@ def client_context(with_certificate: bool = False) -> ssl.SSLContext:
 
 
 def descriptors() -> set[str]:
-    """The open file descriptors of this process; none are known where the system does not list them."""
+    """The open file descriptors of this process; none are known where the system does
+    not list them.
+    """
     with contextlib.suppress(OSError):
         return set(os.listdir("/dev/fd"))
     return set()
@@ -82,7 +89,11 @@ class ClientGone(ConnectionError):
 
 @dataclass
 class Request:
-    """A request as it came. Names of headers are in lower case; of a header that came twice, the last one counts."""
+    """A request as it came.
+
+    Names of headers are in lower case; of a header that came twice, the last one
+    counts.
+    """
 
     method: str
     target: str
@@ -109,7 +120,9 @@ class Conn:
         self._received = bytearray()
 
     def read_request(self) -> Request | None:
-        """The next request with its whole body; None where the client hung up instead of sending one."""
+        """The next request with its whole body; None where the client hung up instead
+        of sending one.
+        """
         request = self._receive_head()
         if request is None:
             return None
@@ -123,7 +136,9 @@ class Conn:
         return request
 
     def read_head(self) -> Request | None:
-        """The next request up to the end of its headers; the body, if there is one, is not waited for."""
+        """The next request up to the end of its headers; the body, if there is one, is
+        not waited for.
+        """
         request = self._receive_head()
         if request is not None:
             self.server.record(request)
@@ -142,15 +157,18 @@ class Conn:
     ) -> None:
         """Send a whole answer; `body` is bytes, a str, or anything else as JSON.
 
-        Content-Length and Content-Type are added where `headers` do not have them. With `keep=False` the answer says
-        `Connection: close`, and the connection is closed after it.
+        Content-Length and Content-Type are added where `headers` do not have them. With
+        `keep=False` the answer says `Connection: close`, and the connection is closed
+        after it.
         """
         self.send(make_reply(status, body, headers, reason, keep))
         if not keep:
             self.close()
 
     def drip(self, data: bytes, delay: float) -> None:
-        """Send a byte every `delay` seconds, until the data, the client's patience or the test is over."""
+        """Send a byte every `delay` seconds, until the data, the client's patience or
+        the test is over.
+        """
         for position in range(len(data)):
             self.send(data[position : position + 1])
             if self.wait(delay):
@@ -161,7 +179,9 @@ class Conn:
         return self.server.closing.wait(seconds)
 
     def hang(self) -> None:
-        """Say nothing more, and read whatever comes, until the client hangs up or the server is closed."""
+        """Say nothing more, and read whatever comes, until the client hangs up or the
+        server is closed.
+        """
         while self._receive():
             self._received.clear()
 
@@ -178,7 +198,9 @@ class Conn:
                 ways[source].sendall(data)
 
     def reset(self) -> None:
-        """Break the connection off (RST): what was sent and not yet read by the client may be lost."""
+        """Break the connection off (RST): what was sent and not yet read by the client
+        may be lost.
+        """
         # To linger for no time at all is what makes the system send an RST.
         self.sock.setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -186,9 +208,12 @@ class Conn:
         self.close()
 
     def close(self) -> None:
-        """Hang up. Over TLS there is no goodbye before it, as with a server that was killed.
+        """Hang up.
 
-        Where something that the client sent was not read, the system makes a `reset` of it: `hang` instead.
+        Over TLS there is no goodbye before it, as with a server that was killed.
+
+        Where something that the client sent was not read, the system makes a `reset` of
+        it: `hang` instead.
         """
         self.closed = True
         self.sock.close()
@@ -237,7 +262,8 @@ class Conn:
 def wake(sock: socket.socket) -> None:
     """End what a thread is waiting for on a socket."""
     with contextlib.suppress(OSError):  # it is closed already
-        # Not SSLSocket.shutdown: that would take the TLS state away from the thread that is using it.
+        # Not SSLSocket.shutdown: that would take the TLS state away from the thread
+        # that is using it.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
@@ -282,10 +308,12 @@ def make_reply(
 
 
 def respond(*replies: Reply) -> Handler:
-    """A handler that answers each request with the next of `replies`; the last one is for all that follow.
+    """A handler that answers each request with the next of `replies`; the last one is
+    for all that follow.
 
-    They are counted over all connections. A reply is a tuple with the arguments of `Conn.reply`, the bytes of a whole
-    answer, or a function of the connection and the request. The connection is kept unless the reply closes it.
+    They are counted over all connections. A reply is a tuple with the arguments of
+    `Conn.reply`, the bytes of a whole answer, or a function of the connection and the
+    request. The connection is kept unless the reply closes it.
     """
     lock = threading.Lock()
     waiting = list(replies)
@@ -305,9 +333,11 @@ def respond(*replies: Reply) -> Handler:
 
 
 class ScriptedServer:
-    """Accepts connections and calls `handler` for each of them, in a thread of its own; a context manager.
+    """Accepts connections and calls `handler` for each of them, in a thread of its own;
+    a context manager.
 
-    `tls` is a context from `server_context`. `port` is for a server that comes back at the address of another one.
+    `tls` is a context from `server_context`. `port` is for a server that comes back at
+    the address of another one.
     """
 
     def __init__(
@@ -349,7 +379,9 @@ class ScriptedServer:
             self.requests.append(request)
 
     def close(self) -> None:
-        """Close every connection, end every thread, and raise the first error of a handler. Can be called again."""
+        """Close every connection, end every thread, and raise the first error of a
+        handler. Can be called again.
+        """
         self.closing.set()
         if self._listener.fileno() >= 0:
             self._waker.send(b"x")
@@ -375,7 +407,8 @@ class ScriptedServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Where the test has failed as well, both errors are shown: the one here is often the reason for the other.
+        # Where the test has failed as well, both errors are shown: the one here is
+        # often the reason for the other.
         self.close()
 
     def _accept(self) -> None:
@@ -424,11 +457,13 @@ class ScriptedServer:
 
 
 class ConnectProxy(ScriptedServer):
-    """An HTTP proxy: it passes requests for http URLs on, and makes tunnels (CONNECT) for https.
+    """An HTTP proxy: it passes requests for http URLs on, and makes tunnels (CONNECT)
+    for https.
 
-    `target` is the (host, port) to which everything goes, whatever address was asked for. With `user`, who does not
-    say `user` and `password` gets a 407. `behaviour` is "forward", or a way to fail: "silent" never answers, "refuse"
-    answers 502, "drip" sends the answer to a CONNECT with `delay` seconds between its bytes.
+    `target` is the (host, port) to which everything goes, whatever address was asked
+    for. With `user`, who does not say `user` and `password` gets a 407. `behaviour` is
+    "forward", or a way to fail: "silent" never answers, "refuse" answers 502, "drip"
+    sends the answer to a CONNECT with `delay` seconds between its bytes.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Connections are kept alive and used again, but never one that could give the answer to another request."""
+"""Connections are kept alive and used again, but never one that could give the answer
+to another request.
+"""
 
 from __future__ import annotations
 
@@ -233,7 +235,8 @@ def test_a_client_that_is_forgotten_closes_its_connections_at_once(tls):
         ended.set()
 
     ended = threading.Event()
-    # Without a collection: in a cycle, whether a socket complains that it was not closed is a matter of luck.
+    # Without a collection: in a cycle, whether a socket complains that it was not
+    # closed is a matter of luck.
     gc.disable()
     try:
         with ScriptedServer(handler, tls=server_context() if tls else None) as server:
@@ -659,7 +662,9 @@ def test_connections_to_two_hosts_do_not_drive_each_other_out():
 # That nobody closed it is worth a warning, but for here.
 @pytest.mark.filterwarnings("ignore:unclosed", "ignore:Exception ignored in. <socket")
 def test_an_answer_that_is_forgotten_instead_of_closed_does_not_give_its_connection_back():
-    """It may be forgotten along with its connection, whose parts can then have been closed already."""
+    """It may be forgotten along with its connection, whose parts can then have been
+    closed already.
+    """
     stream = respond(
         make_reply(200, b"1\r\nx\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"})
     )
@@ -757,7 +762,9 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, closed):
-    """A stream gives its limit to one connection after the other, and ends it to end the wait of the latest."""
+    """A stream gives its limit to one connection after the other, and ends it to end
+    the wait of the latest.
+    """
     limit = CancellableDeadline(PATIENCE)
     route = Route(f"127.0.0.1:{server.port}")
     old, new = Connection(route), Connection(route)
@@ -805,7 +812,8 @@ print(interrupted > 200)
 
 
 def test_whenever_a_call_is_interrupted_the_next_answer_is_the_right_one():
-    # In a process of its own, since no code can close a socket that is interrupted between its making and its naming.
+    # In a process of its own, since no code can close a socket that is interrupted
+    # between its making and its naming.
     with ScriptedServer(answer_all) as server:
         done = subprocess.run(
             [sys.executable, "-c", _INTERRUPTED.format(name=NAME), server.url],

@@ -1,4 +1,6 @@
-"""The body of an upload: its exact bytes, its exact length, and everything that must not become one."""
+"""The body of an upload: its exact bytes, its exact length, and everything that must
+not become one.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def parse(body: Multipart) -> list[EmailMessage]:
 
 
 def split(body: Multipart) -> list[tuple[bytes, bytes]]:
-    """Headers and content of each part, by a parser of a few lines that knows only RFC 2046: bytes stay as they are."""
+    """Headers and content of each part, by a parser of a few lines that knows only RFC
+    2046: bytes stay as they are.
+    """
     boundary = body.content_type.partition("boundary=")[2].encode()
     first, *parts, last = (b"\r\n" + whole(body)).split(b"\r\n--" + boundary)
     assert (first, last) == (b"", b"--\r\n")
@@ -136,7 +140,9 @@ def test_the_standard_librarys_parser_reads_names_types_and_contents_back(
 def test_the_announced_length_is_the_length_and_the_contents_survive(
     tmp_path: Path,
 ) -> None:
-    """Two hundred random uploads: boundary-like lines, line ends, empty and large files, in every form."""
+    """Two hundred random uploads: boundary-like lines, line ends, empty and large
+    files, in every form.
+    """
     dice = random.Random(20260101)
     bits = [
         b"\r\n",
@@ -488,7 +494,9 @@ def test_names_go_out_in_utf_8() -> None:
 
 
 def test_only_quotes_and_line_ends_are_escaped() -> None:
-    """The rule of the WHATWG; a percent sign stays as it is, and so do a backslash, a tab and U+2028."""
+    """The rule of the WHATWG; a percent sign stays as it is, and so do a backslash, a
+    tab and U+2028.
+    """
     assert header_lines('a"b\rc\nd\r\ne%22f\\g\th\u2028i;j.txt') == [
         'Content-Disposition: form-data; name="files[0]"; '
         'filename="a%22b%0Dc%0Ad%0D%0Ae%22f\\g\th\u2028i;j.txt"'.encode(),

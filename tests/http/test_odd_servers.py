@@ -1,4 +1,6 @@
-"""Servers that break the rules, or use all that the rules allow: the right answer, or an error of ours, and no more."""
+"""Servers that break the rules, or use all that the rules allow: the right answer, or
+an error of ours, and no more.
+"""
 
 from __future__ import annotations
 
@@ -618,7 +620,9 @@ def test_an_answer_that_ends_before_its_body_began_is_a_network_error(head):
 @LENGTHS
 @pytest.mark.parametrize("body", ["", "9\r\n{", "-5\r\n{", "zz\r\n{"])
 def test_an_error_whose_body_is_cut_off_is_that_error(head, body):
-    """Its status says what to do: a run that was turned away is sent again, and a wait for what is forbidden ends."""
+    """Its status says what to do: a run that was turned away is sent again, and a wait
+    for what is forbidden ends.
+    """
     with pytest.raises(ApiError) as caught:
         asked(f"HTTP/1.1 403 No\r\n{head}\r\n{body}".encode())
     assert (caught.value.status_code, str(caught.value)) == (403, "HTTP 403 No")

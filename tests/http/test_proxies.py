@@ -38,7 +38,9 @@ BOTH = pytest.mark.parametrize("scheme", ["http", "https"])
 
 @contextlib.contextmanager
 def server_and_proxy(scheme, **options):
-    """A server, a base URL of it by a name that only the proxy can find, and a proxy that leads to it."""
+    """A server, a base URL of it by a name that only the proxy can find, and a proxy
+    that leads to it.
+    """
     tls = server_context() if scheme == "https" else None
     with (
         ScriptedServer(respond((200, RUN)), tls=tls) as server,

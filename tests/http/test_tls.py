@@ -1,4 +1,6 @@
-"""TLS: whom the client trusts, what it says where it does not, and how often it builds a context."""
+"""TLS: whom the client trusts, what it says where it does not, and how often it builds
+a context.
+"""
 
 import ssl
 import subprocess

@@ -1,4 +1,6 @@
-"""Uploads through the client: what is sent, what is sent again, and what is refused before anything is sent."""
+"""Uploads through the client: what is sent, what is sent again, and what is refused
+before anything is sent.
+"""
 
 import io
 import os
@@ -180,7 +182,9 @@ def test_a_path_that_cannot_be_opened_is_the_os_error_itself_before_anything_is_
 
 
 def shrinking(tmp_path, server, change):
-    """Upload a file that `change` is done to after its size was taken, in the middle of sending it."""
+    """Upload a file that `change` is done to after its size was taken, in the middle of
+    sending it.
+    """
     path = tmp_path / "a.bin"
     path.write_bytes(b"x" * 3_000_000)
 
@@ -232,7 +236,9 @@ def test_a_file_that_cannot_be_read_to_its_end_breaks_the_upload_off_and_is_not_
 
 
 def test_a_path_that_is_gone_when_it_is_sent_is_a_network_error(server, tmp_path):
-    """It could be opened before: so it is no OSError of the path, and nothing of it is left half done."""
+    """It could be opened before: so it is no OSError of the path, and nothing of it is
+    left half done.
+    """
     path = tmp_path / "a.txt"
     path.write_bytes(b"x")
     server.fail_next(429)

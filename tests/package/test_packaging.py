@@ -1,4 +1,6 @@
-"""What users get: a wheel without dependencies, and a folder that works under any name, from a zip too."""
+"""What users get: a wheel without dependencies, and a folder that works under any name,
+from a zip too.
+"""
 
 import configparser
 import importlib.metadata
@@ -10,6 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import benchmarks.environment
 import pytest
 from helpers.calls import at_once
 from helpers.package import ENV, FOLDER, NAME
@@ -74,7 +77,9 @@ def copy_package(folder, name):
 
 
 def assert_works(place, name, tmp_path):
-    """The program above runs, without a warning or a word, on an interpreter without site-packages and environment."""
+    """The program above runs, without a warning or a word, on an interpreter without
+    site-packages and environment.
+    """
     command = [
         sys.executable,
         "-I",
@@ -208,14 +213,77 @@ def test_the_version_is_a_literal_that_the_changelog_has():
     assert f"## {literal[1]}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-def test_every_package_of_the_folder_is_in_setup_cfg():
+def test_every_folder_with_modules_is_a_package():
     """Else the wheel would lack it, and only the wheel."""
+    folders = {path.parent for path in FOLDER.rglob("*.py")}
+    assert {
+        folder for folder in folders if not (folder / "__init__.py").exists()
+    } == set()
+
+
+def setting(file, pattern):
+    """What a file of the project says where the pattern, with one group, matches."""
+    (found,) = re.findall(pattern, (ROOT / file).read_text("utf-8"), re.MULTILINE)
+    return found
+
+
+def classifiers():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
-    folders = {path.parent.relative_to(FOLDER) for path in FOLDER.rglob("__init__.py")}
-    assert set(config["options"]["packages"].split()) == {
-        ".".join(("promptjuggler", *part.parts)) for part in folders
+    return config["metadata"]["classifiers"].strip().splitlines()
+
+
+# The one list of versions.
+VERSIONS = [
+    name.rpartition(" ")[2]
+    for name in classifiers()
+    if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", name)
+]
+LOWEST, HIGHEST = VERSIONS[0], VERSIONS[-1]
+
+
+def test_the_versions_are_all_from_the_lowest_to_the_highest():
+    lowest, highest = (int(version.partition(".")[2]) for version in (LOWEST, HIGHEST))
+    assert [f"3.{minor}" for minor in range(lowest, highest + 1)] == VERSIONS
+    assert setting("setup.cfg", r"^python_requires = (.*)$") == f">={LOWEST}"
+
+
+def test_the_tests_run_on_each_version_and_in_the_checks_of_every_change():
+    environments = setting("tox.ini", r"^env_list = (.*)$").split(", ")
+    named = [name for name in environments if re.fullmatch(r"py\d+", name)]
+    assert named == [f"py{version.replace('.', '')}" for version in VERSIONS]
+    of_pyenv = setting(".ci/run", r"^pyenv_versions=\((.*)\)$").split()
+    newest = setting(".ci/run", r"^unstable_versions=\((.*)\)$").split()
+    assert sorted({*of_pyenv, *newest}, key=VERSIONS.index) == VERSIONS
+    assert setting(".ci/newest-pythons", r"^versions=\((.*)\)$").split() == newest
+
+
+def test_the_benchmarks_and_the_readme_name_the_same_versions():
+    assert list(benchmarks.environment.VERSIONS) == VERSIONS
+    said = setting("README.md", r"CPython (3\.\d+ to 3\.\d+)\.")
+    assert said == f"{LOWEST} to {HIGHEST}"
+
+
+def test_checkers_take_the_lowest_version_for_the_one_that_runs():
+    assert setting("pyproject.toml", r'^python_version = "(.*)"$') == LOWEST
+    assert (
+        setting("tests/typing/pyrightconfig.json", r'"pythonVersion": "(.*)"') == LOWEST
+    )
+    target = setting("pyproject.toml", r'^target-version = "(.*)"$')
+    assert target == f"py{LOWEST.replace('.', '')}"
+
+
+def test_the_settings_of_the_tools_and_the_metadata_stand_in_one_place_each():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert {name.partition(".")[0] for name in config.sections()} == {
+        "metadata",
+        "options",
     }
+    tables = re.findall(
+        r"^\[(\w[\w-]*)", (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
+    assert set(tables) == {"build-system", "tool"}
 
 
 def test_type_checkers_are_told_that_the_package_is_typed():

@@ -6,18 +6,24 @@ import pickle
 import subprocess
 import sys
 import types
+import typing
 
 import pytest
 from helpers.package import ENV, FOLDER, NAME
 
 import promptjuggler
 
-SUBMODULES = {"client", "errors", "models", "testing", "webhook"}
-SOURCE = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
+SUBMODULES = {"client", "errors", "models", "streaming", "testing", "webhook"}
+# The two that load their names when they are first used.
+LAZY = {"": promptjuggler, "models": promptjuggler.models}
+lazy = pytest.mark.parametrize("package", LAZY)
 
 
 def new_process(code):
-    """What a new process prints, read as a Python literal; NAME in its code is the name of the package."""
+    """What a new process prints, read as a Python literal.
+
+    NAME in its code is the name of the package.
+    """
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
     result = subprocess.run(
         command, env=ENV, capture_output=True, text=True, timeout=60
@@ -33,52 +39,95 @@ def loaded_by(code):
     )
 
 
-def imports_for_checkers():
-    """The imports of the package that only type checkers see: (module, name), with `*` for all names of a module."""
-    (block,) = [node for node in SOURCE.body if isinstance(node, ast.If)]
-    assert all(
-        isinstance(statement, ast.ImportFrom) and statement.level == 1
-        for statement in block.body
-    )
-    return [
-        (statement.module, alias.name)
-        for statement in block.body
-        for alias in statement.names
+def imports_for_checkers(package):
+    """The imports that only type checkers see: {name: module}, None for a submodule."""
+    source = (FOLDER / package / "__init__.py").read_text("utf-8")
+    (block,) = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
     ]
+    found = {}
+    for statement in block.body:
+        assert isinstance(statement, ast.ImportFrom)
+        assert statement.level == 1
+        for alias in statement.names:
+            # `as` says that the name is exported, and not only used.
+            assert alias.asname == alias.name
+            assert alias.name not in found
+            found[alias.name] = statement.module
+    return found
 
 
-def test_all_is_sorted_and_has_no_name_twice():
-    assert sorted(set(promptjuggler.__all__)) == promptjuggler.__all__
+def module_of(package, home):
+    """The module that a table names."""
+    return importlib.import_module(".".join(filter(None, [NAME, package, home])))
 
 
-def test_type_checkers_and_the_interpreter_find_the_same_names_in_the_same_modules():
-    stars = [(module, "*") for module in promptjuggler._NAMES]
-    submodules = [(None, name) for name in promptjuggler._SUBMODULES]
-    assert sorted(imports_for_checkers(), key=str) == sorted(
-        stars + submodules, key=str
-    )
+@lazy
+def test_all_is_sorted_and_has_no_name_twice(package):
+    names = LAZY[package].__all__
+    assert sorted(set(names)) == names
+
+
+@lazy
+def test_the_table_of_names_is_sorted(package):
+    assert list(LAZY[package]._HOME_OF) == LAZY[package].__all__
+
+
+@lazy
+def test_type_checkers_and_the_interpreter_find_the_same_names_in_the_same_modules(
+    package,
+):
+    submodules = getattr(LAZY[package], "_SUBMODULES", ())
+    expected = {**LAZY[package]._HOME_OF, **dict.fromkeys(submodules)}
+    assert imports_for_checkers(package) == expected
+
+
+def test_the_submodules_are_those_of_the_design():
     assert set(promptjuggler._SUBMODULES) == SUBMODULES
 
 
-@pytest.mark.parametrize("name", sorted({*promptjuggler._NAMES, "models"}))
-def test_the_public_names_of_a_module_are_those_that_it_defines_itself(name):
-    module = importlib.import_module(f"{NAME}.{name}")
+HOMES = sorted({*promptjuggler._HOME_OF.values()} - {"models"})
+MODEL_HOMES = sorted({*promptjuggler.models._HOME_OF.values()})
+
+
+@pytest.mark.parametrize(
+    ("package", "home"),
+    [("", home) for home in HOMES] + [("models", home) for home in MODEL_HOMES],
+)
+def test_the_public_names_of_a_module_are_those_that_it_defines_itself(package, home):
+    module = module_of(package, home)
+    names = [name for name, of in LAZY[package]._HOME_OF.items() if of == home]
     defined = {
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
         and getattr(value, "__module__", "") == module.__name__
     }
-    names = promptjuggler._NAMES.get(name, "").split()
-    assert names == sorted(names)
-    # What type checkers take from it. A union is of no module.
-    exported = set(getattr(module, "__all__", defined - {"TYPE_CHECKING"}))
-    assert exported <= set(names) <= {*vars(module)}
+    # A private module has names for its neighbours too. A union is of no module.
+    if not home.startswith("_"):
+        assert names == sorted(module.__all__)
+        assert defined <= set(names)
+    assert set(names) <= {*vars(module)}
+
+
+def test_the_results_are_the_public_names_of_their_package():
+    homes = promptjuggler._HOME_OF.items()
+    assert [name for name, home in homes if home == "models"] == (
+        promptjuggler.models.__all__
+    )
+
+
+@pytest.mark.parametrize("name", promptjuggler.models.__all__)
+def test_a_result_is_the_object_of_its_own_module(name):
+    module = module_of("models", promptjuggler.models._HOME_OF[name])
+    assert getattr(promptjuggler.models, name) is getattr(module, name)
 
 
 @pytest.mark.parametrize("name", promptjuggler.__all__)
 def test_a_public_name_is_the_object_of_its_own_module(name):
-    module = importlib.import_module(f"{NAME}.{promptjuggler._HOMES[name]}")
+    module = module_of("", promptjuggler._HOME_OF[name])
     assert getattr(promptjuggler, name) is getattr(module, name)
 
 
@@ -105,24 +154,31 @@ def test_a_name_that_does_not_exist_is_an_attribute_error_with_the_name_in_it():
         promptjuggler.RunStatu  # noqa: B018
     with pytest.raises(ImportError, match="RunStatu"):
         from promptjuggler import RunStatu  # noqa: F401
+    with pytest.raises(AttributeError, match="models' has no attribute 'RunStatu'"):
+        promptjuggler.models.RunStatu  # noqa: B018
 
 
-def test_dir_lists_every_public_name_and_submodule_before_any_is_loaded():
-    listed = set(new_process("import NAME as p; print(dir(p))"))
-    assert {
-        *promptjuggler.__all__,
-        *SUBMODULES,
-        "__version__",
-        "__name__",
-        "__doc__",
-    } <= listed
+@lazy
+def test_dir_lists_every_public_name_and_submodule_before_any_is_loaded(package):
+    module = ".".join(filter(None, [NAME, package]))
+    listed = set(new_process(f"import {module} as p; print(dir(p))"))
+    submodules = getattr(LAZY[package], "_SUBMODULES", ())
+    assert {*LAZY[package].__all__, *submodules, "__name__", "__doc__"} <= listed
+    public = {name for name in listed if not name.startswith("_")}
+    assert public == {*LAZY[package].__all__, *submodules}
 
 
-def test_a_star_import_gives_exactly_the_public_names():
+def test_the_package_has_its_version():
+    assert "__version__" in dir(promptjuggler)
+
+
+@lazy
+def test_a_star_import_gives_exactly_the_public_names(package):
+    module = ".".join(filter(None, [NAME, package]))
     names = new_process(
-        "space = {}\nexec('from NAME import *', space)\nprint(sorted(space))"
+        f"space = {{}}\nexec('from {module} import *', space)\nprint(sorted(space))"
     )
-    assert names == sorted(["__builtins__", *promptjuggler.__all__])
+    assert names == sorted(["__builtins__", *LAZY[package].__all__])
 
 
 def test_every_public_class_and_function_has_a_docstring_of_its_own():
@@ -150,6 +206,7 @@ def test_what_is_no_class_and_no_function_is_one_of_the_unions():
         "MetadataValue",
         "IdOrTag",
         "StreamEvent",
+        "UploadFile",
     }
 
 
@@ -167,8 +224,10 @@ def test_importing_the_package_loads_nothing_else():
 
 
 def test_verifying_a_webhook_loads_neither_the_client_nor_a_result_nor_anything_slow():
-    code = "from NAME import verify_webhook_signature\nassert not verify_webhook_signature('{}', 't=1,v1=0', 'secret')"
-    loaded = loaded_by(code)
+    loaded = loaded_by(
+        "from NAME import verify_webhook_signature\n"
+        "assert not verify_webhook_signature('{}', 't=1,v1=0', 'secret')"
+    )
     ours = {name for name in loaded if name.startswith(f"{NAME}.")}
     assert {f"{NAME}.webhook"} <= ours <= {f"{NAME}.webhook", f"{NAME}.errors"}
     assert not loaded & {
@@ -187,7 +246,7 @@ def test_constructing_a_client_loads_no_result_and_nothing_slow():
     assert not {
         name
         for name in loaded
-        if name.startswith((f"{NAME}.models", f"{NAME}.testing"))
+        if name.startswith((f"{NAME}.models.", f"{NAME}.testing"))
     }
     assert not loaded & {"logging", "dataclasses", "uuid", "inspect", "asyncio"}
 
@@ -206,3 +265,38 @@ def test_constructing_a_client_imports_nothing_and_opens_no_file_and_no_socket()
     assert imported == []
     does_io = ("open", "os", "socket", "import", "subprocess")
     assert not [event for event in events if event.partition(".")[0] in does_io]
+
+
+def models_loaded_by(code):
+    """The modules of the results that a new process loads for `code`."""
+    prefix = f"{NAME}.models."
+    loaded = loaded_by(code)
+    return {name.removeprefix(prefix) for name in loaded if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize(
+    ("name", "modules"),
+    [
+        ("PromptRun", {"prompt_runs", "transcripts", "usage", "enums"}),
+        ("WorkflowRun", {"workflow_runs", "usage", "enums"}),
+        ("CreatePromptRunResponse", {"run_prompt", "metadata"}),
+        ("CreateWorkflowRunResponse", {"run_workflow", "metadata"}),
+        ("StreamTokenResponse", {"streaming"}),
+        ("KnowledgeBaseResponse", {"knowledge", "enums"}),
+        ("PromptRunFinished", {"webhooks", "enums"}),
+        ("PromptRevision", {"prompts", "tools", "enums"}),
+        ("ErrorResponse", {"errors"}),
+        ("RunStatus", {"enums"}),
+    ],
+)
+def test_a_result_loads_no_class_that_it_has_no_use_for(name, modules):
+    assert models_loaded_by(f"from NAME import {name}") == modules
+    assert models_loaded_by(f"import NAME; NAME.models.{name}") == modules
+
+
+def test_the_type_hints_of_every_result_can_be_had():
+    for name in promptjuggler.models.__all__:
+        value = getattr(promptjuggler.models, name)
+        if isinstance(value, type):
+            hints = typing.get_type_hints(value)
+            assert set(getattr(value, "__dataclass_fields__", ())) <= set(hints)

@@ -1,4 +1,6 @@
-"""README.md does what it says: each of its Python blocks runs alone, and each of its commands runs."""
+"""README.md does what it says: each of its Python blocks runs alone, and each of its
+commands runs.
+"""
 
 import inspect
 import re
@@ -95,7 +97,9 @@ def outcome(command, folder):
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """What comes of all blocks and commands, a few of them at the same time; `result()` gives it."""
+    """What comes of all blocks and commands, a few of them at the same time; `result()`
+    gives it.
+    """
     with ThreadPoolExecutor(4) as pool:
         yield {
             text: pool.submit(command, text, tmp_path_factory.mktemp("readme"))

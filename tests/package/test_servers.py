@@ -146,7 +146,9 @@ def test_a_dripping_server_sends_byte_by_byte() -> None:
 
 
 def test_closing_does_not_wait_for_handlers_or_clients() -> None:
-    """Not for one that hangs, drips or waits, nor for a client in the middle of a request or of a handshake."""
+    """Not for one that hangs, drips or waits, nor for a client in the middle of a
+    request or of a handshake.
+    """
     handlers = [
         lambda conn: conn.hang(),
         lambda conn: conn.drip(b"x" * 1000, 60),
