@@ -245,7 +245,7 @@ def test_an_answer_to_an_upload_that_comes_early_is_the_answer(serve, call, afte
 
     server = serve(handler)
     # Where the server stops reading, what it said is looked at when the time is over.
-    timeout = 0.3 if afterwards is _stop_reading else PATIENCE
+    timeout = 1.0 if afterwards is _stop_reading else PATIENCE
     with client_of(server) as client:
         with pytest.raises(ApiError, match="^that is too large$") as caught:
             call(client.with_options(timeout=timeout))
