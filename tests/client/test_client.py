@@ -4,8 +4,10 @@ import ast
 import copy
 import inspect
 import pickle
+import re
 import subprocess
 import sys
+import typing
 import urllib.request
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 import pytest
 from helpers.calls import RUN_ID, client_of, in_threads
 from helpers.clock import replace_clock
+from helpers.documents import SPEC
 from helpers.package import ENV, NAME
 from helpers.servers import ConnectProxy, ScriptedServer, respond
 
@@ -538,6 +541,29 @@ def test_an_operation_sends_its_method_and_path_and_exactly_these_headers(name):
 def test_a_path_prefix_is_kept_in_the_url_of_every_operation(name):
     call, _, path, answer = OPERATIONS[name]
     assert exchange(call, answer, "/gate/pj/")[1].target == f"/gate/pj/api/v1{path}"
+
+
+@pytest.mark.parametrize(
+    "fact", SPEC["operations"], ids=lambda fact: fact["method_name"]
+)
+def test_an_operation_of_the_api_is_a_method_that_sends_and_gives_what_its_facts_say(
+    fact,
+):
+    call, method, path, _ = OPERATIONS[fact["method_name"]]
+    assert method == fact["http"]
+    pattern = "/".join(
+        "[^/]+" if segment.startswith("{") else re.escape(segment)
+        for segment in fact["path"].split("/")
+    )
+    assert re.fullmatch(pattern, f"/api/v1{path}")
+    given = typing.get_type_hints(getattr(PromptJuggler, fact["method_name"]))["return"]
+    returns = fact.get("returns")
+    if returns is None:
+        assert given is type(None)
+    elif returns.endswith("[]"):
+        assert given == tuple[getattr(promptjuggler, returns[:-2]), ...]
+    else:
+        assert given is getattr(promptjuggler, returns)
 
 
 def test_every_operation_of_the_client_is_in_the_table_of_these_tests():
