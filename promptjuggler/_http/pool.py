@@ -40,7 +40,9 @@ class Pool:
                 now = self.clock.wall()
                 if not connection.is_usable(now):
                     connection.close()
-                elif not _serves(connection, route, longest_idle, now):
+                elif connection.route is not route:
+                    passed_over.append(connection)
+                elif now - connection.idle_since >= longest_idle:
                     passed_over.append(connection)
                 else:
                     found = connection
@@ -52,7 +54,8 @@ class Pool:
         """Keep a connection whose answer has ended, or close it if it is not reusable."""
         if reusable and connection.become_idle(self.clock.wall()):
             self._idle.append(connection)
-            self._close_all_but(MOST_IDLE)
+            if len(self._idle) > MOST_IDLE:
+                self._close_all_but(MOST_IDLE)
         else:
             connection.close()
 
@@ -78,13 +81,6 @@ class Pool:
             except IndexError:
                 return  # Another thread was faster.
             oldest.close()
-
-
-def _serves(
-    connection: Connection, route: Route, longest_idle: float, now: float
-) -> bool:
-    """Whether it goes the right way, and was not idle for too long."""
-    return connection.route is route and now - connection.idle_since < longest_idle
 
 
 class KeepAliveHandler(urllib.request.BaseHandler):

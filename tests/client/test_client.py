@@ -352,7 +352,6 @@ before = set(sys.modules)
 watch = True
 pj = PromptJuggler("k")
 PromptJuggler("k", base_url="https://a.example:444/x", proxy="http://u:p@proxy.example:3128", timeout=5, max_retries=0)
-pj.with_options(timeout=3)
 repr(pj)
 watch = False
 print((sorted(set(events) - {"object.__getattr__"}), sorted(set(sys.modules) - before)))
