@@ -165,11 +165,9 @@ class Transport:
         if opener is None:
             opener = self._kept_alive
             self._set_route(call)
-        else:
-            call.deadline.restart()
+        call.deadline.restart()
         response: http.client.HTTPResponse | None
         try:
-            # Our own connections have the deadline itself.
             response = opener.open(call, timeout=call.deadline.remaining())
         except HTTPError as error:
             response = _answer_of(call, error)
