@@ -8,7 +8,7 @@ import socket
 import traceback
 
 import pytest
-from helpers.calls import RUN_ID, client_of, postponed
+from helpers.calls import RUN_ID, client_of, postponed, refusing_port
 from helpers.secrets import (
     ENV_VARS,
     KEY,
@@ -133,9 +133,9 @@ def test_no_secret_shows_when_the_server_says_nothing(call):
 
 @EACH_CALL
 def test_no_secret_shows_when_there_is_no_server(call):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    assert_silent(failure_of(lambda: call(client(url))))
+    # The port is held: else it could become that of a server of another test run.
+    with refusing_port() as port:
+        assert_silent(failure_of(lambda: call(client(f"http://127.0.0.1:{port}"))))
 
 
 @EACH_CALL
