@@ -454,10 +454,9 @@ def test_an_error_is_in_no_reference_cycle(kind):
         "wait": lambda: refused.wait_for_prompt_run(RUN_ID, timeout=0.02),
         "upload": lambda: pj.upload_documents("none", [("a", 5)]),
     }
-    refused = PromptJuggler(
-        "k", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
-    )
-    with FakeServer() as server, client(server) as pj:
+    with refusing_port() as port, FakeServer() as server, client(server) as pj:
+        url = f"http://127.0.0.1:{port}"
+        refused = PromptJuggler("k", base_url=url, max_retries=0)
         failure_of(None, lambda _: calls[kind]())
         gc.collect()
         gc.disable()
