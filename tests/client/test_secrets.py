@@ -4,7 +4,6 @@ error trackers record.
 
 import logging
 import signal
-import socket
 import traceback
 
 import pytest
