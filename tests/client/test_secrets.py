@@ -14,6 +14,7 @@ from helpers.secrets import (
     PROXY_USER,
     TOKEN,
     assert_silent,
+    chain,
     recorded,
     shows_a_secret,
     variables,
@@ -106,6 +107,18 @@ def test_no_secret_shows_when_the_answer_is_an_error_or_broken(call, reply):
         if call is CALLS["delete_knowledge_document"] and reply is REPLIES["html"]:
             return  # a success: its body does not matter
         assert_silent(failure_of(lambda: call(pj)))
+
+
+@EACH_CALL
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
+def test_an_error_of_the_standard_library_comes_without_its_frames(call, reply):
+    """They are not ours, and their variables hold the key."""
+    with ScriptedServer(reply) as server, client(server.url) as pj:
+        if call is CALLS["delete_knowledge_document"] and reply is REPLIES["html"]:
+            return  # a success, see above
+        for one in chain(failure_of(lambda: call(pj))):
+            if not isinstance(one, PromptJugglerError):
+                assert one.__traceback__ is None, repr(one)
 
 
 @EACH_CALL
