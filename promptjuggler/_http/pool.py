@@ -40,12 +40,12 @@ class Pool:
                 now = self.clock.wall()
                 if not connection.is_usable(now):
                     connection.close()
-                elif connection.route is not route:
-                    passed_over.append(connection)
-                elif now - connection.idle_since >= longest_idle:
-                    passed_over.append(connection)
-                else:
+                    continue
+                idle_for = now - connection.idle_since
+                if connection.route is route and idle_for < longest_idle:
                     found = connection
+                else:
+                    passed_over.append(connection)
         finally:
             self._idle.extend(reversed(passed_over))
         return found
