@@ -8,6 +8,7 @@ import time
 
 import pytest
 from helpers.clock import MovableClock
+from helpers.network import enter_own_network
 from helpers.package import FOLDER, NAME, is_of_machine
 from helpers.servers import PATIENCE, descriptors
 
@@ -20,6 +21,8 @@ def pytest_sessionstart():
     # In the background of a shell it is ignored, which the processes that tests start
     # would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.get("PROMPTJUGGLER_OWN_NETWORK"):
+        enter_own_network()
     # The tests see an environment without proxies, certificates or an account.
     for variable in list(os.environ):
         if is_of_machine(variable):
