@@ -312,7 +312,9 @@ def _whole_object_decoder(model: type, field: Field) -> DecodeFunction:
     return decode
 
 
-def _model_decoder(model: type, type_field: Field | None = None) -> DecodeFunction:
+def _model_decoder(  # noqa: C901  # in one function for its speed, see below
+    model: type, type_field: Field | None = None
+) -> DecodeFunction:
     """For a model. `type_field`: its `type`, where a union has looked at that
     already.
 
@@ -328,7 +330,7 @@ def _model_decoder(model: type, type_field: Field | None = None) -> DecodeFuncti
     constant = type_field.constant if type_field else None
     new = object.__new__
 
-    def decode(document: object) -> object:
+    def decode(document: object) -> object:  # noqa: C901  # for its speed
         if not isinstance(document, dict):
             raise unexpected("an object", document)
         result: object = new(model)

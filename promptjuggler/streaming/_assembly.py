@@ -90,7 +90,9 @@ class Assembler:
         self._runs: dict[str, _Run] = {}
         self._gapped_verdicts: dict[str, bool] = {}
 
-    def receive(self, kind: str, data: str) -> list[StreamEvent]:
+    def receive(  # noqa: C901  # one after the other, what makes a frame be skipped
+        self, kind: str, data: str
+    ) -> list[StreamEvent]:
         """The events that a frame gives: mostly one, at times none or two.
 
         kind  the name of the frame

@@ -1,5 +1,7 @@
-"""What users get: a wheel without dependencies, and a folder that works under any name,
-from a zip too.
+"""What users get: a wheel without dependencies, and a folder that works under any name, in a zip too.
+
+What the wheel holds, `test_distribution.py` looks at. The Pythons that are named in several places
+are held against the classifiers here.
 """
 
 import configparser
@@ -77,8 +79,9 @@ def copy_package(folder, name):
 
 
 def assert_works(place, name, tmp_path):
-    """The program above runs, without a warning or a word, on an interpreter without
-    site-packages and environment.
+    """The program above runs, without a warning or a word.
+
+    The interpreter has no site-packages, and takes nothing from the environment.
     """
     command = [
         sys.executable,
