@@ -16,7 +16,6 @@ run sees.
 from __future__ import annotations
 
 import os
-from copy import copy
 
 from ._arguments import (
     checked_api_key,
@@ -120,6 +119,9 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         To close one of the two closes the idle connections of both. Raises
         `ValidationError`.
         """
+        # A subclass may have slots: copy() knows.
+        from copy import copy
+
         client = copy(self)
         if timeout is not None:
             client._timeout = checked_seconds("timeout", timeout)

@@ -44,6 +44,7 @@ def run_prompt(session: Session) -> None:
     options = _options(args)
     _refuse_what_is_no_text(args, inputs, options)
     client = session.connect()
+    _load_results()
     session.progress.may_have_started = True
     if args.stream and not args.json and not args.no_wait:
         _stream_prompt(session, client, inputs, options)
@@ -61,6 +62,20 @@ def run_prompt(session: Session) -> None:
     require_completed(session, run.id, run.status, [run.error])
     if not args.json:
         print_text(run.output or "")
+
+
+def _load_results() -> None:
+    """Load what the answers are read into, before anything is started.
+
+    The classes are made by exec(). If Ctrl-C comes while Python executes a text, it ends by
+    the signal later, whatever our exit code is.
+    """
+    from .. import (  # noqa: F401  # to load them is all
+        CreatePromptRunResponse,
+        CreateWorkflowRunResponse,
+        PromptRun,
+        WorkflowRun,
+    )
 
 
 def _stream_prompt(
@@ -97,6 +112,7 @@ def run_workflow(session: Session) -> None:
     options = _options(args)
     _refuse_what_is_no_text(args, inputs, options)
     client = session.connect()
+    _load_results()
     session.progress.may_have_started = True
     created = client.run_workflow(args.slug, args.version_or_tag, inputs, **options)
     _remember(session, "workflow", created.id)

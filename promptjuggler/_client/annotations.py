@@ -7,8 +7,6 @@ they are loaded when one of their names is used. Type checkers see plain imports
 
 from __future__ import annotations
 
-from importlib import import_module
-
 
 class _Later:
     """Stands in for a module until one of its names is used."""
@@ -17,6 +15,8 @@ class _Later:
         self._name = name
 
     def __getattr__(self, attribute: str) -> object:
+        from importlib import import_module
+
         return getattr(import_module(self._name), attribute)
 
 

@@ -182,7 +182,7 @@ class Connection:
                 request.get_method(),
                 request.target,
                 self._body_of(request),
-                {name.title(): value for name, value in request.header_items()},
+                dict(request.header_items()),
             )
         except OSError:
             # A server that refuses a body often answers and hangs up (RFC 9112, 9.6).

@@ -33,7 +33,7 @@ class Deadline:
         self.seconds = seconds
         self.overall = overall
         self._end_of_step = 0.0
-        self.restart()
+        self.restart()  # Who makes a deadline begins the first step.
 
     def restart(self) -> None:
         """A new step begins now."""

@@ -40,10 +40,12 @@ class Pool:
                 now = self.clock.wall()
                 if not connection.is_usable(now):
                     connection.close()
-                elif not _serves(connection, route, longest_idle, now):
-                    passed_over.append(connection)
-                else:
+                    continue
+                idle_for = now - connection.idle_since
+                if connection.route is route and idle_for < longest_idle:
                     found = connection
+                else:
+                    passed_over.append(connection)
         finally:
             self._idle.extend(reversed(passed_over))
         return found
@@ -52,7 +54,8 @@ class Pool:
         """Keep a connection whose answer has ended, or close it if it is not reusable."""
         if reusable and connection.become_idle(self.clock.wall()):
             self._idle.append(connection)
-            self._close_all_but(MOST_IDLE)
+            if len(self._idle) > MOST_IDLE:
+                self._close_all_but(MOST_IDLE)
         else:
             connection.close()
 
@@ -78,13 +81,6 @@ class Pool:
             except IndexError:
                 return  # Another thread was faster.
             oldest.close()
-
-
-def _serves(
-    connection: Connection, route: Route, longest_idle: float, now: float
-) -> bool:
-    """Whether it goes the right way, and was not idle for too long."""
-    return connection.route is route and now - connection.idle_since < longest_idle
 
 
 class KeepAliveHandler(urllib.request.BaseHandler):

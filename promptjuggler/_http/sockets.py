@@ -31,8 +31,8 @@ CHUNK_SIZE = 64 * 1024
 _READ_EARLY = 4096
 
 # A whole interim answer (RFC 9110, 15.2): status line, headers, empty line. Not 101,
-# which is the last answer in HTTP.
-_INTERIM_HEAD = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n")
+# which is the last answer in HTTP. Compiled when first used, see _arguments.py.
+_INTERIM_HEAD = rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n"
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 
 
@@ -132,7 +132,7 @@ class SocketReader(io.RawIOBase):
         piece = bytearray(_READ_EARLY)
         count = self._receive_now(memoryview(piece))
         self._pushback += piece[: count or 0]
-        while match := _INTERIM_HEAD.match(self._pushback):
+        while match := re.match(_INTERIM_HEAD, self._pushback):
             del self._pushback[: match.end()]
         if self.peer_closed or len(self._pushback) > CHUNK_SIZE:
             return True
@@ -143,17 +143,20 @@ class SocketReader(io.RawIOBase):
         """Wait for what the socket receives next."""
         deadline.begin_wait()
         self._socket.settimeout(deadline.remaining())
-        return self._note(self._socket.recv_into(view))
+        count = self._socket.recv_into(view)
+        if count:
+            self.any_received = True
+        else:
+            self.peer_closed = True
+        return count
 
     def _receive_now(self, view: memoryview) -> int | None:
         """What the socket has received already; None if nothing."""
         self._socket.settimeout(0)
         try:
-            return self._note(self._socket.recv_into(view))
+            count = self._socket.recv_into(view)
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
-
-    def _note(self, count: int) -> int:
         if count:
             self.any_received = True
         else:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from helpers.calls import RUN_ID
+from helpers.errors import shown_before
 from helpers.servers import ScriptedServer, respond
 
 from promptjuggler import PromptJuggler, RunStatus, ValidationError
@@ -340,6 +341,25 @@ def test_an_id_in_any_form_of_a_uuid_is_sent_as_its_one_text(server, pj, form):
         assert server.requests[-1].target == f"/api/v1/knowledge-documents/{RUN_ID}"
         pj.run_prompt("p", 1, {}, thread=some_id)
         assert server.requests[-1].json()["thread"] == RUN_ID
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda pj: PromptJuggler("test-key", base_url="https://[::1"),
+        lambda pj: PromptJuggler("test-key", base_url="https://a.example:port"),
+        lambda pj: pj.get_prompt("\ud800", 1),
+        lambda pj: pj.get_prompt("p", "\ud800"),
+        lambda pj: pj.get_prompt("p", 10**5000),
+        lambda pj: pj.run_prompt("p", 1, {"a": 5}),
+        lambda pj: pj.run_workflow("p", 1, {}, env_vars={"A": 5}),
+    ],
+)
+def test_an_error_of_an_argument_shows_no_other_error(call, pj):
+    """It would show the argument, which the text leaves out on purpose."""
+    with pytest.raises(ValidationError) as caught:
+        call(pj)
+    assert shown_before(caught.value) is None
 
 
 def test_error_texts_stay_short_whatever_was_given(pj):

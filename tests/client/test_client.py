@@ -2,9 +2,12 @@
 
 import ast
 import copy
+import inspect
 import pickle
+import re
 import subprocess
 import sys
+import typing
 import urllib.request
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +15,7 @@ from uuid import UUID
 import pytest
 from helpers.calls import RUN_ID, client_of, in_threads
 from helpers.clock import replace_clock
+from helpers.documents import SPEC
 from helpers.package import ENV, NAME
 from helpers.servers import ConnectProxy, ScriptedServer, respond
 
@@ -291,6 +295,49 @@ def test_everything_but_the_key_is_given_by_keyword():
         PromptJuggler(KEY, "https://a.example")
 
 
+RUN_OPTIONS = dict.fromkeys(
+    ("priority", "thread", "environment", "env_vars", "metadata")
+)
+WAIT_OPTIONS = {"timeout": 300.0, "poll_interval": None}
+STREAM_OPTIONS = {"idle_timeout": 60.0, "timeout": None, "reconnect": True}
+# What an option of each method is where it is not given.
+DEFAULTS = {
+    "__init__": {
+        "api_key": None,
+        "base_url": None,
+        "timeout": 30.0,
+        "max_retries": 2,
+        "ssl_context": None,
+        "proxy": None,
+        "opener": None,
+    },
+    "with_options": {"timeout": None, "max_retries": None},
+    "run_prompt": {**RUN_OPTIONS, "channel": None},
+    "run_workflow": RUN_OPTIONS,
+    "wait_for_prompt_run": WAIT_OPTIONS,
+    "wait_for_workflow_run": WAIT_OPTIONS,
+    "wait_for_knowledge_base": WAIT_OPTIONS,
+    "wait_for_knowledge_document": WAIT_OPTIONS,
+    "stream": {"channels": (), "last_event_id": None, **STREAM_OPTIONS},
+    "stream_prompt": {**RUN_OPTIONS, "channel": None, **STREAM_OPTIONS},
+    "stream_workflow": {**RUN_OPTIONS, **STREAM_OPTIONS},
+}
+
+
+def test_the_defaults_of_all_options_are_these():
+    found = {}
+    for name, method in inspect.getmembers(PromptJuggler, inspect.isfunction):
+        parameters = inspect.signature(method).parameters.values()
+        defaults = {
+            parameter.name: parameter.default
+            for parameter in parameters
+            if parameter.default is not parameter.empty
+        }
+        if defaults and (not name.startswith("_") or name == "__init__"):
+            found[name] = defaults
+    assert found == DEFAULTS
+
+
 def test_the_constructor_does_no_io_and_imports_nothing():
     events = new_process("""
 import sys
@@ -305,7 +352,6 @@ before = set(sys.modules)
 watch = True
 pj = PromptJuggler("k")
 PromptJuggler("k", base_url="https://a.example:444/x", proxy="http://u:p@proxy.example:3128", timeout=5, max_retries=0)
-pj.with_options(timeout=3)
 repr(pj)
 watch = False
 print((sorted(set(events) - {"object.__getattr__"}), sorted(set(sys.modules) - before)))
@@ -494,6 +540,29 @@ def test_an_operation_sends_its_method_and_path_and_exactly_these_headers(name):
 def test_a_path_prefix_is_kept_in_the_url_of_every_operation(name):
     call, _, path, answer = OPERATIONS[name]
     assert exchange(call, answer, "/gate/pj/")[1].target == f"/gate/pj/api/v1{path}"
+
+
+@pytest.mark.parametrize(
+    "fact", SPEC["operations"], ids=lambda fact: fact["method_name"]
+)
+def test_an_operation_of_the_api_is_a_method_that_sends_and_gives_what_its_facts_say(
+    fact,
+):
+    call, method, path, _ = OPERATIONS[fact["method_name"]]
+    assert method == fact["http"]
+    pattern = "/".join(
+        "[^/]+" if segment.startswith("{") else re.escape(segment)
+        for segment in fact["path"].split("/")
+    )
+    assert re.fullmatch(pattern, f"/api/v1{path}")
+    given = typing.get_type_hints(getattr(PromptJuggler, fact["method_name"]))["return"]
+    returns = fact.get("returns")
+    if returns is None:
+        assert given is type(None)
+    elif returns.endswith("[]"):
+        assert given == tuple[getattr(promptjuggler, returns[:-2]), ...]
+    else:
+        assert given is getattr(promptjuggler, returns)
 
 
 def test_every_operation_of_the_client_is_in_the_table_of_these_tests():

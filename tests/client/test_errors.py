@@ -13,7 +13,7 @@ from email.message import Message
 from urllib.error import HTTPError, URLError
 
 import pytest
-from helpers.calls import RUN_ID, client_of
+from helpers.calls import RUN_ID, client_of, refusing_port
 from helpers.servers import PATIENCE, ConnectProxy, ScriptedServer, respond
 
 import promptjuggler
@@ -267,27 +267,19 @@ def test_a_date_of_retry_after_is_utc_whatever_the_local_time_zone(form, monkeyp
 # What is behind a NetworkError
 
 
-def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def test_a_refused_connection_was_not_sent_and_has_the_error_of_the_system_as_its_cause():
-    pj = PromptJuggler(
-        "test-key", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
-    )
-    error = failure_of(pj)
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        error = failure_of(PromptJuggler("test-key", base_url=url, max_retries=0))
     assert (type(error), error.request_sent, error.attempts) == (NetworkError, False, 1)
     assert type(error.__cause__) is ConnectionRefusedError
     assert str(error).startswith("could not connect to 127.0.0.1: ")
 
 
 def test_the_text_names_the_host_as_the_url_has_it():
-    error = failure_of(
-        PromptJuggler(
-            "test-key", base_url=f"http://[::1]:{closed_port()}", max_retries=0
-        )
-    )
+    with refusing_port() as port:
+        url = f"http://[::1]:{port}"
+        error = failure_of(PromptJuggler("test-key", base_url=url, max_retries=0))
     assert str(error).startswith("could not connect to [::1]: ")
 
 
@@ -462,10 +454,9 @@ def test_an_error_is_in_no_reference_cycle(kind):
         "wait": lambda: refused.wait_for_prompt_run(RUN_ID, timeout=0.02),
         "upload": lambda: pj.upload_documents("none", [("a", 5)]),
     }
-    refused = PromptJuggler(
-        "k", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
-    )
-    with FakeServer() as server, client(server) as pj:
+    with refusing_port() as port, FakeServer() as server, client(server) as pj:
+        url = f"http://127.0.0.1:{port}"
+        refused = PromptJuggler("k", base_url=url, max_retries=0)
         failure_of(None, lambda _: calls[kind]())
         gc.collect()
         gc.disable()

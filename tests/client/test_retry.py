@@ -4,7 +4,9 @@ then over real sockets.
 
 from __future__ import annotations
 
+import collections
 import email.utils
+import random
 import time
 
 import pytest
@@ -38,6 +40,8 @@ from promptjuggler import (
     RequestTimeout,
     ValidationError,
 )
+from promptjuggler._client import requests
+from promptjuggler._http.failures import retry_after_seconds
 from promptjuggler._retry import may_send_again, seconds_to_wait
 
 PASSING = {408, 429, 500, 502, 503, 504}
@@ -497,6 +501,15 @@ def test_a_document_that_is_not_there_is_an_error_of_the_first_delete():
         assert caught.value.attempts == len(server.requests) == 1
 
 
+@pytest.mark.parametrize("replies", [[(204,)], [(503, ""), (404, "")]])
+def test_what_a_delete_gives_is_the_same_at_the_first_and_at_a_second_attempt(replies):
+    with ScriptedServer(respond(*replies)) as server, client_of(server) as client:
+        assert client.delete_knowledge_document(ID) is None
+    with ScriptedServer(respond(*replies)) as server, client_of(server) as client:
+        reply = client._send(requests.knowledge_document(ID, method="DELETE"))
+    assert (reply.status, reply.body.value) == (204, b"")
+
+
 @pytest.mark.parametrize("status", sorted(PASSING))
 def test_a_delete_that_is_sent_again_and_finds_nothing_has_deleted(status):
     with (
@@ -655,6 +668,31 @@ def test_a_date_that_has_passed_means_the_usual_delay(value):
 )
 def test_a_retry_after_that_is_no_number_and_no_date_means_the_usual_delay(value):
     assert _delays_after(value) == [0.5]
+
+
+ODD_PARTS_OF_DATES = """
+    Sun Sunday Mon, , ; : - + . GMT UTC EST -0000 +9999 +99999999999999999999
+    Nov Novem 06 6 1994 94 0 00 99 -1 08:49:37 08:49 8 ::: 24:00:00 23:59:61
+    0001 9999 10000 99999 1_0 \u00b2 \u0661 \ud800 \0
+"""
+
+
+def test_whatever_a_retry_after_holds_it_is_seconds_or_nothing():
+    """Dates of which a part is wrong most of all, which the parser stumbles over."""
+    chance = random.Random(7)
+    parts = ODD_PARTS_OF_DATES.split()
+    date = ["Sun,", "06", "Nov", "1994", "08:49:37", "GMT"]
+    found = collections.Counter()
+    for _ in range(20_000):
+        words = list(date)
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            words[chance.randrange(len(words))] = chance.choice(parts)
+        value = chance.choice(["", " ", " "]).join(words[chance.choice([0, 0, 0, 5]) :])
+        seconds = retry_after_seconds({"Retry-After": value})
+        found[type(seconds)] += 1
+        assert seconds is None or 0 <= seconds < float("inf"), ascii(value)
+    assert min(found.values()) > 1000  # else this says nothing
+    assert set(found) == {float, type(None)}
 
 
 @pytest.mark.parametrize("value", ["61", "3600", "9" * 400])

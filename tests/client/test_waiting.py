@@ -211,6 +211,19 @@ def test_a_wait_that_takes_too_long_ends_with_the_last_result_that_was_seen(cloc
     assert error.__cause__ is None
 
 
+def test_as_long_as_nothing_else_is_said_a_wait_takes_five_minutes(clock):
+    with (
+        ScriptedServer(respond(PENDING)) as server,
+        client_of(server) as pj,
+        # At the first of these times, a last look can still be had.
+        after_answers(1, lambda: clock.move(299 - PATIENCE)),
+        after_answers(2, lambda: clock.move(PATIENCE + 1)),
+        pytest.raises(WaitTimeout, match="is still pending after 300 s$"),
+    ):
+        pj.wait_for_prompt_run(RUN_ID)
+    assert len(server.requests) == 2
+
+
 def test_the_deadline_cuts_off_a_poll_that_gets_no_answer(clock):
     replies = respond(PENDING, lambda conn, request: conn.hang())
     with (

@@ -211,6 +211,18 @@ def test_a_timestamp_is_ascii_digits_and_not_too_many(timestamp: str) -> None:
     assert not verify(f"t={timestamp},v1={signature}", tolerance=10**30)
 
 
+@pytest.mark.parametrize(("digits", "accepted"), [(20, True), (21, False)])
+def test_a_timestamp_of_twenty_digits_is_the_longest_that_is_looked_at(
+    digits: int, accepted: bool
+) -> None:
+    for timestamp in (f"{NOW:0{digits}}", "9" * digits):
+        signature = hmac.new(
+            SECRET.encode(), f"{timestamp}.{BODY}".encode(), hashlib.sha256
+        ).hexdigest()
+        header = f"t={timestamp},v1={signature}"
+        assert verify(header, now=int(timestamp)) is accepted
+
+
 def test_the_timestamp_is_signed_as_it_stands_there() -> None:
     assert verify(f"t=000{NOW},v1={PADDED_SIGNATURE}")
     assert not verify(f"t=000{NOW},v1={SIGNATURE}")
@@ -247,6 +259,16 @@ def test_past_and_future_are_limited_alike_and_both_ends_belong_to_the_window(
     now: float, tolerance: float, accepted: bool
 ) -> None:
     assert verify(HEADER, now=now, tolerance=tolerance) is accepted
+
+
+@pytest.mark.parametrize(
+    ("now", "accepted"),
+    [(NOW + 300, True), (NOW + 301, False), (NOW - 300, True), (NOW - 301, False)],
+)
+def test_as_long_as_nothing_else_is_said_the_window_is_five_minutes(
+    now: float, accepted: bool
+) -> None:
+    assert verify_webhook_signature(BODY, HEADER, SECRET, now=now) is accepted
 
 
 def test_without_now_the_system_clock_is_asked() -> None:
@@ -289,6 +311,15 @@ def test_a_header_longer_than_any_web_server_lets_through_is_refused(
 def test_a_header_of_the_greatest_length_is_still_read_whole() -> None:
     filler = "v1=x," * ((65_536 - len(HEADER) - 1) // 5)
     assert verify(f"t={NOW},{filler}v1={SIGNATURE}")
+
+
+@pytest.mark.parametrize(("length", "accepted"), [(65_536, True), (65_537, False)])
+def test_a_header_of_65536_characters_is_the_longest_that_is_looked_at(
+    length: int, accepted: bool
+) -> None:
+    header = f"{HEADER},x=".ljust(length, "y")
+    assert len(header) == length
+    assert verify(header) is accepted
 
 
 NOT_FINITE = [math.nan, math.inf, -math.inf, True, False, "300", b"300", [300], 300j]

@@ -102,7 +102,7 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
     url = server if isinstance(server, str) else server.url
     options = {"base_url": url, "timeout": PATIENCE, **options}
     key = options.pop("api_key", getattr(server, "api_key", "key"))
-    if "opener" not in options:
+    if options.get("opener") is None:
         options.setdefault("proxy", False)
         if options["base_url"].startswith("https:"):
             options.setdefault("ssl_context", client_context())
@@ -186,6 +186,28 @@ def port_without_answer():
             sock.setblocking(False)
             sock.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
+
+
+def moved_names(monkeypatch, ports):
+    """Names that lead to this machine, as a program's own override of hosts does it.
+
+    ports   the port here, by the (name, port) that is asked for; all else is looked up
+            as ever
+
+    Gives the list of what is then asked for.
+    """
+    asked = []
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *options):
+        name = host.decode() if isinstance(host, bytes) else host
+        if (name, port) not in ports:
+            return look_up(host, port, *options)
+        asked.append((name, port))
+        return look_up("127.0.0.1", ports[name, port], *options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
 
 
 class Zeros(io.RawIOBase):

@@ -11,6 +11,7 @@ of its `Conn`. Frames are made by `helpers.frames`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
 import time
@@ -197,6 +198,9 @@ def streaming(server, *, client=(), waits=None, **options):
             yield stream
 
 
+MOST_WAITS = 1000
+
+
 def instead_of_waiting(stream, call):
     """Have a stream call `call(seconds)` where it would wait before it connects.
 
@@ -204,7 +208,14 @@ def instead_of_waiting(stream, call):
     """
     stream = getattr(stream, "_stream", stream)
     waiting = stream._wait
-    stream._wait = call
+    calls = itertools.count()
+
+    def count_and_call(seconds):
+        # Without its waits, a stream that never connects would fill the memory.
+        assert next(calls) < MOST_WAITS, "the stream never connects"
+        return call(seconds)
+
+    stream._wait = count_and_call
     return waiting
 
 

@@ -26,6 +26,7 @@ from helpers.calls import (
     eventually,
     get,
     in_threads,
+    moved_names,
     refusing_port,
 )
 from helpers.clock import replace_clock
@@ -161,6 +162,19 @@ def test_sixteen_threads_leave_at_most_eight_idle_connections(server):
     assert idle(client) == 0
 
 
+def test_eight_connections_stay_of_those_that_were_in_use_at_the_same_time():
+    all_there = threading.Barrier(12)
+
+    def handler(conn):
+        while request := conn.read_request():
+            all_there.wait(PATIENCE)
+            conn.send(answer(request))
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        in_threads(12, lambda _: get(client))
+        assert (server.connections, idle(client)) == (12, 8)
+
+
 def test_eight_threads_open_at_most_eight_connections(server):
     with client_of(server) as client:
 
@@ -234,6 +248,23 @@ def test_a_client_that_is_forgotten_closes_its_connections_at_once(tls):
             assert ended.wait(PATIENCE)
     finally:
         gc.enable()
+
+
+# --- where to ---
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("end", ["", ":", "/pj"])
+def test_a_base_url_without_a_port_leads_to_the_usual_one(tls, end, monkeypatch):
+    context = server_context("other") if tls else None
+    with ScriptedServer(answer_all, tls=context) as server:
+        usual = ("other.example", 443 if tls else 80)
+        asked = moved_names(monkeypatch, {usual: server.port})
+        url = f"{'https' if tls else 'http'}://other.example{end}"
+        with client_of(url, max_retries=0) as client:
+            get(client)
+        assert asked == [usual]
+        assert len(server.requests) == 1
 
 
 # --- before reuse ---
@@ -317,6 +348,30 @@ def test_the_connection_that_was_used_last_is_used_first(server):
         clock.sleep(31)
         get(client)
         assert (server.connections, idle(client)) == (3, 1)
+
+
+def test_connections_that_are_passed_over_keep_their_order():
+    """So that those that nobody needs any more grow old, and those in use do not."""
+    all_there = threading.Barrier(3)
+
+    def handler(conn):
+        while not conn.closed and (request := conn.read_request()):
+            if len(conn.server.requests) <= 3:
+                all_there.wait(PATIENCE)
+            # What starts a run leaves no connection: those before it stay the latest.
+            conn.send(answer(request, keep=request.method == "GET"))
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        clock = Clock(client)
+        in_threads(3, lambda _: get(client))
+        before = list(client._transport.pool._idle)
+        clock.sleep(6)
+        CALLS["prompt"](client)
+        assert server.requests[-1].connection == 3
+        assert list(client._transport.pool._idle) == before
+        get(client)
+        assert client._transport.pool._idle[-1] is before[-1]
+        assert server.connections == 4
 
 
 def _wait_until_readable(client):

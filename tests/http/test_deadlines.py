@@ -17,6 +17,7 @@ from helpers.calls import (
     answer_all,
     at_once,
     client_of,
+    document_as_text,
     eventually,
     get,
     port_without_answer,
@@ -166,22 +167,69 @@ def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve):
         for status in ("200 OK", "500 Oh")
         for length in lengths
     ]
-    handlers = [
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=client_context()),
-    ]
 
     def check(head):
-        options = {
-            "opener": urllib.request.build_opener(*handlers),
-            "proxy": None,
-            "ssl_context": None,
-        }
         server = serve(lambda conn: drip_for_ever(conn, head.encode(), b" "))
-        with client_in_haste(server, **options) as client, cut_off(sent=True):
+        with (
+            client_in_haste(server, opener=opener_from_outside()) as client,
+            cut_off(sent=True),
+        ):
             get(client)
 
     at_once(check, heads)
+
+
+def opener_from_outside():
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=client_context()),
+    )
+
+
+# More than the systems of both sides hold: when it is sent, the client is reading it.
+MUCH = b" " * 16_000_000
+
+
+def test_each_wait_for_a_body_is_bounded_by_what_is_left_with_an_opener_from_outside_too(
+    serve, clock
+):
+    timeout = 3 * PATIENCE
+
+    def handler(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\n\r\n" + MUCH)
+        clock.move(timeout - 0.3)
+        with contextlib.suppress(OSError):
+            conn.send(b" ")
+        conn.hang()
+
+    begun = time.perf_counter()
+    with client_of(
+        serve(handler), opener=opener_from_outside(), timeout=timeout, max_retries=0
+    ) as client:
+        with pytest.raises(RequestTimeout) as caught:
+            get(client)
+        assert caught.value.request_sent
+    # The opener itself would have waited for all of the timeout once more.
+    assert time.perf_counter() - begun < PATIENCE
+
+
+def test_an_answer_has_the_whole_time_from_its_beginning_with_an_opener_from_outside(
+    serve, clock
+):
+    def handler(conn):
+        request = conn.read_request()
+        long = MUCH + document_as_text(request.target.rpartition("/")[2])
+        reply = make_reply(200, long)
+        clock.move(PATIENCE * 0.6)
+        conn.send(reply[:-1])
+        clock.move(PATIENCE * 0.6)
+        conn.send(reply[-1:])
+
+    with client_of(
+        serve(handler), opener=opener_from_outside(), max_retries=0
+    ) as client:
+        get(client)
 
 
 @pytest.mark.parametrize("status", [b"100", b"102"])
@@ -300,6 +348,27 @@ def test_the_addresses_of_a_name_share_the_time():
 
     with ScriptedServer(answer_all) as server, port_without_answer() as port:
         at_once(check, [1, 2, 3])
+
+
+def test_each_address_of_a_name_has_an_equal_share_of_the_time_that_is_left():
+    class Noting(Deadline):
+        """Notes the time that a connect had, when its socket is given up."""
+
+        shares = []
+        watched = None
+
+        def watch(self, sock):
+            if sock is None:
+                self.shares.append(self.watched.gettimeout())
+            self.watched = sock
+
+    with ScriptedServer(answer_all) as server, refusing_port() as port:
+        addresses = [address(port)] * 3 + [address(server.port)]
+        connected_socket(addresses, Noting(4 * PATIENCE)).close()
+    # To refuse takes no time: the next has a share of all that there was.
+    left = 4 * PATIENCE
+    expected = [left / 4, left / 3, left / 2]
+    assert Noting.shares == pytest.approx(expected, abs=PATIENCE / 8)
 
 
 def test_an_address_that_refuses_costs_no_time():

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.errors import shown_before
 
 from promptjuggler._http.multipart import CHUNK_SIZE, Multipart
 
@@ -289,6 +290,33 @@ def test_files_may_be_any_iterable() -> None:
     assert [
         contents(Multipart(given)) for given in (files, tuple(files), iter(files))
     ] == [[b"1", b"2"]] * 3
+
+
+def test_a_tuple_of_two_files_is_two_files(tmp_path: Path) -> None:
+    """And no name with its content, as a tuple of two is within the list."""
+
+    class Found:
+        """What is like a path, as the entries of os.scandir() are."""
+
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+        def __fspath__(self) -> str:
+            return str(self.path)
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"1")
+    other.write_bytes(b"2")
+    forms: list[Any] = [str(one), one, Found(one), ("one", b"1")]
+    others: list[Any] = [str(other), other, Found(other), ("other", b"2")]
+    for first in forms:
+        assert contents(Multipart((first,))) == [b"1"]
+        for second in others:
+            assert contents(Multipart((first, second, first))) == [b"1", b"2", b"1"]
+            parts = split(Multipart((first, second)))
+            assert [content for _, content in parts] == [b"1", b"2"]
+            assert b'filename="one"' in parts[0][0]
+            assert b'filename="other"' in parts[1][0]
 
 
 def test_many_paths_need_one_descriptor_at_a_time(tmp_path: Path) -> None:
@@ -740,6 +768,44 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
     assert (
         refusal([path]) == "files[0] is a path with a character that no path can have"
     )
+
+
+@pytest.mark.parametrize(
+    "file", [("a\udc80.txt", b"x"), "secret\0.txt", "secret\ud800/a.txt"]
+)
+def test_what_says_it_all_stands_alone(file: Any) -> None:
+    """The error that it was put in the place of would only show the name once more."""
+    with pytest.raises(ValueError, match=r"^files\[0\] ") as caught:
+        Multipart([file])
+    assert shown_before(caught.value) is None
+
+
+def test_what_cannot_be_measured_has_the_reason_as_its_cause() -> None:
+    closed = io.BytesIO()
+    closed.close()
+    causes: list[tuple[Any, type[Exception]]] = [
+        (io.StringIO("secret"), TypeError),
+        (closed, ValueError),
+        (None, AttributeError),
+        (io.BufferedWriter(io.BytesIO()), io.UnsupportedOperation),
+    ]
+    for content, cause in causes:
+        with pytest.raises(ValueError, match=r"^files\[0\] must hold ") as caught:
+            Multipart([("a", content)])
+        assert type(caught.value.__cause__) is cause
+
+
+def test_what_can_no_longer_be_read_has_the_reason_as_its_cause() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if size:
+                raise KeyError("none of the disk")
+            return b""
+
+    for file, cause in ((Broken(b"abc"), KeyError), (Lying(b"abc"), ValueError)):
+        with pytest.raises(OSError, match=UNREADABLE) as caught:
+            list(Multipart([("a", file)]))
+        assert type(caught.value.__cause__) is cause
 
 
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:

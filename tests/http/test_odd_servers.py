@@ -57,6 +57,11 @@ def chunked(*chunks, trailers=b""):
     return b"".join([*pieces, b"0\r\n", trailers, b"\r\n"])
 
 
+def from_outside():
+    """An opener of the caller's."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def asked(raw, *, end="close", call=CALLS["GET"]):
     """What a client makes of these bytes as the answer to its request."""
 
@@ -240,7 +245,7 @@ def test_an_answer_to_an_upload_that_comes_early_is_the_answer(serve, call, afte
 
     server = serve(handler)
     # Where the server stops reading, what it said is looked at when the time is over.
-    timeout = 0.3 if afterwards is _stop_reading else PATIENCE
+    timeout = 1.0 if afterwards is _stop_reading else PATIENCE
     with client_of(server) as client:
         with pytest.raises(ApiError, match="^that is too large$") as caught:
             call(client.with_options(timeout=timeout))
@@ -493,12 +498,18 @@ def test_every_status_but_success_is_an_api_error(status, text):
         assert caught.value.body == ""
 
 
-def test_a_change_of_protocol_that_was_not_asked_for_leaves_no_connection():
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Upgrade: chat\r\nConnection: upgrade\r\n",
+        b"",
+        b"Connection: keep-alive\r\nContent-Length: 0\r\n",
+    ],
+)
+def test_a_change_of_protocol_that_was_not_asked_for_leaves_no_connection(headers):
     def handler(conn):
         while conn.read_request():
-            conn.send(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: upgrade\r\n\r\n"
-            )
+            conn.send(b"HTTP/1.1 101 Switching Protocols\r\n" + headers + b"\r\n")
 
     with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
         for number in (1, 2):
@@ -658,12 +669,11 @@ def test_a_bad_chunk_is_a_network_error_with_an_opener_from_outside_too():
         conn.read_request()
         conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc")
 
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with ScriptedServer(handler) as server:
         for kind in ("GET", "prompt"):
             with (
                 PromptJuggler(
-                    "key", base_url=server.url, opener=opener, max_retries=0
+                    "key", base_url=server.url, opener=from_outside(), max_retries=0
                 ) as client,
                 pytest.raises(NetworkError),
             ):
@@ -707,14 +717,15 @@ def test_an_answer_that_says_that_it_is_over_100_mib_is_not_read(serve, size):
     assert _memory_of(call) < 20 * MIB
 
 
-def test_an_answer_without_end_is_given_up_at_100_mib():
+@pytest.mark.parametrize("opener", [None, from_outside()], ids=["built-in", "outside"])
+def test_an_answer_without_end_is_given_up_at_100_mib(opener):
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     piece = b"100000\r\n" + b" " * MIB + b"\r\n"
 
     def call():
         with (
             ScriptedServer(lambda conn: _pour(conn, head, piece)) as server,
-            client_of(server, timeout=30.0) as client,
+            client_of(server, timeout=30.0, opener=opener) as client,
             pytest.raises(DecodeError, match="100 MiB"),
         ):
             client.get_knowledge_document(ID)

@@ -2,14 +2,17 @@
 
 import base64
 import contextlib
+import ssl
+import urllib.request
 
 import pytest
-from helpers.calls import RUN_ID, client_of
+from helpers.calls import RUN_ID, client_of, moved_names, refusing_port
 from helpers.clock import replace_clock
 from helpers.servers import (
     CA_FILE,
     ConnectProxy,
     ScriptedServer,
+    client_context,
     respond,
     server_context,
 )
@@ -93,6 +96,49 @@ def test_a_request_for_https_goes_through_a_tunnel_in_which_the_proxy_reads_noth
         # The host is that of the API, not of the proxy: servers choose by it whom they are.
         assert request.headers["host"] == f"localhost:{server.port}"
         assert request.headers["authorization"] == "Bearer test-key"
+
+
+def test_in_a_tunnel_the_server_name_and_the_certificate_are_those_of_the_api():
+    asked = []
+    tls = server_context("other")
+    tls.sni_callback = lambda sock, name, context: asked.append(name)
+    with (
+        ScriptedServer(respond((200, RUN)), tls=tls) as server,
+        ConnectProxy(target=("127.0.0.1", server.port)) as proxy,
+    ):
+        proxy_url = f"http://localhost:{proxy.port}"
+        call("https://other.example", proxy=proxy_url)
+        call("https://other.example:8443", proxy=proxy_url)
+        assert asked == ["other.example"] * 2
+        assert [request.target for request in proxy.requests] == [
+            "other.example:443",
+            "other.example:8443",
+        ]
+        assert [request.headers["host"] for request in server.requests] == [
+            "other.example",
+            "other.example:8443",
+        ]
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_in_a_tunnel_a_certificate_of_the_proxys_own_name_is_not_trusted(name):
+    """Who can answer for the proxy cannot answer for the API."""
+    with server_and_proxy("https") as (server, proxy):
+        with pytest.raises(NetworkError) as caught:
+            call("https://other.example", proxy=f"http://{name}:{proxy.port}")
+        assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+        assert "other.example" in str(caught.value.__cause__)
+        assert caught.value.request_sent is False
+        assert (server.connections, server.requests) == (1, [])
+
+
+@BOTH
+def test_a_proxy_without_a_port_is_at_port_80(scheme, monkeypatch):
+    with server_and_proxy(scheme) as (server, proxy):
+        asked = moved_names(monkeypatch, {("proxy.example", 80): proxy.port})
+        call(f"{scheme}://localhost:{server.port}", proxy="http://proxy.example")
+        assert asked == [("proxy.example", 80)]
+        assert len(proxy.requests) == len(server.requests) == 1
 
 
 @BOTH
@@ -206,6 +252,30 @@ def test_a_proxy_that_was_given_wins_over_the_environment_and_over_no_proxy(
         monkeypatch.setenv("NO_PROXY", "*")
         call(f"{scheme}://localhost:{server.port}", proxy=url_of(proxy))
         assert len(proxy.requests) == len(server.requests) == 1
+
+
+@BOTH
+def test_with_an_opener_the_proxy_of_the_environment_is_not_used_on_top(
+    scheme, monkeypatch
+):
+    """Nor its password: what goes through an opener is the opener's own business."""
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=client_context()),
+    )
+    with server_and_proxy(scheme) as (server, proxy):
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", url_of(proxy, "ann:secret-pw@"))
+        call(f"{scheme}://localhost:{server.port}", opener=opener)
+        (request,) = server.requests
+        assert request.target == f"/api/v1/promptruns/{RUN_ID}"
+        assert "proxy-authorization" not in request.headers
+        assert proxy.connections == 0
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", "socks5://nonsense:port")
+        call(f"{scheme}://localhost:{server.port}", opener=opener)
+    with refusing_port() as port, pytest.raises(NetworkError) as caught:
+        call(f"{scheme}://127.0.0.1:{port}", opener=opener)
+    assert caught.value.request_sent is False
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 
 def test_407_to_a_plain_request_is_an_api_error():

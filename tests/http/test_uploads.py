@@ -148,7 +148,9 @@ def test_files_that_cannot_be_uploaded_are_refused_before_anything_is_sent(files
         with pytest.raises(ValidationError) as caught:
             pj.upload_documents("docs", files)
         assert str(caught.value).startswith(text)
-        assert isinstance(caught.value.__cause__, (TypeError, ValueError))
+        cause = caught.value.__cause__
+        assert isinstance(cause, (TypeError, ValueError))
+        assert str(cause) == str(caught.value)
         assert server.connections == 0
 
 

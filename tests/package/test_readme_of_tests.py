@@ -1,0 +1,100 @@
+"""tests/README.md names what is there: files, folders, helpers, environments, figures."""
+
+import configparser
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
+TEXT = (TESTS / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+PROSE = re.sub(r"^```.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL)
+CODE = re.findall(r"`([^`\n]+)`", PROSE)
+
+FILES = [name for name in CODE if re.search(r"/$|\.(?:py|md|json|sh)$|^\.ci/", name)]
+HELPERS = [
+    (name, file)
+    for names, file in re.findall(
+        r"^\| (`.*?) \| `(\w+)\.py` \|", TEXT, flags=re.MULTILINE
+    )
+    for name in re.findall(r"`(\w+)`", names)
+]
+# Where a file may be that is named without its folder.
+FOLDERS = [
+    ROOT,
+    TESTS,
+    TESTS / "helpers",
+    TESTS / "data",
+    TESTS / "typing",
+    ROOT / "promptjuggler" / "_client",
+    ROOT / "promptjuggler" / "testing",
+]
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES)))
+def test_a_file_or_folder_that_is_named_is_there(name):
+    found = [folder for folder in FOLDERS if (folder / name).exists()]
+    assert found
+    assert name.endswith("/") == (found[0] / name).is_dir()
+
+
+@pytest.mark.parametrize(("name", "file"), HELPERS)
+def test_a_helper_that_is_named_is_in_its_file(name, file):
+    assert hasattr(importlib.import_module(f"helpers.{file}"), name)
+
+
+def test_every_folder_and_every_file_of_helpers_is_named():
+    folders = {path.name for path in TESTS.iterdir() if path.is_dir()}
+    named = {name.rstrip("/") for name in CODE if name.endswith("/")}
+    assert folders - {"__pycache__", "helpers"} <= named
+    helpers = {path.stem for path in (TESTS / "helpers").glob("[!_]*.py")}
+    assert helpers == {file for _, file in HELPERS}
+
+
+def test_the_environments_are_those_of_tox():
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(ROOT / "tox.ini", encoding="utf-8")
+    of_all = set(config["tox"]["env_list"].split(", "))
+    table = TEXT.partition("| environment |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {*of_all, "format"}
+    sections = {section.removeprefix("testenv:") for section in config.sections()}
+    assert {name for name in named if not name.startswith("py")} <= sections
+    asked = {name for _, text in BLOCKS for name in re.findall(r"tox -e (\w+)", text)}
+    assert asked
+    assert asked <= named
+
+
+def test_the_least_coverage_is_that_of_the_settings():
+    settings = (ROOT / "pyproject.toml").read_text("utf-8")
+    (least,) = re.findall(r"^fail_under = (.*)$", settings, re.MULTILINE)
+    assert f"at least {least} %" in TEXT
+
+
+def test_the_line_that_runs_everything_is_that_of_the_readme():
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    (line,) = [line for line in lines if re.match("python3 -m venv .*pytest", line)]
+    assert line in TEXT.splitlines()
+
+
+def test_a_test_that_is_chosen_by_its_name_is_there():
+    chosen = [
+        match
+        for _, text in BLOCKS
+        for match in re.findall(r"(tests/\S+\.py) -k (\w+)", text)
+    ]
+    assert chosen
+    for file, name in chosen:
+        assert re.search(
+            rf"^def test_\w*{name}", (ROOT / file).read_text("utf-8"), re.M
+        )
+
+
+def test_every_block_says_its_language_and_the_file_stays_short():
+    assert {language for language, _ in BLOCKS} == {"sh"}
+    assert TEXT.count("```") == 2 * len(BLOCKS)
+    assert TEXT.count("\n") <= 110
