@@ -9,7 +9,7 @@ import pytest
 from helpers.clock import after_answers
 from helpers.commandline import KEY, SOME_ID, sent
 from helpers.package import NAME
-from helpers.servers import PATIENCE, ScriptedServer, respond
+from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
 
 # --- what is sent, what is printed ---
 
@@ -315,10 +315,9 @@ def test_an_error_of_the_network_is_exit_code_1(cli, server):
     assert re.fullmatch(
         r"promptjuggler: could not connect to 127\.0\.0\.1: .*refused\n", err
     )
-    server.delay_next(30)
-    code, out, err = cli(
-        "--timeout", "0.05", "--max-retries", "0", "get-prompt", "greeting", "1"
-    )
+    short = ["--timeout", "0.05", "--max-retries", "0"]
+    with ScriptedServer(Conn.hang) as silent:
+        code, out, err = cli("--base-url", silent.url, *short, "get-prompt", "x", "1")
     assert (code, out) == (1, "")
     assert "within 0.05 s" in err
 
