@@ -182,7 +182,7 @@ class Connection:
                 request.get_method(),
                 request.target,
                 self._body_of(request),
-                dict(request.header_items()),
+                {name.title(): value for name, value in request.header_items()},
             )
         except OSError:
             # A server that refuses a body often answers and hangs up (RFC 9112, 9.6).
@@ -212,7 +212,8 @@ class Connection:
             try:
                 chunk = next(rest, None)
             except OSError as error:
-                raise UnreadableBody(str(error)) from error
+                # Rule 4 of _secrets.py: its frames hold the document.
+                raise UnreadableBody(str(error)) from error.with_traceback(None)
             if chunk is None or self._answer_began():
                 return
             deadline.restart()

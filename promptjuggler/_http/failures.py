@@ -84,7 +84,7 @@ def _network_error(request: UrllibRequest, cause: BaseException) -> NetworkError
 
 def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
     """False only where it is certain that no byte of the request left."""
-    if request.route is not None:
+    if not request.by_opener:
         return request.times_sent > 0
     # With an opener of the caller we did not see the connect: the kind of error tells.
     before_sending = (

@@ -128,7 +128,8 @@ class UrllibRequest(urllib.request.Request):
     """A request as an opener of urllib takes it, with what sending it needs.
 
     deadline      bounds each step of it
-    route         the way to its host; None: the opener of the caller finds it
+    by_opener     whether an opener of the caller sends it, and finds its way
+    route         the way to its host, once it is known
     longest_idle  it uses no connection that was idle for longer, in seconds
     times_sent    how often its first byte was sent; 0 through an opener of the caller,
                   since nobody tells
@@ -141,6 +142,7 @@ class UrllibRequest(urllib.request.Request):
         # more to find it, which takes longer than all the rest of this.
         super().__init__(url, method=method, origin_req_host="")
         self.deadline = deadline
+        self.by_opener = False
         self.route: Route | None = None
         self.longest_idle = float("inf")
         self.times_sent = 0

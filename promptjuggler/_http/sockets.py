@@ -12,7 +12,7 @@ from .deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from _typeshed import WriteableBuffer
 
@@ -190,11 +190,16 @@ class Wire:
         self.reader = SocketReader(sock)
         self._buffer = _PersistentBuffer(self.reader)
 
-    def sendall(self, data: bytes | memoryview) -> None:
-        """Send all of it within what is left of the step."""
+    @property
+    def sendall(self) -> Callable[[bytes | memoryview], None]:
+        """Sends all that it is called with, within what is left of the step.
+
+        A property, since a function of ours would have what is sent, the key too, among
+        its variables: rule 2 of _secrets.py.
+        """
         if self.deadline is not None:
             self.socket.settimeout(self.deadline.remaining())
-        self.socket.sendall(data)
+        return self.socket.sendall
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """The buffer, whatever the mode."""

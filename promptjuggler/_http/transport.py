@@ -165,6 +165,8 @@ class Transport:
         if opener is None:
             opener = self._kept_alive
             self._set_route(call)
+        else:
+            call.by_opener = True
         call.deadline.restart()
         response: http.client.HTTPResponse | None
         try:

@@ -233,3 +233,13 @@ print(contexts())
         text=True,
     )
     assert (result.stdout, result.stderr) == ("0\n0\n1\n", "")
+
+
+def test_a_context_that_cannot_be_made_was_not_sent(monkeypatch, tmp_path):
+    """The run was certainly not started: no connection was made for it."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "missing" / "keys"))
+    with PromptJuggler("k", base_url="https://localhost:1", proxy=False) as pj:
+        with pytest.raises(NetworkError) as caught:
+            pj.run_prompt("greeting", 1, {})
+        assert caught.value.request_sent is False
+        assert str(caught.value).startswith("could not connect to localhost")
