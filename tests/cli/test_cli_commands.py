@@ -1,14 +1,18 @@
 """The other commands, and the options --demo and --verbose."""
 
+import io
 import json
 import os
 import re
+import sys
 from uuid import uuid4
 
 import pytest
 from helpers.commandline import KEY, SOME_ID
+from helpers.servers import PATIENCE
 
 from promptjuggler import PromptJuggler
+from promptjuggler._cli import main
 from promptjuggler.testing import sign_webhook
 
 
@@ -73,9 +77,21 @@ def test_a_file_that_cannot_be_uploaded_is_wrong_usage_and_nothing_is_sent(
     assert not server.requests
 
 
-def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(cli):
-    code, out, _ = cli("--demo", "stream", SOME_ID, "--wait-timeout", "1")
-    events = [json.loads(line) for line in out.splitlines()]
+def test_the_events_of_a_thread_are_lines_of_json_until_the_time_is_over(
+    monkeypatch, clock
+):
+    class Output(io.StringIO):
+        """The time is over when the last event is written."""
+
+        def write(self, text):
+            if '"event": "done"' in text:
+                clock.move(PATIENCE)
+            return super().write(text)
+
+    output = Output()
+    monkeypatch.setattr(sys, "stdout", output)
+    code = main(["--demo", "stream", SOME_ID, "--wait-timeout", "20"])
+    events = [json.loads(line) for line in output.getvalue().splitlines()]
     assert code == 4
     assert [event["event"] for event in events] == [
         "connected",

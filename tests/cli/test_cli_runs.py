@@ -6,9 +6,10 @@ import sys
 from uuid import UUID, uuid4
 
 import pytest
+from helpers.clock import after_answers
 from helpers.commandline import KEY, SOME_ID, sent
 from helpers.package import NAME
-from helpers.servers import PATIENCE, ScriptedServer, make_reply, respond
+from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
 
 # --- what is sent, what is printed ---
 
@@ -255,17 +256,14 @@ def test_only_a_completed_run_is_done_and_what_there_is_is_printed(
 def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
     cli, clock, monkeypatch, kind
 ):
-    def answer(conn):
-        while request := conn.read_request():
-            if request.method == "POST":
-                conn.send(make_reply(200, {"id": SOME_ID, "thread": SOME_ID}))
-                continue
-            conn.send(make_reply(200, run_document(kind, status="pending")))
-            # The next look is too late.
-            monkeypatch.setattr(conn, "send", lambda reply: clock.move(PATIENCE))
-
     monkeypatch.setenv("PROMPTJUGGLER_API_KEY", KEY)
-    with ScriptedServer(answer) as server:
+    created = (200, {"id": SOME_ID, "thread": SOME_ID})
+    pending = (200, run_document(kind, status="pending"))
+    with (
+        ScriptedServer(respond(created, pending)) as server,
+        # The start has its answer then, and the first look.
+        after_answers(2, lambda: clock.move(PATIENCE)),
+    ):
         code, out, err = cli(
             "--base-url", server.url, "--wait-timeout", "20", f"run-{kind}", "x", "1"
         )
@@ -317,10 +315,9 @@ def test_an_error_of_the_network_is_exit_code_1(cli, server):
     assert re.fullmatch(
         r"promptjuggler: could not connect to 127\.0\.0\.1: .*refused\n", err
     )
-    server.delay_next(30)
-    code, out, err = cli(
-        "--timeout", "0.05", "--max-retries", "0", "get-prompt", "greeting", "1"
-    )
+    short = ["--timeout", "0.05", "--max-retries", "0"]
+    with ScriptedServer(Conn.hang) as silent:
+        code, out, err = cli("--base-url", silent.url, *short, "get-prompt", "x", "1")
     assert (code, out) == (1, "")
     assert "within 0.05 s" in err
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+from helpers.calls import eventually
 from helpers.servers import PATIENCE
 from promptjuggler.testing import FakeServer
 
@@ -109,13 +109,6 @@ def hurry(server: FakeServer, api: Api) -> None:
     server.close()
     server.start()
     api.connection.close()
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def multipart(*files: tuple[str, bytes], boundary: str = BOUNDARY) -> bytes:

@@ -239,18 +239,22 @@ def test_an_answer_to_an_upload_that_comes_early_is_the_answer(serve, call, afte
         if conn.index:
             answer_all(conn)
             return
+        conn.send(answer(conn.read_request()))
         conn.read_head()
         conn.reply(413, {"error": "that is too large"})
         afterwards(conn)
 
     server = serve(handler)
     # Where the server stops reading, what it said is looked at when the time is over.
-    timeout = 1.0 if afterwards is _stop_reading else PATIENCE
+    timeout = 0.5 if afterwards is _stop_reading else PATIENCE
     with client_of(server) as client:
+        # The time is not for the connection.
+        get(client)
         with pytest.raises(ApiError, match="^that is too large$") as caught:
             call(client.with_options(timeout=timeout))
         assert caught.value.status_code == 413
-        assert caught.value.attempts == len(server.requests) == 1
+        assert caught.value.attempts == server.connections == 1
+        assert len(server.requests) == 2
         # The rest of the body was not sent: nothing else may go over this connection.
         get(client)
         assert server.connections == 2

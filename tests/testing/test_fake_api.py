@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
+from helpers.calls import in_threads
 from helpers.servers import PATIENCE
 from helpers.stand_in import (
     BOUNDARY,
@@ -693,11 +694,7 @@ def test_no_request_of_many_threads_is_lost(server: FakeServer) -> None:
         api.connection.close()
 
     statuses: list[int] = []
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(8, ask)
     assert statuses == [200] * 160
     assert len({request.path for request in server.requests}) == 160
     for number in range(8):

@@ -6,10 +6,10 @@ import http.client
 import time
 
 import pytest
+from helpers.calls import eventually
 from helpers.stand_in import (
     Api,
     counting,
-    eventually,
 )
 
 from promptjuggler.testing import FakeServer

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from helpers.calls import eventually
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE, ScriptedServer
 from helpers.stand_in import (
     CONTENTS,
     THREAD,
     Api,
-    eventually,
     multipart,
     raw,
 )

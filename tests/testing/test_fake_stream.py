@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
+from helpers.calls import eventually
 from helpers.servers import PATIENCE
 
 from promptjuggler import (
@@ -717,12 +718,12 @@ def test_a_client_that_does_not_read_holds_up_neither_the_others_nor_the_end(
 def test_a_client_that_went_away_is_forgotten_quietly(
     server: FakeServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    Reader(server).close()
-    deadline = time.monotonic() + PATIENCE
-    while server._streams.subscriptions:
-        assert time.monotonic() < deadline
+    def forgotten() -> bool:
         server.publish(THREAD, "live", {})
-        time.sleep(0.005)
+        return not server._streams.subscriptions
+
+    Reader(server).close()
+    eventually(forgotten)
     assert capfd.readouterr() == ("", "")
 
 
@@ -730,15 +731,16 @@ def test_a_client_that_went_away_is_noticed_also_where_nothing_is_sent(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heartbeats find it, and the thread that served it ends."""
+
+    def noticed() -> bool:
+        ask(server, "GET", "/api/v1/prompts/greeting/1")
+        return len(server._streams.subscriptions) == 1 and len(server._jobs.threads) < 7
+
     monkeypatch.setattr(server._streams, "heartbeat_seconds", 0.005)
     staying = Reader(server)
     for _ in range(5):
         Reader(server).close()
-    deadline = time.monotonic() + PATIENCE
-    while len(server._streams.subscriptions) > 1 or len(server._jobs.threads) > 6:
-        assert time.monotonic() < deadline
-        ask(server, "GET", "/api/v1/prompts/greeting/1")
-        time.sleep(0.005)
+    eventually(noticed)
     server.publish(THREAD, "done", {})
     assert [frame.event for frame in staying.read(ended)] == ["done"]
     assert b":\n\n" in staying.raw

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from helpers.calls import eventually
 from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
 from helpers.stand_in import (
     Api,
-    eventually,
     hurry,
     multipart,
     raising,
