@@ -15,6 +15,9 @@ them with `repr`. So, in every frame of ours that an error can pass through:
 4. An error of the standard library becomes the `__cause__` of ours only without its
    traceback, since frames of `http.client` and `json` hold headers and documents.
 
+5. What a server, a proxy or the standard library says stands in a text of ours only
+   `masked`, without what was sent as a secret, and `printable`.
+
 Code that looks odd because of one of these names its number.
 """
 
@@ -24,6 +27,7 @@ from __future__ import annotations
 # takes 5 ms of the start of every program; all modules of the package do without.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Generic, TypeVar
 
     T = TypeVar("T")
@@ -50,3 +54,44 @@ class Secret(Generic[T]):
 
     def __repr__(self) -> str:
         return "Secret(...)"
+
+
+_MASK = "***"
+
+# A mask for each text of one letter would leave nothing of an error.
+_SHORTEST_MASKED = 4
+
+
+class Secrets:
+    """Texts that were sent as secrets, and must show in no text of ours.
+
+    A server or a proxy can say them back, in its error.
+    """
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._texts = Secret(frozenset(texts))
+
+    def __or__(self, other: Secrets) -> Secrets:
+        """The texts of both."""
+        return Secrets(self._texts.value | other._texts.value)
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
+    def masked(self, text: str) -> str:
+        """A text in which every secret of at least four characters shows as `***`."""
+        # The longest first: one can be a part of another.
+        for secret in sorted(self._texts.value, key=len, reverse=True):
+            if len(secret) >= _SHORTEST_MASKED:
+                text = text.replace(secret, _MASK)
+        return text
+
+
+def printable(text: str) -> str:
+    """A text in which all that is unprintable is an escape: a line stays one line, and
+    what a server says neither forges lines of a log nor steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

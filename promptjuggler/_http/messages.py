@@ -7,12 +7,13 @@ import sys
 import urllib.request
 
 from .. import __version__
-from .._secrets import Secret
+from .._secrets import Secret, Secrets
 from .deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from email.message import Message
     from typing import TypeAlias
 
     Body: TypeAlias = Secret[bytes] | Secret[Iterable[bytes]]
@@ -33,6 +34,7 @@ class Request:
     method          "GET", "POST" or "DELETE"
     path            what follows the base URL, percent-encoded: "/api/v1/..."
     repeatable      whether sending it twice has no more effect than sending it once
+    secrets         texts in its body that must show in no text of ours
     body            its bytes, at once or in pieces; None without one
     content_type    of the body
     content_length  of the body, in bytes
@@ -45,6 +47,7 @@ class Request:
         "method",
         "path",
         "repeatable",
+        "secrets",
     )
 
     def __init__(
@@ -56,6 +59,7 @@ class Request:
         body: Body | None = None,
         content_type: str = "",
         content_length: int = 0,
+        secrets: Secrets | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -63,16 +67,41 @@ class Request:
         self.body = body
         self.content_type = content_type
         self.content_length = content_length
+        self.secrets = secrets or Secrets()
 
 
 class Reply:
-    """The whole answer to a request that the API carried out."""
+    """The whole answer to a request that the API carried out.
 
-    __slots__ = ("body", "status")
+    method, url  of the request
+    secrets      of the request
+    """
 
-    def __init__(self, status: int, body: Secret[bytes]) -> None:
+    __slots__ = ("body", "headers", "method", "secrets", "status", "url")
+
+    def __init__(
+        self,
+        request: UrllibRequest,
+        status: int,
+        headers: Message,
+        body: Secret[bytes],
+    ) -> None:
+        self.method = request.get_method()
+        self.url = request.shown_url
+        self.secrets = request.secrets
         self.status = status
+        self.headers = headers
         self.body = body
+
+
+class Stage:
+    """How far a request is, for the text of its error."""
+
+    CONNECT = "connect"
+    TUNNEL = "ask the proxy for a tunnel"
+    TLS = "shake hands over TLS"
+    SEND = "send"
+    ANSWER = "read the answer"
 
 
 class Route:
@@ -130,8 +159,10 @@ class UrllibRequest(urllib.request.Request):
     deadline      bounds each step of it
     route         the way to its host; None: the opener of the caller finds it
     longest_idle  it uses no connection that was idle for longer, in seconds
+    stage         how far it is, one of `Stage`
     times_sent    how often its first byte was sent; 0 through an opener of the caller,
                   since nobody tells
+    secrets       what of it must show in no text, such as the key
     """
 
     redirect_dict = _RefuseEveryRedirect()
@@ -143,10 +174,25 @@ class UrllibRequest(urllib.request.Request):
         self.deadline = deadline
         self.route: Route | None = None
         self.longest_idle = float("inf")
+        self.stage = Stage.CONNECT
         self.times_sent = 0
+        self.secrets = Secrets()
         self.add_unredirected_header("Host", self.host)
         for name, value in HEADERS_OF_ALL_REQUESTS.items():
             self.add_unredirected_header(name, value)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for errors: a query can hold what is not to be shown."""
+        return self.full_url.partition("?")[0]
+
+    @property
+    def host_and_port(self) -> str:
+        """The host of the API, with its port, for errors."""
+        usual_port = 443 if self.full_url.startswith("https:") else 80
+        authority = self.full_url.split("/", 3)[2]
+        has_port = authority.rpartition(":")[2].isdigit()
+        return authority if has_port else f"{authority}:{usual_port}"
 
     @property
     def target(self) -> str:

@@ -27,7 +27,8 @@ from .deadline import CancellableDeadline, Deadline
 from .failures import (
     LARGEST_ERROR_BODY,
     api_error,
-    is_certificate_failure,
+    decode_error,
+    is_final,
     network_errors,
 )
 from .messages import Reply, Request, Route, UrllibRequest
@@ -48,7 +49,8 @@ __all__ = [
     "Request",
     "StreamedAnswer",
     "Transport",
-    "is_certificate_failure",
+    "decode_error",
+    "is_final",
     "log_attempt",
 ]
 
@@ -127,7 +129,8 @@ class Transport:
             call.add_unredirected_header("Content-type", request.content_type)
             call.add_unredirected_header("Content-length", str(request.content_length))
         with network_errors(call), closing(self._open(call, _SUCCESS)) as response:
-            return Reply(response.status, self._read_whole(call, response))
+            body = self._read_whole(call, response)
+            return Reply(call, response.status, response.headers, body)
 
     def open_stream(
         self,
