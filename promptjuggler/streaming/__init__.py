@@ -1,11 +1,15 @@
-"""The streams of threads and runs, and their events; each is loaded when first used.
+"""Streams of events, while runs happen. From bytes to events, one file each:
 
-`events` has what a stream gives, `thread_stream` the stream of a thread, and `run_stream`
-that of one run. All names are names of `promptjuggler`, too.
+_sse           bytes to frames, by the HTML standard; pure
+_assembly      frames to events and views, by the protocol's rules; pure
+events         the events and `RunView`; public
+thread_stream  `ThreadStream`: connects, reads on, connects again; public
+run_stream     `RunStream`: one run in a stream of its own; public
+
+The two streams can be had from here; each is loaded when it is first used.
 """
 
-from importlib import import_module
-
+# True for type checkers only; see _secrets.py.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .run_stream import RunStream as RunStream
@@ -17,9 +21,12 @@ else:
     }
 
     def __getattr__(name):
-        """A class that is not loaded yet (PEP 562)."""
+        """Load a name when it is first used (PEP 562); then it is an attribute."""
+        import importlib
+
         if name not in _HOME_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+        home = importlib.import_module(f".{_HOME_OF[name]}", __name__)
+        value = getattr(home, name)
         globals()[name] = value
         return value

@@ -79,12 +79,14 @@ class ThreadStream:
 
     Entering and iterating raise, and the stream is then closed:
 
-    - `ApiError` for 401, 403 and 404, and where the first connection meets another error
-      status in all its attempts (`max_retries` of the client and one more);
-    - `NetworkError` where there is no first connection in all its attempts, where a
-      certificate is not trusted, and at the first loss with `reconnect=False`;
-    - `DecodeError` for an answer to the token's request, or a line of the stream, that
-      is not as the API promises;
+    - `ApiError` for 401, 403 and 404 at any time;
+    - `ApiError`, `NetworkError` or `DecodeError`, whichever was the last, where there is
+      no first connection in all its attempts (`max_retries` of the client and one more),
+      or the server asks for more than a minute before the next;
+    - `NetworkError` where a certificate is not trusted, and at the first loss with
+      `reconnect=False`;
+    - `DecodeError` for a line that is too long, and for an address to which no token is
+      sent;
     - `WaitTimeout` where the `timeout` of the stream is over.
     """
 
@@ -215,7 +217,7 @@ class ThreadStream:
             return
         self._attempt += 1
         try:
-            answer = self._open()
+            self._open()
         except (ApiError, NetworkError, DecodeError) as error:
             if self.closed:
                 return
@@ -226,10 +228,10 @@ class ThreadStream:
                 raise
             self._attempt_failed(error)
         else:
-            self._connected(answer)
+            self._connected()
 
-    def _open(self) -> StreamedAnswer:
-        """A new token, and the stream that it opens."""
+    def _open(self) -> None:
+        """A new token, and with it the connection, in `_answer`."""
         self._deadline.seconds = self._connect_timeout
         self._deadline.per_read = False
         token = self._create_token(self._deadline)
@@ -242,7 +244,8 @@ class ThreadStream:
             headers["Last-event-id"] = self.last_event_id.encode().decode("latin-1")
         begun = self._clock.monotonic()
         try:
-            answer = self._transport.open_stream(
+            # Nowhere else, not in a variable: an error that comes now closes it.
+            self._answer = self._transport.open_stream(
                 url, Secret(token.token), headers, self._deadline
             )
         except ApiError as error:
@@ -252,7 +255,6 @@ class ThreadStream:
             self._log(url, type(error).__name__, begun)
             raise
         self._log(url, 200, begun)
-        return answer
 
     def _log(self, url: str, outcome: object, begun: float) -> None:
         # Not the query: it has the names of channels, and may have anything else.
@@ -274,9 +276,8 @@ class ThreadStream:
         if self._phase is _Phase.LOST:
             self._events.append(DisconnectedEvent(str(error)))
 
-    def _connected(self, answer: StreamedAnswer) -> None:
+    def _connected(self) -> None:
         """NEW or LOST becomes CONNECTED."""
-        self._answer = answer
         self._deadline.seconds = self._idle_timeout
         self._deadline.per_read = True
         self._decoder = FrameDecoder(self.last_event_id or "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from promptjuggler.models import (
+from promptjuggler import (
     ToolStatus,
     TranscriptText,
     TranscriptTool,

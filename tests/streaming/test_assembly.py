@@ -29,7 +29,7 @@ from helpers.frames import (
     view_of,
 )
 
-from promptjuggler.models import (
+from promptjuggler import (
     Citation,
     ToolStatus,
     TranscriptData,
@@ -150,7 +150,8 @@ def test_what_is_no_json_object_of_a_run_is_skipped(kind: str, data: str) -> Non
     "kind", ["message", "", "Token", "tool", "reconnect", "token ", "heartbeat"]
 )
 def test_an_unknown_kind_is_skipped(kind: str) -> None:
-    """Neither an event nor a change, however well the frame looks; `reconnect` is the connection's own matter."""
+    """Neither an event nor a change, however well the frame looks; `reconnect` is the
+    connection's own matter."""
     assembler, _ = assemble(token(1, "a"))
     assert receive(assembler, (kind, token(2, "b")[1])) == []
     assert assembler.view(RUN).text == "a"
@@ -165,7 +166,8 @@ def test_white_space_around_the_json_is_no_harm() -> None:
 
 
 def test_missing_fields_count_as_empty() -> None:
-    """segment and seq as 0, text as "", the channel as default, a status as ok, a code as unknown."""
+    """segment and seq as 0, text as "", the channel as default, a status as ok, a code
+    as unknown."""
     bare = {"runId": str(RUN)}
     kinds = ["reset", "token", "data", "tool_start", "tool_end", "failure"]
     events = [Assembler().receive(kind, json.dumps(bare))[0] for kind in kinds]
@@ -317,7 +319,8 @@ def test_1_a_later_segment_first_seen_above_1_is_gapped() -> None:
 
 @pytest.mark.parametrize("seq", [0, 1, 2, 4, 5, -1, 10**30])
 def test_2_a_seq_that_is_not_the_next_freezes_the_segment(seq: int) -> None:
-    """A hole, a repetition, a step back: the segment stays at what it has, and later frames of it are dropped."""
+    """A hole, a repetition, a step back: the segment stays at what it has, and later
+    frames of it are dropped."""
     assembler, events = assemble(
         reset(),
         token(1, "a"),
@@ -371,7 +374,8 @@ def test_2_only_a_reset_heals_a_segment(frame: Frame) -> None:
 
 
 def test_2_the_gap_follows_the_event_that_revealed_it() -> None:
-    """And it is announced once, though events go out for each frame that the gap keeps out of the view."""
+    """And it is announced once, though events go out for each frame that the gap keeps
+    out of the view."""
     _, events = assemble(
         token(1, "a"), token(3, "c"), token(4, "d"), payload(9, 1), tool_start(10, "r")
     )
@@ -404,7 +408,8 @@ def test_2_a_segment_that_was_healed_can_be_gapped_again() -> None:
     ids=lambda frame: frame[0],
 )
 def test_3_a_run_first_seen_above_segment_0_is_gapped_for_good(frame: Frame) -> None:
-    """By any frame in sequence; nothing of it is shown, not even after a reset of its first segment."""
+    """By any frame in sequence; nothing of it is shown, not even after a reset of its
+    first segment."""
     assembler, events = assemble(frame)
     assert gaps(events) == [2]
     assert isinstance(events[-1], GapEvent)
@@ -439,7 +444,8 @@ def test_3_a_tool_end_is_no_sight_of_a_run() -> None:
 
 
 def test_4_what_is_above_the_lowest_gap_is_withheld() -> None:
-    """The gapped segment shows what it has, and no segment above it shows anything, gapped or not."""
+    """The gapped segment shows what it has, and no segment above it shows anything,
+    gapped or not."""
     assembler, _ = assemble(
         token(1, "a"), token(1, "b", segment=1), token(1, "c", segment=2)
     )
@@ -499,7 +505,8 @@ def test_5_a_reset_starts_at_0_whatever_its_own_seq() -> None:
 
 
 def test_5_a_reset_that_removed_something_forgets_ends_that_wait() -> None:
-    """They belong to calls that are void: a call of the new attempt with the same ref is pending."""
+    """They belong to calls that are void: a call of the new attempt with the same ref
+    is pending."""
     view = view_of(reset(), token(1, "a"), tool_end("r"), reset(), tool_start(1, "r"))
     assert view.transcript == (pending(),)
     # Of its segment nothing but the opening was held: that is something too.
@@ -518,7 +525,8 @@ def test_5_a_reset_that_removed_something_forgets_ends_that_wait() -> None:
 
 
 def test_5_a_reset_that_removed_nothing_keeps_ends_that_wait() -> None:
-    """It opens a segment for the first time, and was overtaken together with the start of the call."""
+    """It opens a segment for the first time, and was overtaken together with the start
+    of the call."""
     assert view_of(tool_end("r"), reset(), tool_start(1, "r")).transcript == (ended(),)
     view = view_of(
         token(1, "a"), tool_end("r"), reset(1), tool_start(1, "r", segment=1)
@@ -634,7 +642,8 @@ def test_7_of_ends_that_wait_with_one_ref_the_latest_counts() -> None:
 
 
 def test_7_a_call_that_a_gap_keeps_out_takes_its_end_with_it() -> None:
-    """It reveals the gap, or comes after it: neither is shown, nor is the end that of a later call."""
+    """It reveals the gap, or comes after it: neither is shown, nor is the end that of a
+    later call."""
     frames = [reset(0), token(1, "a"), tool_end("r"), tool_start(9, "r")]
     assert view_of(*frames, tool_start(1, "r", segment=1)).transcript == (text("a"),)
     assert view_of(*frames, reset(1), reset(0), tool_start(1, "r")).transcript == (
@@ -654,7 +663,8 @@ def test_7_a_call_that_a_gap_keeps_out_takes_its_end_with_it() -> None:
 
 
 def test_6_a_character_that_is_cut_in_two_is_whole_again() -> None:
-    """A server may cut its text between the two halves that stand for it in JSON; alone they are no characters."""
+    """A server may cut its text between the two halves that stand for it in JSON; alone
+    they are no characters."""
     assembler, events = assemble(reset(0), token(1, "a\ud83d"), token(2, "\ude00b"))
     assert [event.text for event in events if isinstance(event, TokenEvent)] == [
         "a\ud83d",
@@ -721,7 +731,8 @@ def test_the_verdict_says_whether_the_run_came_whole(
 
 
 def test_after_the_verdict_nothing_is_held() -> None:
-    """The last view is in the terminal event; what is asked for later is empty, and knows the verdict."""
+    """The last view is in the terminal event; what is asked for later is empty, and
+    knows the verdict."""
     assembler, _ = assemble(
         token(1, "a"), done(), token(2, "b", run=OTHER), done(OTHER)
     )

@@ -25,7 +25,7 @@ from helpers.frames import (
     view_of,
 )
 
-from promptjuggler.models import (
+from promptjuggler import (
     ToolStatus,
     TranscriptData,
     TranscriptItem,
@@ -51,7 +51,8 @@ from promptjuggler.streaming.events import (
 
 
 def test_finished_runs_leave_nothing_behind_but_a_bounded_number_of_verdicts() -> None:
-    """Memory is flat over runs that finish; a run of long ago is forgotten, the newer ones are not."""
+    """Memory is flat over runs that finish; a run of long ago is forgotten, the newer
+    ones are not."""
     assembler = Assembler()
     runs = [UUID(int=number) for number in range(MOST_VERDICTS + 1)]
     for run in runs:
@@ -66,7 +67,8 @@ def test_finished_runs_leave_nothing_behind_but_a_bounded_number_of_verdicts() -
 
 
 def test_the_text_of_finished_runs_is_let_go() -> None:
-    """Ten runs of two megabytes each, one after the other, never need more than one of them does."""
+    """Ten runs of two megabytes each, one after the other, never need more than one of
+    them does."""
     assembler = Assembler()
     frames = [
         (kind, json.dumps(fields))
@@ -86,7 +88,8 @@ def test_the_text_of_finished_runs_is_let_go() -> None:
 
 
 def test_a_token_costs_the_same_at_the_end_of_a_long_answer() -> None:
-    """With four megabytes of text held, a token needs no more memory for a moment than it does at the start."""
+    """With four megabytes of text held, a token needs no more memory for a moment than
+    it does at the start."""
     assembler, _ = assemble(*(token(seq, "x" * 4000) for seq in range(1, 1001)))
     kind, fields = token(1001, "y")
     data = json.dumps(fields)
@@ -104,7 +107,8 @@ def test_a_token_costs_the_same_at_the_end_of_a_long_answer() -> None:
 
 
 class Model:
-    """The rules again, in the plainest way: everything accepted is kept in one list, and looked through each time."""
+    """The rules again, in the plainest way: everything accepted is kept in one list,
+    and looked through each time."""
 
     def __init__(self) -> None:
         self.forget()
@@ -280,7 +284,8 @@ def random_frame(rng: random.Random, counts: dict[tuple[UUID, int], int]) -> Fra
 
 
 def test_random_frames_give_what_the_rules_say() -> None:
-    """Events and views after each of many thousand frames, against a model that is written in another way."""
+    """Events and views after each of many thousand frames, against a model that is
+    written in another way."""
     rng = random.Random(6)
     seen: dict[str, int] = {}
     for _ in range(200):
@@ -319,7 +324,8 @@ def test_random_frames_give_what_the_rules_say() -> None:
 
 
 def true_run(rng: random.Random) -> list[Frame]:
-    """All frames of one run, in order: segments with tokens, payloads and tools that end at last, and no retries."""
+    """All frames of one run, in order: segments with tokens, payloads and tools that
+    end at last, and no retries."""
     frames: list[Frame] = []
     for segment in range(rng.randrange(1, 4)):
         frames.append(reset(segment))
@@ -338,8 +344,9 @@ def true_run(rng: random.Random) -> list[Frame]:
 
 
 def test_whatever_is_lost_the_view_is_a_true_prefix() -> None:
-    """Frames of a true run are dropped at random. Only the last in sequence of each segment arrives always: that
-    there was more to come after the last one that came is nothing that a client can know."""
+    """Frames of a true run are dropped at random. Only the last in sequence of each
+    segment arrives always: that there was more to come after the last one that came is
+    nothing that a client can know."""
     rng = random.Random(7)
     lost = 0
     for _ in range(250):
@@ -378,7 +385,8 @@ def test_whatever_is_lost_the_view_is_a_true_prefix() -> None:
 
 
 def test_ends_of_tools_may_come_at_any_time() -> None:
-    """However the frames that are in no sequence overtake the others or trail them, the run is the same in the end."""
+    """However the frames that are in no sequence overtake the others or trail them, the
+    run is the same in the end."""
     rng = random.Random(8)
     for _ in range(150):
         frames = true_run(rng)
@@ -392,7 +400,8 @@ def test_ends_of_tools_may_come_at_any_time() -> None:
 
 
 def test_no_input_raises() -> None:
-    """Frames of arbitrary JSON under the right names: events have the types that they promise, views can be built."""
+    """Frames of arbitrary JSON under the right names: events have the types that they
+    promise, views can be built."""
     rng = random.Random(9)
     values: list[Any] = [
         *(

@@ -14,7 +14,7 @@ from helpers.frames import (
 )
 
 import promptjuggler
-from promptjuggler.models import (
+from promptjuggler import (
     Citation,
     StreamTokenResponse,
     ToolStatus,
@@ -50,19 +50,38 @@ EVENTS: list[StreamEvent] = [
 ]
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_events_are_values(event: StreamEvent) -> None:
+VIEW = RunView("a", (text("a"),), ({"a": 1},), False)
+VALUES = [*EVENTS, VIEW]
+
+
+@pytest.mark.parametrize("event", VALUES, ids=lambda event: type(event).__name__)
+def test_events_and_views_are_values(event: StreamEvent | RunView) -> None:
     """They can be compared, copied and pickled, and neither changed nor added to."""
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(event, protocol)) == event
     assert copy.deepcopy(event) == event
-    assert [other for other in EVENTS if other == event] == [event]
+    assert [other for other in VALUES if other == event] == [event]
     assert not hasattr(event, "__dict__")
     names = type(event).__match_args__
     assert type(event)(**{name: getattr(event, name) for name in names}) == event
     for name in names:
         with pytest.raises(AttributeError):
             setattr(event, name, None)
+        with pytest.raises(AttributeError):
+            delattr(event, name)
+    # On some Pythons a class that is frozen and has slots raises a TypeError for others.
+    with pytest.raises((AttributeError, TypeError)):
+        event.other = None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [event for event in EVENTS if not isinstance(event, (DataEvent, DoneEvent))],
+    ids=lambda event: type(event).__name__,
+)
+def test_events_without_a_payload_can_be_hashed(event: StreamEvent) -> None:
+    """Equal ones are one in a set, those without a field too."""
+    assert {event, copy.deepcopy(event)} == {event}
 
 
 def test_events_can_be_matched() -> None:
@@ -91,7 +110,8 @@ def test_the_union_of_the_events_holds_all_of_them() -> None:
 
 
 def test_a_stream_token_hides_its_secret() -> None:
-    """It is read from the API's document, and its repr shows where and how long, not the credential."""
+    """It is read from the API's document, and its repr shows where and how long, not
+    the credential."""
     document = {
         "token": "secret",
         "expiresAt": "2026-01-02T03:04:05Z",

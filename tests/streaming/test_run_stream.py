@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import uuid
 
 import pytest
-from helpers.clock import replace_clock
-from helpers.frames import RUN, STALE, done, failure, reset, token
+from helpers.calls import eventually
+from helpers.frames import LOST, RUN, STALE, done, failure, reset, token
+from helpers.hub import (
+    HELLO,
+    THREAD,
+    Consumer,
+    Hub,
+    RunHub,
+    client_of,
+    ends,
+    hangs,
+    instead_of_waiting,
+    poll_quickly,
+    says,
+    sends,
+    streaming,
+    texts,
+)
 from helpers.secrets import assert_silent
-from helpers.servers import ScriptedServer
-from test_stream import Consumer, Hub, client_of, ends, hangs, says, texts
+from helpers.servers import PATIENCE, ScriptedServer, descriptors
 
 from promptjuggler import (
     ApiError,
@@ -20,17 +34,18 @@ from promptjuggler import (
     FailureEvent,
     NetworkError,
     PromptJugglerError,
+    PromptRun,
     ResetEvent,
+    RunStream,
     StaleEvent,
     TokenEvent,
     ToolEndEvent,
     ToolStartEvent,
     ValidationError,
     WaitTimeout,
+    WorkflowRun,
 )
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
-
-SLACK = 5.0
 
 
 @pytest.fixture
@@ -85,19 +100,20 @@ def test_the_events_are_those_of_the_run_up_to_its_end(fake):
 @pytest.mark.parametrize("kind", ["prompt", "workflow"])
 @pytest.mark.parametrize("fails", [False, True])
 def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
-    """The connection is lost before any event: a new one begins with what comes next, which can be nothing at all."""
+    """The connection is lost before any event: a new one begins with what comes next,
+    which can be nothing at all."""
 
     dropped = threading.Event()
 
     def work(inputs):
-        assert dropped.wait(SLACK)
+        assert dropped.wait(PATIENCE)
         assert not fails, "no luck"
         return {"a": "b"} if kind == "workflow" else "a b"
 
     getattr(fake, f"add_{kind}")("slow", work)
     with client_of(fake) as pj, getattr(pj, f"stream_{kind}")("slow", 1, {}) as stream:
-        replace_clock(pj, sleep=lambda seconds: time.sleep(0.01))
-        stream._stream._wait = lambda seconds: (dropped.set(), stream.result())
+        poll_quickly(pj)
+        instead_of_waiting(stream, lambda seconds: (dropped.set(), stream.result()))
         fake.drop_streams()
         (event,) = stream
     assert (event.run_id, event.channel, event.gapped, event.view.gapped) == (
@@ -110,17 +126,74 @@ def test_an_end_that_was_missed_is_fetched(fake, kind, fails):
     assert not fails or "no luck" in event.message
 
 
+RUN_OF_A_PROMPT = {
+    "id": str(RUN),
+    "status": "failed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "emitted": [],
+    "transcript": [],
+}
+RUN_OF_A_WORKFLOW = {
+    "id": str(RUN),
+    "status": "failed",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "outputs": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (PromptRun.from_dict(RUN_OF_A_PROMPT), ""),
+        (PromptRun.from_dict({**RUN_OF_A_PROMPT, "error": "No luck."}), "No luck."),
+        (WorkflowRun.from_dict({**RUN_OF_A_WORKFLOW, "errors": []}), ""),
+        (WorkflowRun.from_dict({**RUN_OF_A_WORKFLOW, "errors": ["a", "b"]}), "a; b"),
+    ],
+    ids=["prompt", "prompt with a text", "workflow", "workflow with texts"],
+)
+def test_a_failure_that_was_missed_has_the_text_of_the_run_or_none(run, message):
+    with Hub(sends(then=ends), says()) as server, streaming(server, waits=[]) as thread:
+        stream = RunStream(
+            thread,
+            uuid.UUID(THREAD),
+            "side",
+            start=lambda: RUN,
+            get=lambda run_id: run,
+            wait=lambda run_id: run,
+        )
+        with stream:
+            assert list(stream) == [
+                FailureEvent(RUN, "side", "unknown", message, True, LOST)
+            ]
+        assert stream.result() is run
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_whatever_ends_the_start_of_the_run_closes_the_stream(kind):
+    def start():
+        raise kind
+
+    with Hub(says(*HELLO)) as server, streaming(server) as thread:
+        before = len(descriptors())
+        stream = RunStream(
+            thread, uuid.UUID(THREAD), "default", start=start, get=None, wait=None
+        )
+        with pytest.raises(kind):
+            stream.__enter__()
+        assert thread.closed
+        eventually(lambda: len(descriptors()) <= before)
+        with pytest.raises(RuntimeError, match="with statement"):
+            list(stream)
+
+
 def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
     def work(inputs):
-        deadline = time.monotonic() + SLACK
-        while "/promptruns/" not in fake.requests[-1].path:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        eventually(lambda: "/promptruns/" in fake.requests[-1].path)
         return "a b"
 
     fake.add_prompt("slow", work)
     with client_of(fake) as pj, pj.stream_prompt("slow", 1, {}) as stream:
-        stream._stream._wait = lambda seconds: None
+        instead_of_waiting(stream, lambda seconds: None)
         fake.drop_streams()
         events = list(stream)
     assert [type(event) for event in events] == [
@@ -151,7 +224,7 @@ def test_the_result_is_the_run_as_it_is_fetched(fake):
 
 def test_the_result_can_be_had_without_reading_the_events(fake):
     with client_of(fake) as pj:
-        replace_clock(pj, sleep=lambda seconds: time.sleep(0.01))
+        poll_quickly(pj)
         with pj.stream_prompt("greeting", 1, {"name": "Ada"}) as stream:
             assert stream.result().output == "Hello, Ada!"
 
@@ -263,21 +336,6 @@ def test_other_runs_in_the_same_thread_are_left_out(fake):
         assert texts(one) == ["Hello, ", "Ada!"]
 
 
-class RunHub(Hub):
-    """A hub that starts runs too; `start` is a reply to the request that does."""
-
-    def __init__(self, *scripts, start=None, **options):
-        self.start = start
-        super().__init__(*scripts, **options)
-
-    def mint(self, conn):
-        if self.requests[-1].target.endswith("/runs"):
-            started = {"id": str(RUN), "thread": self.requests[-1].json()["thread"]}
-            conn.reply(*(self.start or (200, started)), keep=False)
-        else:
-            super().mint(conn)
-
-
 def test_stale_is_passed_on_since_what_is_held_was_dropped():
     frames = [reset(), token(1, "a"), STALE, reset(), token(1, "b"), done()]
     with (
@@ -295,7 +353,7 @@ def test_a_lost_connection_is_made_again_and_is_no_event_of_the_run():
     first = says(reset(), token(1, "a"), then=ends)
     with RunHub(first, says(token(2, "b"), done())) as server, client_of(server) as pj:
         stream = pj.stream_prompt("p", 1, {})
-        stream._stream._wait = lambda seconds: None
+        instead_of_waiting(stream, lambda seconds: None)
         with stream:
             assert [type(event) for event in stream] == [
                 ResetEvent,
@@ -316,7 +374,7 @@ def test_after_its_end_the_socket_is_closed_at_once():
         pj.stream_prompt("p", 1, {}) as stream,
     ):
         list(stream)
-        assert gone.wait(SLACK)
+        assert gone.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +391,7 @@ def test_where_the_run_cannot_be_started_the_stream_is_closed_and_the_error_rais
         stream = pj.stream_prompt("p", 1, {}, env_vars={"A": "sekret"})
         with pytest.raises(ApiError, match="No such prompt") as caught, stream:
             pytest.fail("it was entered")
-        assert gone.wait(SLACK)
+        assert gone.wait(PATIENCE)
         assert_silent(caught.value)
         assert stream._stream.closed
 
@@ -363,9 +421,9 @@ def test_closed_while_it_connects_it_starts_no_run():
 
         thread = threading.Thread(target=enter)
         thread.start()
-        assert connecting.wait(SLACK)
+        assert connecting.wait(PATIENCE)
         stream.close()
-        thread.join(SLACK)
+        thread.join(PATIENCE)
         assert [type(error) for error in errors] == [NetworkError]
         assert not errors[0].request_sent
         assert not any(request.target.endswith("/runs") for request in server.requests)
@@ -443,20 +501,21 @@ def test_no_secret_shows_when_the_start_of_a_run_fails(kind):
         assert_silent(caught.value)
 
 
-def test_the_timeout_is_for_the_iteration():
+def test_the_timeout_is_for_the_iteration(clock):
     with RunHub(says(reset(), token(1, "a"))) as server, client_of(server) as pj:
-        with (
-            pj.stream_prompt("p", 1, {}, timeout=0.1) as stream,
-            pytest.raises(WaitTimeout),
-        ):
-            list(stream)
+        with pj.stream_prompt("p", 1, {}, timeout=PATIENCE) as stream:
+            clock.move(PATIENCE * 0.7)
+            assert [type(next(stream)) for _ in range(2)] == [ResetEvent, TokenEvent]
+            clock.move(PATIENCE - 0.1)
+            with pytest.raises(WaitTimeout):
+                list(stream)
         assert stream.view.text == "a"
 
 
 def test_the_idle_timeout_is_that_of_the_stream():
     with RunHub(says(reset()), says(done())) as server, client_of(server) as pj:
         stream = pj.stream_prompt("p", 1, {}, idle_timeout=0.05)
-        stream._stream._wait = lambda seconds: None
+        instead_of_waiting(stream, lambda seconds: None)
         with stream:
             assert isinstance(list(stream)[-1], DoneEvent)
         assert len(server.gets) == 2
@@ -469,7 +528,7 @@ def test_close_from_another_thread_ends_the_iteration():
         assert isinstance(next(stream), TokenEvent)
         consumer = Consumer(stream)
         stream.close()
-        consumer.join(SLACK)
+        consumer.join(PATIENCE)
         assert not consumer.is_alive()
         assert (consumer.events, consumer.error) == ([], None)
         assert stream.view.text == "a"
@@ -482,7 +541,7 @@ def test_a_verdict_that_came_while_the_run_was_started_is_not_missed():
     class Quick(RunHub):
         def mint(self, conn):
             if self.requests[-1].target.endswith("/runs"):
-                assert over.wait(SLACK)
+                assert over.wait(PATIENCE)
             super().mint(conn)
 
     script = says(

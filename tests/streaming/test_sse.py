@@ -1,4 +1,5 @@
-"""The parser of Server-Sent Events: what is a frame, and that it makes no difference where the bytes are cut."""
+"""The parser of Server-Sent Events: what is a frame, and that it makes no difference
+where the bytes are cut."""
 
 from __future__ import annotations
 
@@ -9,12 +10,14 @@ from collections.abc import Iterable
 import pytest
 
 from promptjuggler.streaming._sse import (
-    LONGEST_FRAME,
-    LONGEST_LINE,
     Frame,
     FrameDecoder,
     FrameTooLong,
 )
+
+# What the package promises, stated here once more.
+LONGEST_LINE = 8 * 1024 * 1024
+LONGEST_FRAME = 64 * 1024 * 1024
 
 
 def decode(*pieces: bytes, last_event_id: str = "") -> list[Frame]:
@@ -177,7 +180,8 @@ def test_frames_are_what_the_standard_says(data: bytes, frames: list[Frame]) -> 
 def test_where_the_bytes_are_cut_makes_no_difference(
     data: bytes, frames: list[Frame]
 ) -> None:
-    """Each case one byte at a time, cut in two and in three at every place, and with empty pieces between."""
+    """Each case one byte at a time, cut in two and in three at every place, and with
+    empty pieces between."""
     assert decode(*cut(data, range(1, len(data)))) == frames
     for place in range(len(data) + 1):
         assert decode(data[:place], b"", data[place:]) == frames
@@ -189,7 +193,8 @@ def test_where_the_bytes_are_cut_makes_no_difference(
 def test_a_stream_that_is_cut_off_gives_the_frames_before(
     data: bytes, frames: list[Frame]
 ) -> None:
-    """Cut off anywhere, a stream gives the first of its frames, and bytes to spare give more after all of them."""
+    """Cut off anywhere, a stream gives the first of its frames, and bytes to spare give
+    more after all of them."""
     counts = []
     for place in range(len(data) + 1):
         before = decode(data[:place])
@@ -205,7 +210,8 @@ def test_a_stream_that_is_cut_off_gives_the_frames_before(
 
 
 def model(data: bytes) -> list[Frame]:
-    """The algorithm of the HTML standard, written down again in the plainest way, for a whole stream."""
+    """The algorithm of the HTML standard, written down again in the plainest way, for a
+    whole stream."""
     text = data.decode("utf-8", "replace").removeprefix("\ufeff")
     *lines, _ = re.split("\r\n|\r|\n", text)
     frames: list[Frame] = []
@@ -228,7 +234,8 @@ def model(data: bytes) -> list[Frame]:
 
 
 def test_random_streams_are_read_as_the_standard_says_however_they_are_cut() -> None:
-    """Streams of random crumbs, cut at random places, against a decoder that takes the whole as one text."""
+    """Streams of random crumbs, cut at random places, against a decoder that takes the
+    whole as one text."""
     rng = random.Random(4)
     crumbs = [
         *(
@@ -284,7 +291,8 @@ def test_random_streams_are_read_as_the_standard_says_however_they_are_cut() -> 
 
 
 def test_a_cr_at_the_end_of_a_piece_delivers_at_once() -> None:
-    """A frame whose last byte is a CR does not wait for the LF that may follow; that LF is then swallowed, once."""
+    """A frame whose last byte is a CR does not wait for the LF that may follow; that LF
+    is then swallowed, once."""
     decoder = FrameDecoder()
     assert list(decoder.feed(b"data: a\r\n\r")) == [message("a")]
     assert list(decoder.feed(b"")) == []
@@ -300,7 +308,8 @@ def test_the_id_of_the_connection_before_goes_on() -> None:
 
 
 def test_an_id_does_not_count_before_its_frame() -> None:
-    """The frames before keep the id that was theirs, and an id whose frame was cut off is never seen."""
+    """The frames before keep the id that was theirs, and an id whose frame was cut off
+    is never seen."""
     assert decode(b"id: 1\ndata: a\n\nid: 2\ndata: b\n") == [Frame("message", "a", "1")]
 
 
@@ -319,7 +328,8 @@ def test_a_line_of_the_greatest_length_is_read_in_small_pieces() -> None:
 @pytest.mark.parametrize("end", [b"\n\ndata: b\n\n", b""], ids=["ended", "not ended"])
 @pytest.mark.parametrize("piece", [1 << 16, 1 << 24], ids=["in pieces", "whole"])
 def test_a_line_over_8_mib_is_an_error(name: bytes, end: bytes, piece: int) -> None:
-    """Whatever the line is and whether or not it ends, what came before it is delivered, and nothing after it."""
+    """Whatever the line is and whether or not it ends, what came before it is
+    delivered, and nothing after it."""
     data = b"data: a\n\n" + name.ljust(LONGEST_LINE + 1, b"x") + end
     frames: list[Frame] = []
     with pytest.raises(
@@ -329,12 +339,30 @@ def test_a_line_over_8_mib_is_an_error(name: bytes, end: bytes, piece: int) -> N
     assert frames == [message("a")]
 
 
+MEBIBYTE = 1024 * 1024
+LINE = b"data:".ljust(MEBIBYTE, b"x") + b"\n"  # Its end does not count.
+
+
 def test_the_data_of_one_frame_is_limited() -> None:
-    """Lines that are short enough do not add up without end; the same lines in frames of their own do no harm."""
-    line = b"data:" + b"x" * (1 << 20) + b"\n"
-    count = LONGEST_FRAME // (1 << 20) + 1
+    """Lines that are short enough do not add up without end.
+
+    64 MiB of them are read, and not a byte more; in frames of their own they do no harm.
+    """
+    most = LONGEST_FRAME // MEBIBYTE
+    (frame,) = decode(*[LINE] * most, b"\n")
+    assert len(frame.data) == most * (MEBIBYTE - len("data:")) + most - 1
     frames: list[Frame] = []
     with pytest.raises(FrameTooLong, match="the data of a frame"):
-        decode_into(frames, [line] * count)
+        decode_into(frames, [*[LINE] * most, b"data\n"])
     assert frames == []
-    assert len(decode(*[line, b"\n"] * count)) == count
+    assert len(decode(*[LINE, b"\n"] * (most + 1))) == most + 1
+
+
+@pytest.mark.parametrize("field", [b"event: token\n", b"id: 7\n", b": comment\n"])
+def test_lines_between_the_data_of_a_frame_do_not_lift_its_limit(field: bytes) -> None:
+    """The count goes on over them: only an empty line begins another frame."""
+    count = LONGEST_FRAME // MEBIBYTE + 1
+    frames: list[Frame] = []
+    with pytest.raises(FrameTooLong, match="the data of a frame .* 67108864 bytes"):
+        decode_into(frames, [LINE, field] * count)
+    assert frames == []

@@ -1,0 +1,334 @@
+"""How connections end, over real sockets, and how a stream connects again."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pytest
+from helpers.frames import done, reset, token
+from helpers.hub import (
+    CHUNKED,
+    CHUNKED_HEAD,
+    EACH_STEP,
+    FAILURES,
+    HEAD,
+    Hub,
+    answers,
+    chunk,
+    ends,
+    failing,
+    says,
+    sends,
+    streaming,
+    texts,
+    until,
+    wire,
+)
+from helpers.secrets import assert_silent
+from helpers.servers import (
+    PATIENCE,
+    Conn,
+    server_context,
+)
+
+from promptjuggler import (
+    ConnectedEvent,
+    DecodeError,
+    DisconnectedEvent,
+    DoneEvent,
+    GapEvent,
+    NetworkError,
+    TokenEvent,
+)
+from promptjuggler.streaming._sse import FrameTooLong
+
+DELAYS = [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+
+
+@EACH_STEP
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_the_delays_double_to_ten_seconds_and_start_over_after_a_success(failure, step):
+    lost = says(token(1, "a"), then=ends)
+    fails = [failure] * 6
+    if step == "scripts":
+        server = Hub(lost, *fails, lost, failure, says(done()))
+    else:
+        server = Hub(lost, lost, says(done()), mints=[None, *fails, None, failure])
+    waits = []
+    with server, streaming(server, waits=waits, client={"max_retries": 0}) as stream:
+        events = until(stream, DoneEvent)
+    assert waits == [*DELAYS, 0.5, 1.0]
+    kinds = [
+        type(event) for event in events if not isinstance(event, (TokenEvent, GapEvent))
+    ]
+    # Each attempt that fails is told at once, as the loss is.
+    assert kinds == [ConnectedEvent, *[DisconnectedEvent] * 7, ConnectedEvent, *[DisconnectedEvent] * 2, ConnectedEvent,
+                     DoneEvent]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"event: reconnect\n\n",
+        b"event: reconnect\ndata: {}\n\n",
+        b"event:reconnect\r\r",
+    ],
+)
+def test_a_hand_over_is_followed_at_once_by_a_new_connection(frame):
+    released = threading.Event()
+
+    def first(conn):
+        conn.send(
+            CHUNKED
+            + chunk(wire(reset(), "1"))
+            + chunk(wire(token(1, "a"), "2"))
+            + chunk(b"id: 3\n" + frame)
+        )
+        conn.hang()
+        released.set()
+
+    waits = []
+    with (
+        Hub(first, says(token(2, "b"), done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
+        events = until(stream, DoneEvent)
+        assert released.wait(PATIENCE)
+        assert waits == []
+        assert texts(events) == ["a", "b"]
+        assert "new connection" in next(
+            event.reason for event in events if isinstance(event, DisconnectedEvent)
+        )
+        assert server.gets[1].headers["last-event-id"] == "3"
+        assert not events[-1].gapped
+
+
+def test_what_follows_a_hand_over_on_the_same_connection_is_not_read():
+    first = says(reset(), token(1, "a"), ("reconnect", {}), token(2, "x"))
+    with Hub(first, says(token(2, "b"), done())) as server, streaming(server) as stream:
+        assert texts(until(stream, DoneEvent)) == ["a", "b"]
+        assert server.gets[1].headers["last-event-id"] == "c"
+
+
+def test_after_a_hand_over_that_fails_the_delays_are_those_after_a_loss():
+    no = FAILURES["an error"]
+    waits = []
+    with (
+        Hub(says(("reconnect", {})), no, no, no, says(done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
+        until(stream, DoneEvent)
+    assert waits == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        ends,
+        Conn.close,
+        Conn.reset,
+        lambda conn: conn.send(chunk(wire(("reconnect", {})))),
+    ],
+)
+def test_without_reconnect_the_first_loss_is_an_error(then):
+    go = threading.Event()
+    first = says(token(1, "a"), then=lambda conn: (go.wait(PATIENCE), then(conn)))
+    with (
+        Hub(first, says(done())) as server,
+        streaming(server, reconnect=False) as stream,
+    ):
+        assert texts(until(stream, TokenEvent)) == ["a"]
+        go.set()
+        with pytest.raises(NetworkError):
+            until(stream, DisconnectedEvent)
+        assert len(server.gets) == 1
+        assert list(stream) == []
+
+
+def test_without_reconnect_the_first_connection_is_tried_again_all_the_same():
+    waits = []
+    with (
+        failing("scripts", Conn.reset) as server,
+        streaming(server, waits=waits, reconnect=False) as stream,
+    ):
+        until(stream, DoneEvent)
+    assert waits == [0.5]
+
+
+def test_an_answer_without_sense_in_place_of_a_token_is_one_more_failed_attempt():
+    waits = []
+    mints = [
+        None,
+        answers(200, "<html>"),
+        answers(200, {"token": "x"}),
+        answers(200, b'{"token": "x'),
+    ]
+    with (
+        Hub(says(then=ends), says(done()), mints=mints) as server,
+        streaming(server, waits=waits) as stream,
+    ):
+        until(stream, DoneEvent)
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
+# --- how a connection ends ---
+
+
+WHOLE, HALF = wire(token(1, "a"), "1"), wire(token(2, "b"), "2")[:-1]
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def ending(head, before, after, close=Conn.close, frame=HALF):
+    """A connection that sends a whole frame and the half of one, and then ends in some way."""
+    encode = chunk if b"chunked" in head else bytes
+    first, second = (
+        encode(WHOLE),
+        before + (encode(frame) if before != b"ff\r\n" else frame) + after,
+    )
+
+    def script(conn, seen):
+        conn.send(head + b"\r\n" + first + second)
+        assert seen.wait(PATIENCE)
+        close(conn)
+
+    return script
+
+
+ENDINGS = {
+    "with the last chunk": ending(CHUNKED_HEAD, b"", LAST_CHUNK),
+    "with the last chunk, and a connection that is kept": ending(
+        CHUNKED_HEAD, b"", LAST_CHUNK, lambda conn: None
+    ),
+    "between two chunks": ending(CHUNKED_HEAD, b"", b""),
+    "in the middle of a chunk": ending(CHUNKED_HEAD, b"ff\r\n", b""),
+    "in the size of a chunk": ending(CHUNKED_HEAD, b"", b"f"),
+    "after the size of a chunk": ending(CHUNKED_HEAD, b"", b"ff\r\n"),
+    "in the last chunk": ending(CHUNKED_HEAD, b"", b"0\r\n"),
+    "with no size of a chunk": ending(CHUNKED_HEAD, b"", b"zz\r\n"),
+    "with a negative chunk": ending(CHUNKED_HEAD, b"", b"-5\r\nabc\r\n"),
+    "with a reset": ending(CHUNKED_HEAD, b"", b"", Conn.reset),
+    "without a length": ending(HEAD, b"", b""),
+    "without a length, with a reset": ending(HEAD, b"", b"", Conn.reset),
+    "with its whole length": ending(
+        HEAD + b"Content-Length: %d\r\n" % len(WHOLE + HALF),
+        b"",
+        b"",
+        lambda conn: None,
+    ),
+    "before its length": ending(HEAD + b"Content-Length: 999\r\n", b"", b""),
+    "with silence": ending(CHUNKED_HEAD, b"", b"", Conn.hang),
+    "with silence in a chunk": ending(CHUNKED_HEAD, b"ff\r\n", b"", Conn.hang),
+}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_however_a_connection_ends_it_is_a_loss_and_half_a_frame_is_not_delivered(
+    ending, tls
+):
+    seen = threading.Event()
+    scripts = [lambda conn: ending(conn, seen), says(token(2, "b"), done())]
+    with (
+        Hub(*scripts, tls=server_context() if tls else None) as server,
+        streaming(
+            server,
+            waits=[],
+            idle_timeout=0.1 if "silence" in name_in(ENDINGS, ending) else PATIENCE,
+        ) as stream,
+    ):
+        events = until(stream, TokenEvent)
+        seen.set()
+        events += until(stream, DisconnectedEvent)
+        assert [type(event) for event in events] == [
+            ConnectedEvent,
+            TokenEvent,
+            DisconnectedEvent,
+        ]
+        assert events[-1].reason
+        events += until(stream, DoneEvent)
+        assert texts(events) == ["a", "b"]
+        assert not events[-1].gapped
+        assert [get.headers.get("last-event-id") for get in server.gets] == [None, "1"]
+
+
+def name_in(table, value):
+    return next(name for name, other in table.items() if other is value)
+
+
+def test_a_proper_goodbye_of_tls_is_a_loss_too():
+    def goodbye(conn):
+        with contextlib.suppress(OSError):
+            conn.sock.unwrap()
+
+    with (
+        Hub(
+            says(token(1, "a"), then=goodbye),
+            says(token(2, "b"), done()),
+            tls=server_context(),
+        ) as server,
+        streaming(server, waits=[]) as stream,
+    ):
+        events = until(stream, DoneEvent)
+        assert [type(event) for event in events][2:4] == [
+            DisconnectedEvent,
+            ConnectedEvent,
+        ]
+        assert texts(events) == ["a", "b"]
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_where_the_bytes_are_cut_makes_no_difference(size):
+    data = b"".join(
+        wire(frame, "x")
+        for frame in (reset(), token(1, "grün→"), token(2, "🙂\u2028"), done())
+    )
+
+    def script(conn):
+        conn.send(CHUNKED)
+        for start in range(0, len(data), size):
+            conn.send(chunk(data[start : start + size]))
+        conn.hang()
+
+    with Hub(script) as server, streaming(server) as stream:
+        assert until(stream, DoneEvent)[-1].view.text == "grün→🙂\u2028"
+
+
+def test_a_line_that_is_too_long_is_an_error_and_no_loss():
+    mebibyte = chunk(b"x" * 2**20)
+
+    def script(conn):
+        conn.send(CHUNKED + chunk(wire(token(1, "a"))))
+        for _ in range(9):  # Eight are the most.
+            conn.send(mebibyte)
+        conn.hang()
+
+    with Hub(script) as server, streaming(server) as stream:
+        with pytest.raises(DecodeError, match="longer than") as caught:
+            until(stream, DoneEvent)
+        assert isinstance(caught.value.__cause__, FrameTooLong)
+        assert len(server.gets) == 1
+        assert stream.closed
+
+
+def test_frames_that_say_nothing_are_skipped():
+    odd = b"event: token\ndata: {\n\nevent: news\ndata: {}\n\ndata: {}\n\nevent: token\ndata: {}\n\nretry: 1\n\n: x\n\n"
+    script = sends(odd, wire(done()))
+    with Hub(script) as server, streaming(server) as stream:
+        assert [type(event) for event in until(stream, DoneEvent)] == [
+            ConnectedEvent,
+            DoneEvent,
+        ]
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_no_secret_shows_when_a_stream_is_lost(ending):
+    seen = threading.Event()
+    seen.set()
+    with (
+        Hub(lambda conn: ending(conn, seen)) as server,
+        streaming(server, reconnect=False, idle_timeout=0.1) as stream,
+    ):
+        with pytest.raises(NetworkError) as caught:
+            list(stream)
+        assert_silent(caught.value)

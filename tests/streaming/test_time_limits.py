@@ -1,0 +1,199 @@
+"""How long a stream waits: for a sign of life, and in all."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from helpers.calls import at_once
+from helpers.frames import done, reset, token
+from helpers.hub import (
+    CHUNKED,
+    HELLO,
+    NO_ONE,
+    Hub,
+    chunk,
+    ends,
+    hangs,
+    instead_of_waiting,
+    says,
+    streaming,
+    until,
+    wire,
+)
+from helpers.secrets import assert_silent
+from helpers.servers import (
+    PATIENCE,
+    server_context,
+)
+
+from promptjuggler import (
+    ConnectedEvent,
+    DisconnectedEvent,
+    DoneEvent,
+    RequestTimeout,
+    TokenEvent,
+    WaitTimeout,
+)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("piece", [b"2\r\n:\n\r\n", chunk(b":\n\n")])
+def test_heartbeats_are_signs_of_life_however_slowly_they_come(piece, tls, clock):
+    """Each byte of them is one.
+
+    Four of these come in the time in which nothing at all would be a loss.
+    """
+
+    def script(conn):
+        conn.send(CHUNKED)
+        for byte in piece * 2:
+            conn.wait(0.002)
+            clock.move(PATIENCE / 4)
+            conn.send(bytes([byte]))
+        conn.send(chunk(wire(done())))
+        conn.hang()
+
+    with (
+        Hub(script, tls=server_context() if tls else None) as server,
+        streaming(server, idle_timeout=PATIENCE) as stream,
+    ):
+        begun = time.monotonic()
+        assert [type(event) for event in until(stream, DoneEvent)] == [
+            ConnectedEvent,
+            DoneEvent,
+        ]
+        assert time.monotonic() - begun > PATIENCE * 2
+
+
+def test_silence_is_a_loss_after_the_idle_timeout_and_not_before():
+    with (
+        Hub(says(token(1, "a")), says(done())) as server,
+        streaming(server, waits=[], idle_timeout=0.15) as stream,
+    ):
+        until(stream, TokenEvent)
+        begun = time.monotonic()
+        assert "0.15 s" in until(stream, DisconnectedEvent)[-1].reason
+        assert 0.14 < time.monotonic() - begun < PATIENCE
+        until(stream, DoneEvent)
+
+
+def test_the_idle_timeout_does_not_bound_the_connecting():
+    def slow(conn):
+        conn.wait(0.1)
+        says(done())(conn)
+
+    with Hub(slow) as server, streaming(server, idle_timeout=0.02) as stream:
+        assert len(until(stream, DoneEvent)) == 2
+        assert len(server.gets) == 1
+
+
+def drips(conn):
+    conn.send(CHUNKED)
+    while not conn.wait(0.01):
+        conn.send(chunk(b":\n\n"))
+
+
+def talks(conn):
+    conn.send(CHUNKED + chunk(wire(reset())))
+    for number in range(1, 10**6):
+        conn.send(chunk(wire(token(number, "x"))))
+        if conn.wait(0.005):
+            return
+
+
+WAYS_TO_WAIT = {
+    "while nothing comes": ([says(token(1, "a"))], []),
+    "while heartbeats come": ([drips], []),
+    "while tokens come": ([talks], []),
+    "in the first delay": ([says(then=ends), NO_ONE], []),
+    "in the second delay": ([says(then=ends), NO_ONE], []),
+    "in the step in which a token is made": ([says(then=ends)], [None, hangs]),
+    "in the step in which the stream is opened": ([says(then=ends), hangs], []),
+    "between hand-overs": ([says(("reconnect", {}))], []),
+}
+
+
+def test_the_timeout_bounds_the_whole_iteration():
+    def check(way):
+        scripts, mints = WAYS_TO_WAIT[way]
+        timeout = 0.6 if way == "in the second delay" else 0.1
+        with (
+            Hub(*scripts, mints=mints) as server,
+            streaming(server, timeout=timeout) as stream,
+        ):
+            if "step" in way:
+                instead_of_waiting(stream, lambda seconds: None)
+            begun = time.monotonic()
+            with pytest.raises(WaitTimeout, match=f"{timeout:g} s"):
+                list(stream)
+            assert timeout <= time.monotonic() - begun < timeout + PATIENCE
+            assert stream.closed
+            assert list(stream) == []
+
+    at_once(check, WAYS_TO_WAIT)
+
+
+def test_the_timeout_holds_also_where_the_consumer_is_slow(clock):
+    """A whole answer has come, in one piece; the time is over before it is looked at."""
+    with Hub(says(*HELLO)) as server, streaming(server, timeout=PATIENCE) as stream:
+        assert len(until(stream, TokenEvent)) == 3
+        clock.move(PATIENCE)
+        with pytest.raises(WaitTimeout):
+            next(stream)
+
+
+def test_the_timeout_begins_with_the_iteration(clock):
+    with (
+        Hub(says(*HELLO)) as server,
+        streaming(server, timeout=PATIENCE) as stream,
+        stream,
+    ):
+        clock.move(PATIENCE * 0.7)
+        until(stream, TokenEvent)
+        clock.move(PATIENCE * 0.7)
+        until(stream, DoneEvent)
+        clock.move(PATIENCE * 0.3)
+        with pytest.raises(WaitTimeout):
+            next(stream)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "while nothing comes",
+        "in the step in which a token is made",
+        "in the step in which the stream is opened",
+    ],
+)
+def test_what_failed_when_the_time_was_over_is_the_cause(way):
+    scripts, mints = WAYS_TO_WAIT[way]
+    with (
+        Hub(*scripts, mints=mints) as server,
+        streaming(server, waits=[], timeout=0.1) as stream,
+    ):
+        with pytest.raises(WaitTimeout) as caught:
+            list(stream)
+        assert type(caught.value.__cause__) is RequestTimeout
+
+
+def test_where_the_time_is_over_in_a_delay_there_is_no_cause(clock):
+    with Hub(says(then=ends), NO_ONE) as server:
+        with streaming(server, timeout=PATIENCE) as stream:
+            instead_of_waiting(stream, lambda seconds: clock.move(PATIENCE))
+            with pytest.raises(WaitTimeout) as caught:
+                list(stream)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("way", WAYS_TO_WAIT.values(), ids=WAYS_TO_WAIT)
+def test_no_secret_shows_when_the_time_is_over(way):
+    scripts, mints = way
+    with (
+        Hub(*scripts, mints=mints) as server,
+        streaming(server, timeout=0.02, waits=[]) as stream,
+    ):
+        with pytest.raises(WaitTimeout) as caught:
+            list(stream)
+        assert_silent(caught.value)
