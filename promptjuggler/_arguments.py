@@ -91,6 +91,15 @@ def checked_seconds(name: str, value: object) -> float:
     return float(min(value, _LONGEST_SECONDS))
 
 
+def checked_wait(name: str, value: object) -> float:
+    """A finite number of seconds; 0 or less is a wait without any time."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong_type(name, "a number of seconds", value)
+    if not abs(value) < float("inf"):
+        raise ValidationError(f"{name} must be a finite number of seconds")
+    return float(max(min(value, _LONGEST_SECONDS), 0))
+
+
 def checked_optional_seconds(name: str, value: object) -> float | None:
     """As `checked_seconds`; None stays None."""
     return None if value is None else checked_seconds(name, value)

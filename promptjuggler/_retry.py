@@ -14,9 +14,15 @@ _LONGEST_DELAY = 8.0
 # the same moment do not come back at the same moment.
 _JITTER = 0.25
 
+# And so much is added to what a server asks for, which many clients were told at once.
+_SPREAD = 0.1
+
 # The server is overloaded, or did not carry the request out in time: the same request
 # may do better later.
-_PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+# From 520 on they are those of widespread gateways.
+_PASSING_STATUSES = frozenset(
+    {408, 429, 500, 502, 503, 504, *range(520, 525), 529, 530}
+)
 
 
 def may_send_again(
@@ -44,7 +50,8 @@ def seconds_to_wait(
     """The seconds to wait after a failed attempt; None where that would be too long.
 
     attempt      its number, from 1: the delay doubles with each
-    retry_after  what the server asks for, in seconds: the least that is waited
+    retry_after  what the server asks for, in seconds: the least that is waited; by chance,
+                 up to a tenth more
     random       gives a number from 0 to 1
     """
     least = retry_after or 0.0
@@ -52,7 +59,8 @@ def seconds_to_wait(
         return None
     doublings = min(attempt - 1, 10)
     delay = min(_FIRST_DELAY * 2.0**doublings, _LONGEST_DELAY)
-    return max(delay * (1 - _JITTER * random()), least)
+    chance = random()
+    return max(delay * (1 - _JITTER * chance), least * (1 + _SPREAD * chance))
 
 
 _FIRST_STREAM_DELAY = 0.5

@@ -23,7 +23,6 @@ from ..errors import (
     DecodeError,
     NetworkError,
     PromptJugglerError,
-    RequestTimeout,
     WaitTimeout,
 )
 
@@ -107,13 +106,167 @@ class Caller:
                 delay = self._delay_before_retry(request, error, attempt)
                 if delay is None or self._clock.monotonic() + delay >= end:
                     raise
-                log_delay(request, delay, attempt, error)
+                log_delay(request.method, request.path, delay, error)
             self._clock.sleep(delay)
-            if self._clock.monotonic() >= end:
-                raise self._total_timeout_error(request, attempt)
 
     def _end_of_call(self) -> float:
         """The time at which a call that begins now must be over."""
         if self._total_timeout is None:
             return _NEVER
         return self._clock.monotonic() + self._total_timeout
+
+    def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> Reply:
+        """One attempt, with its line in the log."""
+        begun = time.monotonic()
+        outcome: object = None
+        try:
+            reply = self._transport.send(request, deadline)
+            outcome = reply.status
+            return reply
+        except ApiError as error:
+            outcome = error.status_code
+            raise
+        except PromptJugglerError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            if outcome is not None:
+                log_attempt(request.method, request.path, outcome, begun, attempt)
+
+    def _delay_before_retry(
+        self, request: Request, error: ApiError | NetworkError, attempt: int
+    ) -> float | None:
+        """The seconds before a request is sent again; None where it must not be."""
+        if attempt > self._max_retries or is_final(error):
+            return None
+        status: int | None = None
+        retry_after: float | None = None
+        request_sent = True
+        if isinstance(error, ApiError):
+            status = error.status_code
+            retry_after = error.retry_after
+        else:
+            request_sent = error.request_sent
+        if not may_send_again(
+            repeatable=request.repeatable,
+            status_code=status,
+            request_sent=request_sent,
+        ):
+            return None
+        return seconds_to_wait(attempt, retry_after, self._clock.random)
+
+    def _wait(
+        self,
+        kind: type[_W],
+        request: Request,
+        under_way: Collection[str],
+        *,
+        timeout: float,
+        poll_interval: float | None,
+    ) -> _W:
+        """Ask again and again, until the status is none of `under_way`.
+
+        timeout        seconds in all; 0 or less: one look
+        poll_interval  seconds between two requests, or None
+
+        Raises `WaitTimeout` at the end of the time, or at once what cannot heal.
+        """
+        timeout = checked_wait("timeout", timeout)
+        interval = checked_optional_seconds("poll_interval", poll_interval)
+        now = self._clock.monotonic()
+        end = min(now + max(timeout, 0.0), self._end_of_call())
+        poller = Poller(end, interval)
+        wait = _Wait(request, timeout)
+        while True:
+            # Even without any time, there is one look, and it gets the time that it needs.
+            one_look = Deadline(self._timeout, end if timeout > 0 else _NEVER)
+            try:
+                last = self._call_once(kind, request, one_look)
+                if last.status not in under_way:
+                    return last
+                wait.saw(last, self._clock.monotonic())
+            except (ApiError, NetworkError, DecodeError) as error:
+                if wait.cannot_heal(error):
+                    raise
+                wait.failed(error)
+            now = self._clock.monotonic()
+            delay = poller.delay(now, wait.retry_after)
+            if delay is None:
+                raise wait.timed_out(now)
+            self._clock.sleep(delay)
+
+
+class _Wait:
+    """What one wait has seen, for its decision to go on and for its `WaitTimeout`."""
+
+    __slots__ = ("_failure", "_last", "_request", "_seen_at", "_timeout")
+
+    def __init__(self, request: Request, timeout: float) -> None:
+        self._request = request
+        self._timeout = timeout
+        self._last: Waited | None = None
+        self._seen_at = 0.0
+        # Since the last result was seen.
+        self._failure: ApiError | NetworkError | DecodeError | None = None
+
+    @property
+    def retry_after(self) -> float:
+        """The seconds that the server asked for with the last failure; 0 without."""
+        failure = self._failure
+        return (failure.retry_after or 0.0) if isinstance(failure, ApiError) else 0.0
+
+    def saw(self, result: Waited, now: float) -> None:
+        """A result came, which is still under way."""
+        self._last = result
+        self._seen_at = now
+        self._failure = None
+
+    def failed(self, error: ApiError | NetworkError | DecodeError) -> None:
+        """A look failed, in a way that can heal."""
+        self._failure = error
+
+    def cannot_heal(self, error: ApiError | NetworkError | DecodeError) -> bool:
+        """Whether another look would have the same end.
+
+        One answer that cannot be read can be that of a gateway; two in a row are not.
+        """
+        if isinstance(error, ApiError):
+            return not heals(error.status_code)
+        if isinstance(error, DecodeError):
+            return isinstance(self._failure, DecodeError)
+        return is_final(error)
+
+    def timed_out(self, now: float) -> WaitTimeout:
+        """The error that says what was seen last, when, and what has failed since."""
+        state = "no status was seen"
+        if self._last is not None:
+            ago = now - self._seen_at
+            state = f"was {self._last.status} when last seen, {ago:.0f} s ago"
+        text = f"{self._request.path} has not ended within {self._timeout:g} s: {state}"
+        failure = self._failure
+        if failure is not None:
+            since = "since then" if self._last is not None else "the last failure"
+            text += f"; {since}: {_described(failure)}"
+        error = WaitTimeout(text, last=self._last)
+        error.__cause__ = failure
+        return error
+
+
+def _described(error: ApiError | NetworkError | DecodeError) -> str:
+    """An error in few words, with its status."""
+    if not isinstance(error, ApiError):
+        return str(error)
+    status = f"HTTP {error.status_code}"
+    text = str(error)
+    return text if text.startswith(status) else f"{status}: {text}"
+
+
+def _read(kind: type[_T], reply: Reply) -> _T:
+    """The result of an answer. Raises `DecodeError`."""
+    # To load it with the client would slow the start of programs that make none.
+    from .._decode import decoded_text
+
+    result = decoded_text(kind, reply.body.value)
+    if isinstance(result, DecodeError):
+        raise decode_error(reply, result) from result.__cause__
+    return result

@@ -104,4 +104,4 @@ class KnowledgeMethods(Caller):
         Raises `ApiError` with status 404 where there is none; but where an earlier attempt
         of this call may have deleted it, that counts as done.
         """
-        self._send(requests.knowledge_document(document_id, method="DELETE"))
+        self._delete(requests.knowledge_document(document_id, method="DELETE"))

@@ -52,6 +52,7 @@ __all__ = [
     "decode_error",
     "is_final",
     "log_attempt",
+    "log_delay",
 ]
 
 LARGEST_ANSWER = 100 * 2**20
@@ -358,6 +359,19 @@ def _too_large(response: http.client.HTTPResponse) -> DecodeError:
     return DecodeError(
         f"the document is larger than {size} MiB", status_code=response.status
     )
+
+
+def log_delay(method: str, path: str, seconds: float, error: Exception) -> None:
+    """An INFO line for a delay before a request is sent again."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger("promptjuggler").info(
+            "%s %s: again in %.1f s, after %s",
+            method,
+            path,
+            seconds,
+            type(error).__name__,
+        )
 
 
 def log_attempt(
