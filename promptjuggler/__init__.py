@@ -7,7 +7,8 @@
         run = pj.wait_for_prompt_run(started.id)
         print(run.output)
 
-Every public name can be imported from here. Its module is loaded when it is first used:
+Every public name can be imported from here. Its module is loaded when it is
+first used:
 
 client     `PromptJuggler`, with one method for each operation
 errors     every error that a public call can raise
@@ -17,8 +18,9 @@ webhook    `verify_webhook_signature`
 testing    a server to test against, without a network
 """
 
-# An old Python reads this file and _old_python.py, to say that it is too old. So there is
-# no syntax in them that it does not know, and nothing before that is imported.
+# An old Python reads this file and _old_python.py, to say that it is too old.
+# So there is no syntax in them that it does not know, and nothing before that
+# is imported.
 import sys
 
 if sys.version_info < (3, 10):
@@ -127,100 +129,103 @@ if TYPE_CHECKING:
     from .streaming.run_stream import RunStream as RunStream
     from .streaming.thread_stream import ThreadStream as ThreadStream
     from .webhook import verify_webhook_signature as verify_webhook_signature
-else:
-    _SUBMODULES = (
-        "client",
-        "errors",
-        "models",
-        "streaming",
-        "testing",
-        "webhook",
-    )
 
-    # The module that gives each name. A test holds it against the imports above.
-    _HOME_OF = {
-        "ApiError": "errors",
-        "Citation": "models",
-        "ConnectedEvent": "streaming.events",
-        "ContentMessageResponse": "models",
-        "CreatePromptRun": "models",
-        "CreatePromptRunResponse": "models",
-        "CreateWorkflowRun": "models",
-        "CreateWorkflowRunResponse": "models",
-        "DataEvent": "streaming.events",
-        "DecodeError": "errors",
-        "DisconnectedEvent": "streaming.events",
-        "DoneEvent": "streaming.events",
-        "Emit": "models",
-        "EmittedItem": "models",
-        "ErrorResponse": "models",
-        "FailureEvent": "streaming.events",
-        "GapEvent": "streaming.events",
-        "HttpCall": "models",
-        "HttpHeader": "models",
-        "IdOrTag": "models",
-        "JsonObjectFormat": "models",
-        "JsonSchemaFormat": "models",
-        "KnowledgeBaseFinished": "models",
-        "KnowledgeBaseResponse": "models",
-        "KnowledgeBaseStatus": "models",
-        "KnowledgeDocumentFinished": "models",
-        "KnowledgeDocumentResponse": "models",
-        "KnowledgeDocumentStatus": "models",
-        "KnowledgeDocumentSummary": "models",
-        "KnowledgeSearch": "models",
-        "Mcp": "models",
-        "Memory": "models",
-        "MetadataValue": "models",
-        "ModelCost": "models",
-        "ModelParams": "models",
-        "NetworkError": "errors",
-        "PromptCall": "models",
-        "PromptJuggler": "client",
-        "PromptJugglerError": "errors",
-        "PromptRevision": "models",
-        "PromptRun": "models",
-        "PromptRunFinished": "models",
-        "Provider": "models",
-        "RequestTimeout": "errors",
-        "ResetEvent": "streaming.events",
-        "ResponseFormat": "models",
-        "Role": "models",
-        "RunCost": "models",
-        "RunStatus": "models",
-        "RunStream": "streaming.run_stream",
-        "RunView": "streaming.events",
-        "ScriptCall": "models",
-        "ServiceTier": "models",
-        "StaleEvent": "streaming.events",
-        "StreamEvent": "streaming.events",
-        "StreamTokenResponse": "models",
-        "TextFormat": "models",
-        "ThreadStream": "streaming.thread_stream",
-        "TokenEvent": "streaming.events",
-        "TokenUsage": "models",
-        "Tool": "models",
-        "ToolEndEvent": "streaming.events",
-        "ToolStartEvent": "streaming.events",
-        "ToolStatus": "models",
-        "TranscriptData": "models",
-        "TranscriptItem": "models",
-        "TranscriptText": "models",
-        "TranscriptTool": "models",
-        "UnknownResponseFormat": "models",
-        "UnknownTool": "models",
-        "UnknownTranscriptItem": "models",
-        "UploadFile": "models",
-        "ValidationError": "errors",
-        "VersionRef": "models",
-        "WaitTimeout": "errors",
-        "WebSearch": "models",
-        "WorkflowCall": "models",
-        "WorkflowRun": "models",
-        "WorkflowRunFinished": "models",
-        "verify_webhook_signature": "webhook",
-    }
+_SUBMODULES = (
+    "client",
+    "errors",
+    "models",
+    "streaming",
+    "testing",
+    "webhook",
+)
 
+# The module that gives each name. A test holds it against the imports above.
+_HOME_OF = {
+    "ApiError": "errors",
+    "Citation": "models",
+    "ConnectedEvent": "streaming.events",
+    "ContentMessageResponse": "models",
+    "CreatePromptRun": "models",
+    "CreatePromptRunResponse": "models",
+    "CreateWorkflowRun": "models",
+    "CreateWorkflowRunResponse": "models",
+    "DataEvent": "streaming.events",
+    "DecodeError": "errors",
+    "DisconnectedEvent": "streaming.events",
+    "DoneEvent": "streaming.events",
+    "Emit": "models",
+    "EmittedItem": "models",
+    "ErrorResponse": "models",
+    "FailureEvent": "streaming.events",
+    "GapEvent": "streaming.events",
+    "HttpCall": "models",
+    "HttpHeader": "models",
+    "IdOrTag": "models",
+    "JsonObjectFormat": "models",
+    "JsonSchemaFormat": "models",
+    "KnowledgeBaseFinished": "models",
+    "KnowledgeBaseResponse": "models",
+    "KnowledgeBaseStatus": "models",
+    "KnowledgeDocumentFinished": "models",
+    "KnowledgeDocumentResponse": "models",
+    "KnowledgeDocumentStatus": "models",
+    "KnowledgeDocumentSummary": "models",
+    "KnowledgeSearch": "models",
+    "Mcp": "models",
+    "Memory": "models",
+    "MetadataValue": "models",
+    "ModelCost": "models",
+    "ModelParams": "models",
+    "NetworkError": "errors",
+    "PromptCall": "models",
+    "PromptJuggler": "client",
+    "PromptJugglerError": "errors",
+    "PromptRevision": "models",
+    "PromptRun": "models",
+    "PromptRunFinished": "models",
+    "Provider": "models",
+    "RequestTimeout": "errors",
+    "ResetEvent": "streaming.events",
+    "ResponseFormat": "models",
+    "Role": "models",
+    "RunCost": "models",
+    "RunStatus": "models",
+    "RunStream": "streaming.run_stream",
+    "RunView": "streaming.events",
+    "ScriptCall": "models",
+    "ServiceTier": "models",
+    "StaleEvent": "streaming.events",
+    "StreamEvent": "streaming.events",
+    "StreamTokenResponse": "models",
+    "TextFormat": "models",
+    "ThreadStream": "streaming.thread_stream",
+    "TokenEvent": "streaming.events",
+    "TokenUsage": "models",
+    "Tool": "models",
+    "ToolEndEvent": "streaming.events",
+    "ToolStartEvent": "streaming.events",
+    "ToolStatus": "models",
+    "TranscriptData": "models",
+    "TranscriptItem": "models",
+    "TranscriptText": "models",
+    "TranscriptTool": "models",
+    "UnknownResponseFormat": "models",
+    "UnknownTool": "models",
+    "UnknownTranscriptItem": "models",
+    "UploadFile": "models",
+    "ValidationError": "errors",
+    "VersionRef": "models",
+    "WaitTimeout": "errors",
+    "WebSearch": "models",
+    "WorkflowCall": "models",
+    "WorkflowRun": "models",
+    "WorkflowRunFinished": "models",
+    "verify_webhook_signature": "webhook",
+}
+
+# Type checkers have the imports above; for them, __getattr__ would give any
+# name.
+if not TYPE_CHECKING:
     __all__ = sorted(_HOME_OF)
 
     def __getattr__(name):

@@ -382,8 +382,8 @@ def _keep_original_values(
         value = getattr(result, name)
         # `to_dict` leaves a default out, and null has become one.
         is_left_out = value == default
-        # An integer that a float cannot hold has been rounded.
-        is_rounded = has_spellings and value != written
+        # An integer that a float cannot hold.
+        is_rounded = written_type is int and value != written
         if is_left_out or is_rounded:
             original_values[wire_name] = written
     if original_values:

@@ -1,8 +1,9 @@
 """The results of the API: frozen dataclasses, one module for each kind.
 
-Every name can be had from here (`models.PromptRun`), and from the package itself. Its
-module is loaded when the name is first used: each class takes a third of a millisecond to
-define, so that a call loads only the classes that it needs.
+Every name can be had from here (`models.PromptRun`), and from the package
+itself. Its module is loaded when the name is first used: each class takes a
+third of a millisecond to define, so that a call loads only the classes that it
+needs.
 """
 
 # True for type checkers only; see _secrets.py.
@@ -81,67 +82,70 @@ if TYPE_CHECKING:
         WorkflowRunFinished as WorkflowRunFinished,
     )
     from .workflow_runs import WorkflowRun as WorkflowRun
-else:
-    # The module of each name. A test holds it against the imports above.
-    _HOME_OF = {
-        "Citation": "transcripts",
-        "ContentMessageResponse": "prompts",
-        "CreatePromptRun": "run_prompt",
-        "CreatePromptRunResponse": "run_prompt",
-        "CreateWorkflowRun": "run_workflow",
-        "CreateWorkflowRunResponse": "run_workflow",
-        "Emit": "tools",
-        "EmittedItem": "prompt_runs",
-        "ErrorResponse": "errors",
-        "HttpCall": "tools",
-        "HttpHeader": "tools",
-        "IdOrTag": "tools",
-        "JsonObjectFormat": "prompts",
-        "JsonSchemaFormat": "prompts",
-        "KnowledgeBaseFinished": "webhooks",
-        "KnowledgeBaseResponse": "knowledge",
-        "KnowledgeBaseStatus": "enums",
-        "KnowledgeDocumentFinished": "webhooks",
-        "KnowledgeDocumentResponse": "knowledge",
-        "KnowledgeDocumentStatus": "enums",
-        "KnowledgeDocumentSummary": "knowledge",
-        "KnowledgeSearch": "tools",
-        "Mcp": "tools",
-        "Memory": "enums",
-        "MetadataValue": "metadata",
-        "ModelCost": "usage",
-        "ModelParams": "prompts",
-        "PromptCall": "tools",
-        "PromptRevision": "prompts",
-        "PromptRun": "prompt_runs",
-        "PromptRunFinished": "webhooks",
-        "Provider": "enums",
-        "ResponseFormat": "prompts",
-        "Role": "enums",
-        "RunCost": "usage",
-        "RunStatus": "enums",
-        "ScriptCall": "tools",
-        "ServiceTier": "enums",
-        "StreamTokenResponse": "streaming",
-        "TextFormat": "prompts",
-        "TokenUsage": "usage",
-        "Tool": "tools",
-        "ToolStatus": "enums",
-        "TranscriptData": "transcripts",
-        "TranscriptItem": "transcripts",
-        "TranscriptText": "transcripts",
-        "TranscriptTool": "transcripts",
-        "UnknownResponseFormat": "prompts",
-        "UnknownTool": "tools",
-        "UnknownTranscriptItem": "transcripts",
-        "UploadFile": "uploads",
-        "VersionRef": "tools",
-        "WebSearch": "tools",
-        "WorkflowCall": "tools",
-        "WorkflowRun": "workflow_runs",
-        "WorkflowRunFinished": "webhooks",
-    }
 
+# The module of each name. A test holds it against the imports above.
+_HOME_OF = {
+    "Citation": "transcripts",
+    "ContentMessageResponse": "prompts",
+    "CreatePromptRun": "run_prompt",
+    "CreatePromptRunResponse": "run_prompt",
+    "CreateWorkflowRun": "run_workflow",
+    "CreateWorkflowRunResponse": "run_workflow",
+    "Emit": "tools",
+    "EmittedItem": "prompt_runs",
+    "ErrorResponse": "errors",
+    "HttpCall": "tools",
+    "HttpHeader": "tools",
+    "IdOrTag": "tools",
+    "JsonObjectFormat": "prompts",
+    "JsonSchemaFormat": "prompts",
+    "KnowledgeBaseFinished": "webhooks",
+    "KnowledgeBaseResponse": "knowledge",
+    "KnowledgeBaseStatus": "enums",
+    "KnowledgeDocumentFinished": "webhooks",
+    "KnowledgeDocumentResponse": "knowledge",
+    "KnowledgeDocumentStatus": "enums",
+    "KnowledgeDocumentSummary": "knowledge",
+    "KnowledgeSearch": "tools",
+    "Mcp": "tools",
+    "Memory": "enums",
+    "MetadataValue": "metadata",
+    "ModelCost": "usage",
+    "ModelParams": "prompts",
+    "PromptCall": "tools",
+    "PromptRevision": "prompts",
+    "PromptRun": "prompt_runs",
+    "PromptRunFinished": "webhooks",
+    "Provider": "enums",
+    "ResponseFormat": "prompts",
+    "Role": "enums",
+    "RunCost": "usage",
+    "RunStatus": "enums",
+    "ScriptCall": "tools",
+    "ServiceTier": "enums",
+    "StreamTokenResponse": "streaming",
+    "TextFormat": "prompts",
+    "TokenUsage": "usage",
+    "Tool": "tools",
+    "ToolStatus": "enums",
+    "TranscriptData": "transcripts",
+    "TranscriptItem": "transcripts",
+    "TranscriptText": "transcripts",
+    "TranscriptTool": "transcripts",
+    "UnknownResponseFormat": "prompts",
+    "UnknownTool": "tools",
+    "UnknownTranscriptItem": "transcripts",
+    "UploadFile": "uploads",
+    "VersionRef": "tools",
+    "WebSearch": "tools",
+    "WorkflowCall": "tools",
+    "WorkflowRun": "workflow_runs",
+    "WorkflowRunFinished": "webhooks",
+}
+
+# Type checkers have the imports above; for them, __getattr__ would give any
+# name.
+if not TYPE_CHECKING:
     __all__ = sorted(_HOME_OF)
 
     def __getattr__(name):

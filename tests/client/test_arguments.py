@@ -257,7 +257,6 @@ def test_a_version_is_sent_as_its_number_or_text(server, pj, version, sent):
         (RUN_ID.replace("-", "_"), "must be a UUID"),
         ("--" + RUN_ID, "must be a UUID"),
         (RUN_ID[:4] + "-" + RUN_ID[4:], "must be a UUID"),
-        (RUN_ID.replace("-", "", 1), "must be a UUID"),
         (None, "must be a UUID or its text, not NoneType"),
         (5, "must be a UUID or its text, not int"),
         (UUID(RUN_ID).bytes, "must be a UUID or its text, not bytes"),

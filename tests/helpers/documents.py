@@ -1,5 +1,6 @@
-"""Documents of the API made up from the specification in data/api.json: valid ones,
-newer ones and broken ones.
+"""Documents of the API, made up from the specification in data/api.json.
+
+There are valid ones, newer ones, and broken ones.
 """
 
 import json
@@ -82,7 +83,7 @@ class Maker:
     def document(self, schema):
         """A valid document of a schema.
 
-        With `newer`, one from a later version of the API: it has keys, enum values and
+        With `newer`, it is from a later version of the API: it has keys, enum values and
         variants that are not in the specification.
         """
         document = {}
@@ -184,15 +185,14 @@ class Maker:
                 "-23:59",
             ]
         )
-        return f"{date}{choose('TTt ')}{number(0, 23):02}:{number(0, 59):02}:{number(0, 59):02}{fraction}{offset}"
+        time = f"{number(0, 23):02}:{number(0, 59):02}:{number(0, 59):02}"
+        return f"{date}{choose('TTt ')}{time}{fraction}{offset}"
 
     def _any(self):
         return self.random.choice([value for value in JUNK if value != 10**400])
 
     def broken(self, document):
-        """A copy of a document with one to three things in it changed, which may or may
-        not still be valid.
-        """
+        """A copy of a document with one to three changes, which may be valid all the same."""
         document = json.loads(json.dumps(document))
         for _ in range(self.random.choice([1, 1, 2, 3])):
             places = list(_places(document))
@@ -222,9 +222,7 @@ class Maker:
         return document
 
     def torn(self, text):
-        """A JSON text (bytes) with something in it changed that a parser of JSON
-        notices, or does not.
-        """
+        """A JSON text (bytes) with a change that a parser of JSON notices, or does not."""
         number, choose = self.random.randrange, self.random.choice
         change = number(5)
         at = number(len(text) + 1)

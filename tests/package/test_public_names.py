@@ -20,7 +20,10 @@ lazy = pytest.mark.parametrize("package", LAZY)
 
 
 def new_process(code):
-    """What a new process prints, read as a Python literal; NAME in its code is the name of the package."""
+    """What a new process prints, read as a Python literal.
+
+    NAME in its code is the name of the package.
+    """
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
     result = subprocess.run(
         command, env=ENV, capture_output=True, text=True, timeout=60
@@ -221,8 +224,10 @@ def test_importing_the_package_loads_nothing_else():
 
 
 def test_verifying_a_webhook_loads_neither_the_client_nor_a_result_nor_anything_slow():
-    code = "from NAME import verify_webhook_signature\nassert not verify_webhook_signature('{}', 't=1,v1=0', 'secret')"
-    loaded = loaded_by(code)
+    loaded = loaded_by(
+        "from NAME import verify_webhook_signature\n"
+        "assert not verify_webhook_signature('{}', 't=1,v1=0', 'secret')"
+    )
     ours = {name for name in loaded if name.startswith(f"{NAME}.")}
     assert {f"{NAME}.webhook"} <= ours <= {f"{NAME}.webhook", f"{NAME}.errors"}
     assert not loaded & {

@@ -278,6 +278,64 @@ def test_a_body_that_is_no_json_is_an_error_with_the_cause_and_the_body(
     assert len(str(error.value)) < 300
 
 
+def test_what_is_not_utf_8_has_a_cause_that_says_where_without_the_document():
+    with pytest.raises(DecodeError) as error:
+        ErrorResponse.from_json(b'{"error": "\xe2\x82"}')
+    cause = error.value.__cause__
+    assert type(cause) is UnicodeDecodeError
+    assert cause.args == ("utf-8", b"", 11, 13, "invalid continuation byte")
+
+
+def test_what_is_no_json_has_a_cause_that_says_where_without_the_document():
+    text = f'{{"error": "{MARKER}",\n"a": }}'
+    with pytest.raises(DecodeError) as error:
+        ErrorResponse.from_json(text)
+    cause = error.value.__cause__
+    assert type(cause) is json.JSONDecodeError
+    assert (cause.msg, cause.lineno, cause.colno) == ("Expecting value", 2, 6)
+    assert str(cause) in str(error.value)
+    assert cause.doc == ""
+
+
+def chain(error):
+    """An error and all that is behind it, whether a traceback shows it or not."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": NaN}', '"\ud800', "[" * 100_000])
+def test_an_unreadable_text_is_an_error_with_one_cause_and_no_other_context(text):
+    with pytest.raises(DecodeError) as caught:
+        ErrorResponse.from_json(text)
+    error, cause = chain(caught.value)
+    assert error.__cause__ is cause
+    assert error.__suppress_context__
+    assert error.__context__ is None
+    assert cause.__traceback__ is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        (ErrorResponse, {}),
+        (ErrorResponse, {"error": 7}),
+        (PromptRun, {**RUN, "id": "x"}),
+        (PromptRun, {**RUN, "createdAt": "2026-01-02T24:00:00Z"}),
+        (PromptRun, {**RUN, "transcript": [{}]}),
+        (PromptRun, {**RUN, "transcript": [7]}),
+        (ModelCost, {**COST, "total": 10**400}),
+    ],
+)
+def test_a_document_that_does_not_fit_is_an_error_with_no_other_behind_it(
+    kind, document
+):
+    for way in (kind.from_dict, lambda data: kind.from_json(json.dumps(data))):
+        with pytest.raises(DecodeError) as caught:
+            way(document)
+        assert list(chain(caught.value)) == [caught.value]
+
+
 @pytest.mark.parametrize("body", [None, 7, 10**9, ["{}"], {}, object()])
 def test_what_is_neither_text_nor_bytes_is_an_error_too(body):
     with pytest.raises(DecodeError, match="the document: expected text or bytes, got "):
@@ -655,8 +713,9 @@ def test_a_broken_document_gives_a_result_or_a_decode_error_and_nothing_else(nam
         outcomes.append(
             read_or_refuse(kind, json.dumps(maker.broken(document)).encode())
         )
-        outcomes.append(read_or_refuse(kind, maker.torn(json.dumps(document, ensure_ascii=number % 3 == 0).encode(
-            "utf-8", "surrogatepass"))))  # fmt: skip
+        text = json.dumps(document, ensure_ascii=number % 3 == 0)
+        torn = maker.torn(text.encode("utf-8", "surrogatepass"))
+        outcomes.append(read_or_refuse(kind, torn))
     assert set(outcomes) == {True, False}
 
 

@@ -14,7 +14,8 @@ import promptjuggler
 from promptjuggler import RunStatus, ServiceTier
 
 KNOWN = [(name, value) for name, values in ENUMS.items() for value in values]
-# Beside an ordinary new value: none at all, one that is the name of a member, and one that is no identifier.
+# Beside an ordinary new value: none at all, one that is the name of a member, and some
+# that are no identifiers.
 NEW = ["brewing", "", "PENDING", "two words", "日本", "\ud800"]
 names = pytest.mark.parametrize("name", ENUMS)
 
@@ -81,7 +82,11 @@ def test_two_members_of_the_same_unknown_value_are_equal():
 @pytest.mark.parametrize("value", ["pending", "brewing"])
 def test_a_member_prints_as_its_string_on_every_python(value):
     member = RunStatus(value)
-    assert str(member) == f"{member}" == "%s" % member == "{}".format(member) == value  # noqa: UP031, UP032
+    assert str(member) == value
+    assert f"{member}" == value
+    assert "%s" % member == value  # noqa: UP031
+    assert "{}".format(member) == value  # noqa: UP032
+    assert format(member) == value
     assert f"{member:>10}" == value.rjust(10)
     assert type(str(member)) is str
     assert json.dumps({"status": member}) == json.dumps({"status": value})
@@ -108,7 +113,8 @@ def test_a_member_can_be_copied(value):
 
 
 def test_an_unknown_value_can_be_unpickled_where_it_was_never_seen():
-    code = f"import pickle, {NAME}; print(pickle.loads({pickle.dumps(RunStatus('brewing'))!r}).name)"
+    pickled = pickle.dumps(RunStatus("brewing"))
+    code = f"import pickle, {NAME}; print(pickle.loads({pickled!r}).name)"
     result = subprocess.run(
         [sys.executable, "-c", code],
         env=ENV,

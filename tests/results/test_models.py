@@ -29,6 +29,8 @@ from promptjuggler import (
     ModelParams,
     PromptRevision,
     PromptRun,
+    PromptRunFinished,
+    RunStatus,
     StreamTokenResponse,
     TextFormat,
     TokenUsage,
@@ -117,6 +119,14 @@ def test_a_schema_is_a_frozen_slotted_dataclass_that_is_a_public_name(name):
     assert kind.__dataclass_params__.eq
     assert not hasattr(example(name), "__dict__")
     assert {item.name for item in dataclasses.fields(kind)} == set(kind.__slots__)
+
+
+@models
+def test_every_result_is_frozen_and_has_slots(name):
+    kind = MODELS[name]
+    assert kind.__dataclass_params__.frozen
+    assert "__slots__" in vars(kind)
+    assert not hasattr(example(name), "__dict__")
 
 
 @schemas
@@ -213,7 +223,10 @@ def moment(text):
 
 
 def expected_value(kind, value):
-    """What a JSON value of a type of the specification stands for, worked out without the package, but for models."""
+    """What a JSON value of a type of the specification stands for.
+
+    It is worked out without the package, but for models.
+    """
     if value is None or kind == "any":
         return value
     if kind.endswith("[]"):
@@ -304,6 +317,94 @@ def test_a_result_built_by_keyword_writes_no_optional_field_that_it_was_not_give
     }
     assert ModelParams().to_dict() == {}
     assert ModelParams(temperature=1.0).to_json() == '{"temperature":1.0}'
+
+
+def as_tuples(kind, value):
+    """A value of a type of the specification, with a tuple for each of its arrays."""
+    if kind.endswith("[]"):
+        return tuple(as_tuples(kind[:-2], item) for item in value)
+    if kind.startswith("map<"):
+        item_kind = kind[4:-1].rstrip("?")
+        return {key: as_tuples(item_kind, item) for key, item in value.items()}
+    if kind == "MetadataValue" and isinstance(value, list):
+        return tuple(value)
+    if kind in VARIANTS:
+        kind = VARIANTS[kind][value["type"]]
+    if kind in SCHEMAS and value is not None:
+        kinds = {field["wire"]: field["type"] for field in SCHEMAS[kind]}
+        return {
+            wire: None if item is None else as_tuples(kinds[wire], item)
+            for wire, item in value.items()
+        }
+    return value
+
+
+@schemas
+def test_a_tuple_is_as_good_as_an_array(name):
+    for seed in range(20):
+        document = Maker(seed).document(name)
+        result = MODELS[name].from_dict(as_tuples(name, document))
+        assert result == MODELS[name].from_dict(document)
+        assert result.to_dict() == document
+
+
+def test_metadata_takes_a_tuple_of_texts_and_names_the_place_of_what_is_none():
+    document = {"inputs": {}, "metadata": {"a": ("x", "y"), "b": ()}}
+    run = CreatePromptRun.from_dict(document)
+    assert run.metadata == {"a": ("x", "y"), "b": ()}
+    assert run.to_dict()["metadata"] == {"a": ["x", "y"], "b": []}
+    with pytest.raises(promptjuggler.DecodeError) as error:
+        CreatePromptRun.from_dict({"inputs": {}, "metadata": {"a": ("x", 7)}})
+    assert str(error.value) == "metadata.a[1]: expected a string, got 7"
+
+
+def assert_plain(value):
+    """It is of the very classes that `json.loads` gives, all the way down."""
+    assert type(value) in (dict, list, str, int, float, bool, type(None)), value
+    for item in value.values() if isinstance(value, dict) else ():
+        assert_plain(item)
+    for item in value if isinstance(value, list) else ():
+        assert_plain(item)
+
+
+@models
+def test_to_dict_gives_plain_json_and_no_subclass_of_it(name):
+    assert_plain(example(name).to_dict())
+    built = dataclasses.replace(example(name))
+    assert_plain(built.to_dict())
+
+
+def test_enum_members_and_ids_are_written_as_plain_text_whoever_put_them_there():
+    class Text(str):
+        """What a library may use for a text of its own."""
+
+    run_id = Text(UUID(int=7))
+    document = {"id": run_id, "status": RunStatus.FAILED}
+    read = PromptRunFinished.from_dict(document)
+    built = PromptRunFinished(id=UUID(int=7), status=RunStatus("brewing"))
+    assert read.to_dict() == {"id": str(UUID(int=7)), "status": "failed"}
+    assert built.to_dict() == {"id": str(UUID(int=7)), "status": "brewing"}
+    assert_plain(read.to_dict())
+    assert_plain(built.to_dict())
+
+
+def test_to_dict_leaves_unknown_keys_of_inner_objects_out_too():
+    new = {"new": 1, "newer": {"a": []}}
+    citation = {"title": "T", "url": "u"}
+    text = {"type": "text", "content": "Hi", "citations": [citation]}
+    usage = {"input": 1, "inputCached": 0, "output": 1, "reasoning": 0, "total": 2}
+    document = {
+        **Maker(0).document("PromptRun"),
+        "transcript": [text],
+        "tokenUsage": usage,
+    }
+    later = {
+        **document,
+        "transcript": [{**text, "citations": [citation | new], **new}],
+        "tokenUsage": usage | new,
+    }
+    assert PromptRun.from_dict(later | new).to_dict() == document
+    assert json.loads(PromptRun.from_dict(later | new).to_json()) == document
 
 
 def test_what_is_built_by_keyword_is_written_as_json():
@@ -428,7 +529,8 @@ def test_a_result_cannot_be_changed(name):
             setattr(result, item.name, "other")
         with pytest.raises(dataclasses.FrozenInstanceError):
             delattr(result, item.name)
-    # Python's own error for a name that is no field is a TypeError in a frozen dataclass with slots.
+    # Python's own error for a name that is no field is a TypeError, in a frozen
+    # dataclass with slots.
     with pytest.raises((AttributeError, TypeError)):
         result.other = 1
     assert result.to_json() == before

@@ -79,6 +79,7 @@ from promptjuggler import (
     UnknownResponseFormat,
     UnknownTool,
     UnknownTranscriptItem,
+    UploadFile,
     ValidationError,
     VersionRef,
     WaitTimeout,
@@ -183,13 +184,14 @@ assert_type(
 )
 assert_type(pj.wait_for_knowledge_base("manuals", timeout=60.0), KnowledgeBaseResponse)
 
-# What must be refused. An ignored line that is no error is an error of its own.
-pj.get_prompt_run(7)  # type: ignore[arg-type]
-pj.run_prompt("greeting", 1)  # type: ignore[call-arg]
-pj.run_workflow("summary", 1, {}, channel="news")  # type: ignore[call-arg]
-pj.run_prompt("greeting", 1, {"age": 7})  # type: ignore[dict-item]
-pj.no_such_method()  # type: ignore[attr-defined]
-promptjuggler.NoSuchName  # type: ignore[attr-defined]
+
+def files_to_upload(folder: Path) -> list[UploadFile]:
+    return [("a.txt", b"text"), folder / "b.pdf", str(folder / "c.md")]
+
+
+pj.upload_documents("manuals", files_to_upload(Path()))
+the_priority: Literal["onsite", "normal", "low"] = "low"
+pj.run_prompt("greeting", 1, {}, priority=the_priority)
 
 # --- the results ---
 
@@ -214,7 +216,10 @@ def prompt_run(run: PromptRun) -> None:
         assert_type(run.output.upper(), str)
     assert_type(RunStatus("brewing"), RunStatus)
     assert_type(run.status.upper(), str)
-    run.output = "other"  # type: ignore[misc]
+
+
+def through_the_module(run: promptjuggler.models.PromptRun) -> None:
+    assert_type(run, PromptRun)
 
 
 def transcript(run: PromptRun) -> None:
@@ -398,6 +403,33 @@ with pj.stream_workflow(
     "summary", 1, {"text": "..."}, priority="low"
 ) as workflow_stream:
     assert_type(workflow_stream.result(), WorkflowRun)
+pj.stream_prompt(
+    "greeting",
+    1,
+    {"name": "Ada"},
+    priority="onsite",
+    thread=str(SOME_ID),
+    environment="staging",
+    env_vars=env_vars,
+    metadata=texts_or_lists,
+    channel="news",
+    idle_timeout=30.0,
+    timeout=None,
+    reconnect=False,
+)
+pj.stream_workflow(
+    "summary",
+    1,
+    {"text": "..."},
+    priority=the_priority,
+    thread=SOME_ID,
+    environment="staging",
+    env_vars=env_vars,
+    metadata={"team": "blue", "tags": tags},
+    idle_timeout=30,
+    timeout=60,
+    reconnect=True,
+)
 
 # --- errors ---
 
@@ -418,7 +450,14 @@ except DecodeError as error:
     assert_type(error.path, str)
     assert_type(error.body, bytes)
 except WaitTimeout as error:
-    error.last
+    assert_type(
+        error.last,
+        PromptRun
+        | WorkflowRun
+        | KnowledgeBaseResponse
+        | KnowledgeDocumentResponse
+        | None,
+    )
 except ValidationError as error:
     as_value_error: ValueError = error
 except PromptJugglerError as error:

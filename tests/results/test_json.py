@@ -1,11 +1,11 @@
-"""Times of RFC 3339: the same text is the same moment, or none, on every Python."""
+"""How the API writes values: times and UUIDs, the same on every Python."""
 
 import itertools
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from promptjuggler._json import parse_time
+from promptjuggler._json import canonical_uuid, is_uuid, parse_time
 
 UTC = timezone.utc
 
@@ -202,3 +202,53 @@ def test_a_text_is_a_moment_exactly_where_each_of_its_parts_is_right():
 def test_utc_is_the_utc_of_python_whichever_way_it_is_written():
     for ending in ("Z", "z", "", "+00:00", "-00:00"):
         assert parse_time(f"2026-01-02T03:04:05{ending}").tzinfo is UTC
+
+
+CANONICAL = "0197f0a2-3b1c-7def-8abc-0123456789ab"
+DIGITS = CANONICAL.replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CANONICAL,
+        CANONICAL.upper(),
+        DIGITS,
+        DIGITS.upper(),
+        f"{DIGITS[:8]}-{DIGITS[8:]}",
+        f"{DIGITS[:20]}-{DIGITS[20:]}",
+    ],
+)
+def test_a_uuid_has_one_canonical_text(text):
+    assert is_uuid(text)
+    assert canonical_uuid(text) == CANONICAL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        DIGITS[:-1],
+        DIGITS + "0",
+        CANONICAL + "\n",
+        " " + CANONICAL,
+        f"{{{CANONICAL}}}",
+        f"urn:uuid:{CANONICAL}",
+        # uuid.UUID takes these.
+        f"{DIGITS[:4]}-{DIGITS[4:]}",
+        f"-{DIGITS}",
+        f"{CANONICAL}-",
+        CANONICAL.replace("-", "--", 1),
+        CANONICAL.replace("-", "_"),
+        DIGITS[:-2] + "_0",
+        "٠" * 32,
+        DIGITS[:-1] + "\uff11",
+        # A letter that str.lower() makes an ASCII one, and one that re.IGNORECASE does.
+        DIGITS[:-1] + "\u212a",
+        DIGITS[:-1] + "\u017f",
+        DIGITS[:-1] + "g",
+    ],
+)
+def test_what_is_no_uuid_has_no_canonical_text(text):
+    assert not is_uuid(text)
+    assert canonical_uuid(text) is None
