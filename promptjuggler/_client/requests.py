@@ -18,7 +18,7 @@ from .._arguments import (
     checked_version,
 )
 from .._http.transport import Request
-from .._secrets import Secret
+from .._secrets import Secret, Secrets
 from ..errors import ValidationError
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def new_prompt_run(
     """That starts a run of a prompt."""
     path = _version_path("prompts", slug, version)
     text = checked_text("channel", channel)
-    return _start(path, models.CreatePromptRun(**options.value, channel=text))
+    return _start(path, options, models.CreatePromptRun(**options.value, channel=text))
 
 
 def new_workflow_run(
@@ -66,7 +66,7 @@ def new_workflow_run(
 ) -> Request:
     """That starts a run of a workflow."""
     path = _version_path("workflows", slug, version)
-    return _start(path, models.CreateWorkflowRun(**options.value))
+    return _start(path, options, models.CreateWorkflowRun(**options.value))
 
 
 def run_options(
@@ -148,7 +148,9 @@ def _get(path: str) -> Request:
 
 
 def _start(
-    version_path: str, run: models.CreatePromptRun | models.CreateWorkflowRun
+    version_path: str,
+    options: Secret[RunOptions],
+    run: models.CreatePromptRun | models.CreateWorkflowRun,
 ) -> Request:
     """A request that must never be sent twice: each run costs money."""
     body = Secret(run.to_json().encode())
@@ -159,6 +161,7 @@ def _start(
         body=body,
         content_type="application/json",
         content_length=len(body.value),
+        secrets=Secrets((options.value["env_vars"] or {}).values()),
     )
 
 

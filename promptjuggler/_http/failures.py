@@ -290,15 +290,16 @@ def decode_error(reply: Reply, problem: DecodeError) -> DecodeError:
     if problem.path:
         text += _what_it_says(reply)
     elif reply.body.value:
-        text += f"; it is {_kind_of(reply)}, {reply.status}, from {reply.url}"
+        url = reply.request.shown_url
+        text += f"; it is {_kind_of(reply)}, {reply.status}, from {url}"
     return DecodeError(
-        printable(reply.secrets.masked(text)),
+        _clean(reply.request, text),
         path=problem.path,
         status_code=reply.status,
         body=reply.body.value,
         headers=reply.headers,
-        method=reply.method,
-        url=reply.url,
+        method=reply.request.get_method(),
+        url=reply.request.shown_url,
     )
 
 

@@ -71,13 +71,9 @@ class Request:
 
 
 class Reply:
-    """The whole answer to a request that the API carried out.
+    """The whole answer to a request that the API carried out."""
 
-    method, url  of the request
-    secrets      of the request
-    """
-
-    __slots__ = ("body", "headers", "method", "secrets", "status", "url")
+    __slots__ = ("body", "headers", "request", "status")
 
     def __init__(
         self,
@@ -86,9 +82,7 @@ class Reply:
         headers: Message,
         body: Secret[bytes],
     ) -> None:
-        self.method = request.get_method()
-        self.url = request.shown_url
-        self.secrets = request.secrets
+        self.request = request
         self.status = status
         self.headers = headers
         self.body = body
@@ -113,11 +107,19 @@ class Route:
     tunnel_to     the host behind a proxy to which a tunnel (CONNECT) is made, or None
     through_proxy whether `address` is that of a proxy
     authorization the Proxy-Authorization header, or None
+    secrets       of the proxy
 
     There is one object for each way, so routes are compared by identity.
     """
 
-    __slots__ = ("address", "authorization", "through_proxy", "tls", "tunnel_to")
+    __slots__ = (
+        "address",
+        "authorization",
+        "secrets",
+        "through_proxy",
+        "tls",
+        "tunnel_to",
+    )
 
     def __init__(
         self,
@@ -127,12 +129,14 @@ class Route:
         tunnel_to: str | None = None,
         through_proxy: bool = False,
         authorization: Secret[str] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.address = address
         self.tls = tls
         self.tunnel_to = tunnel_to
         self.through_proxy = through_proxy
         self.authorization = authorization
+        self.secrets = secrets or Secrets()
 
     @property
     def host_of_tls(self) -> str:
@@ -162,12 +166,20 @@ class UrllibRequest(urllib.request.Request):
     stage         how far it is, one of `Stage`
     times_sent    how often its first byte was sent; 0 through an opener of the caller,
                   since nobody tells
-    secrets       what of it must show in no text, such as the key
+    key           the API key, or a token
+    secrets       what of its body must show in no text
     """
 
     redirect_dict = _RefuseEveryRedirect()
 
-    def __init__(self, method: str, url: str, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        deadline: Deadline,
+        key: Secret[str],
+        secrets: Secrets | None = None,
+    ) -> None:
         # Only cookie handlers need the host that asks; urllib would parse the URL once
         # more to find it, which takes longer than all the rest of this.
         super().__init__(url, method=method, origin_req_host="")
@@ -176,10 +188,23 @@ class UrllibRequest(urllib.request.Request):
         self.longest_idle = float("inf")
         self.stage = Stage.CONNECT
         self.times_sent = 0
-        self.secrets = Secrets()
+        self._key = key
+        self._own_secrets = secrets
         self.add_unredirected_header("Host", self.host)
+        # Rule 2 of _secrets.py.
+        self.add_unredirected_header("Authorization", f"Bearer {key.value}")
         for name, value in HEADERS_OF_ALL_REQUESTS.items():
             self.add_unredirected_header(name, value)
+
+    @property
+    def secrets(self) -> Secrets:
+        """All that must show in no text: of the request, and of its proxy."""
+        secrets = Secrets([self._key.value])
+        if self._own_secrets is not None:
+            secrets = secrets | self._own_secrets
+        if self.route is not None:
+            secrets = secrets | self.route.secrets
+        return secrets
 
     @property
     def shown_url(self) -> str:

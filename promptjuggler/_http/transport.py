@@ -22,7 +22,7 @@ from urllib.error import HTTPError, URLError
 from .._arguments import wrong_type
 from .._clock import Clock
 from .._secrets import Secret
-from ..errors import DecodeError, ValidationError
+from ..errors import DecodeError, NetworkError, ValidationError
 from .deadline import CancellableDeadline, Deadline
 from .failures import (
     LARGEST_ERROR_BODY,
@@ -122,7 +122,9 @@ class Transport:
         `NetworkError`, or `DecodeError` for an answer that is too large.
         """
         url = self.base_url + request.path
-        call = self._urllib_request(request.method, url, self._api_key, deadline)
+        call = UrllibRequest(
+            request.method, url, deadline, self._api_key, request.secrets
+        )
         if not request.repeatable:
             call.longest_idle = _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE
         if request.body is not None:
@@ -145,20 +147,12 @@ class Transport:
         `deadline` bounds the connect and the head, and then, as it is set, each read.
         Raises `ApiError` for any other status than 200, or `NetworkError`.
         """
-        call = self._urllib_request("GET", url, token, deadline)
+        call = UrllibRequest("GET", url, deadline, token)
         for name, value in headers.items():
             call.add_unredirected_header(name, value)
         with network_errors(call):
             response = self._open(call, _STREAM_OPENED)
             return StreamedAnswer(call, response, self._socket_to_bound(response))
-
-    def _urllib_request(
-        self, method: str, url: str, key: Secret[str], deadline: Deadline
-    ) -> UrllibRequest:
-        call = UrllibRequest(method, url, deadline)
-        # Rule 2 of _secrets.py.
-        call.add_unredirected_header("Authorization", f"Bearer {key.value}")
-        return call
 
     def _open(self, call: UrllibRequest, success: range) -> http.client.HTTPResponse:
         """The answer to a request, if its status is one of `success`.
@@ -261,7 +255,17 @@ class Transport:
             tunnel_to=host if tls is not None else None,
             through_proxy=True,
             authorization=proxy.authorization,
+            secrets=proxy.secrets,
         )
+
+    def preload(self) -> None:
+        """Make what the first request would make. Raises `NetworkError`."""
+        if self._opener is None and self.base_url.startswith("https:"):
+            try:
+                self.context()
+            except OSError as error:
+                text = f"the context of TLS cannot be made: {error}"
+                raise NetworkError(text, request_sent=False) from error
 
     def context(self) -> ssl.SSLContext:
         """The context of TLS, made when it is first needed: that takes 30 ms."""
