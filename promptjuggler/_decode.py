@@ -18,17 +18,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from datetime import datetime
 from functools import cache, reduce
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from types import MemberDescriptorType, NoneType, UnionType
+from typing import (
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 from ._enums import OpenEnum
 from ._json import strict_json
 from ._values import (
+    PLAIN_TYPES,
     DecodeFunction,
     Mismatch,
     array_decoder,
     constant_decoder,
+    decode_anything,
     decode_boolean,
     decode_integer,
     decode_number,
@@ -143,7 +154,7 @@ def decoder_of(annotation: Any) -> DecodeFunction:
         return _SCALARS[annotation]
     origin = get_origin(annotation)
     arguments = get_args(annotation)
-    if origin is tuple:
+    if origin is tuple and arguments[1:] == (...,):
         return array_decoder(decoder_of(arguments[0]))
     if origin is Mapping:
         value_type = arguments[1]
@@ -151,12 +162,15 @@ def decoder_of(annotation: Any) -> DecodeFunction:
         return (
             decode_object if value_type is Any else map_decoder(decoder_of(value_type))
         )
-    if origin is Literal:
+    if origin is Literal and len(arguments) == 1:
         return constant_decoder(arguments[0])
     if origin in (Union, UnionType):
         return _union_decoder(annotation)
-    if issubclass(annotation, OpenEnum):
+    if isinstance(annotation, type) and issubclass(annotation, OpenEnum):
         return enum_decoder(annotation)
+    if not is_model(annotation):
+        # A type of a user's subclass, of which nothing is known.
+        return decode_anything
     for field in fields_of(annotation):
         if field.is_whole_object:
             return _whole_object_decoder(annotation, field)
@@ -168,9 +182,25 @@ def _union_decoder(annotation: Any) -> DecodeFunction:
     members = get_args(annotation)
     if NoneType in members:
         return optional_decoder(decoder_of(_without_none(annotation)))
-    if str in members:
+    if all(member in PLAIN_TYPES for member in members):
         return plain_union_decoder(members)
-    return _model_union_decoder(members)
+    if is_union_of_models(members):
+        return _model_union_decoder(members)
+    return decode_anything
+
+
+def is_model(annotation: object) -> bool:
+    """Whether it is the class of an object that has fields."""
+    # list[int] says of itself that it is a class, on Python 3.10.
+    is_class = isinstance(annotation, type) and get_origin(annotation) is None
+    return is_class and dataclasses.is_dataclass(annotation)
+
+
+def is_union_of_models(members: tuple[Any, ...]) -> bool:
+    """Whether all members of a union are models that have a `type`."""
+    return all(
+        is_model(member) and "type" in member.__dataclass_fields__ for member in members
+    )
 
 
 def _without_none(annotation: Any) -> Any:
@@ -224,6 +254,7 @@ WHOLE_OBJECT = {"whole_object": True}
 class Field:
     """What is known of one field of a model; made once.
 
+    annotation       its type; a text, where it is one that cannot be looked up
     name             in Python, such as `created_at`
     wire_name        in JSON, such as `createdAt`
     constant         the one value of a `Literal`, else None
@@ -238,6 +269,7 @@ class Field:
     """
 
     __slots__ = (
+        "annotation",
         "constant",
         "decode",
         "default",
@@ -251,13 +283,15 @@ class Field:
         "wire_name",
     )
 
-    def __init__(self, model: type, field: dataclasses.Field[Any]) -> None:
-        annotation: Any = field.type
+    def __init__(
+        self, model: type, field: dataclasses.Field[Any], annotation: Any
+    ) -> None:
+        self.annotation = annotation
         self.name = field.name
         self.wire_name = re.sub("_(.)", lambda match: match[1].upper(), field.name)
         self.constant: str | None = None
         self.default: object = field.default
-        if get_origin(annotation) is Literal:
+        if get_origin(annotation) is Literal and len(get_args(annotation)) == 1:
             (self.constant,) = get_args(annotation)
             # Its default is for who builds the object.
             self.default = MISSING
@@ -273,11 +307,7 @@ class Field:
             self.decode = decoder_of(_without_none(annotation))
         if not field.repr:
             self.decode = secret_decoder(self.decode)
-        # The descriptor of the slot, since a frozen class refuses an
-        # assignment. To set slots, and not to call the class, takes a third
-        # off the time of a long run.
-        slot = getattr(model, field.name)
-        self.set_value: _SetFunction = slot.__set__
+        self.set_value = _setter(model, field.name)
 
     def if_required(self) -> _Required:
         """Wire name, setter, decoder, and the class that needs no decoder."""
@@ -292,14 +322,36 @@ class Field:
         return self.wire_name, self.name, self.default, self.has_spellings
 
 
+def _setter(model: type, name: str) -> _SetFunction:
+    """The function that sets a field, although the class is frozen."""
+    # To call the descriptors of slots, and not the class, takes a third off
+    # the time of a long run.
+    slot = getattr(model, name, None)
+    if isinstance(slot, MemberDescriptorType):
+        return slot.__set__
+
+    # A subclass of a user need not have slots.
+    def set_value(instance: object, value: object) -> None:
+        object.__setattr__(instance, name, value)
+
+    return set_value
+
+
 @cache
 def fields_of(model: type) -> tuple[Field, ...]:
     """The fields of a model, in their order.
 
-    Its annotations must be objects, not texts: a module of models does without
-    `from __future__ import annotations`.
+    The annotations of our models are objects: their modules do without `from
+    __future__ import annotations`. Those of a user's subclass may be texts.
     """
-    return tuple(Field(model, field) for field in dataclasses.fields(model))
+    fields = dataclasses.fields(model)
+    annotations = {field.name: field.type for field in fields}
+    if any(isinstance(annotation, str) for annotation in annotations.values()):
+        try:
+            annotations |= get_type_hints(model)
+        except NameError:
+            pass  # The texts are left, for which any value is right.
+    return tuple(Field(model, field, annotations[field.name]) for field in fields)
 
 
 def _whole_object_decoder(model: type, field: Field) -> DecodeFunction:

@@ -60,6 +60,11 @@ def unexpected(expected: str, value: object) -> Mismatch:
     return Mismatch(f"expected {expected}", shown)
 
 
+def decode_anything(value: object) -> object:
+    """What it is given, as it is."""
+    return value
+
+
 def decode_text(value: object) -> str:
     """A JSON string, as it is."""
     if isinstance(value, str):
@@ -212,18 +217,19 @@ class _PlainType:
         self.decode = decode
 
 
-_PLAIN_TYPES: Mapping[object, _PlainType] = {
+PLAIN_TYPES: Mapping[object, _PlainType] = {
     int: _PlainType("an integer", (int,), decode_integer),
     str: _PlainType("a string", (str,), decode_text),
     tuple[str, ...]: _PlainType(
         "an array of strings", (list, tuple), array_decoder(decode_text)
     ),
 }
+"""What may stand in a union without a `type`."""
 
 
 def plain_union_decoder(annotations: tuple[Any, ...]) -> DecodeFunction:
     """For a union such as `int | str`, where the value itself shows which it is."""
-    plain_types = [_PLAIN_TYPES[annotation] for annotation in annotations]
+    plain_types = [PLAIN_TYPES[annotation] for annotation in annotations]
     expected = " or ".join(plain_type.name for plain_type in plain_types)
 
     def decode(value: object) -> object:
