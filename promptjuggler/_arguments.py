@@ -23,14 +23,33 @@ PRIORITIES: tuple[Priority, ...] = ("onsite", "normal", "low")
 
 _LONGEST_SECONDS = 1e15
 
-# Halves of a surrogate pair, which UTF-8 cannot encode, are in neither.
-_ENCODABLE = re.compile(r"[^\ud800-\udfff]+")
-_ENCODABLE_LINE = re.compile(r"[^\r\n\0\ud800-\udfff]*")
+_LONGEST_KEY = 60
+
+# Halves of a surrogate pair, which UTF-8 cannot encode.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# The text of a number below 1; the command line has texts only.
+_NO_VERSION = re.compile("[+-]?0+|-[0-9]+")
+_LINE = re.compile(r"[^\r\n\0]*")
 
 
 def wrong_type(name: str, expected: str, value: object) -> ValidationError:
     """The error for a value of a wrong type."""
     return ValidationError(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+def shown_key(key: str) -> str:
+    """A key of a mapping as an error shows it, short and printable."""
+    return ascii(key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}...")
+
+
+def _check_encodable(name: str, text: str) -> None:
+    """Raise where a text has half a surrogate pair, as `os.fsdecode` leaves them.
+
+    JSON could send it as an escape, which servers refuse.
+    """
+    if not text.isascii() and _SURROGATE.search(text):
+        raise ValidationError(f"{name} must be encodable as UTF-8")
 
 
 def is_header_text(value: str) -> bool:
@@ -121,14 +140,12 @@ def checked_segment(name: str, value: object) -> str:
     # The last two are steps of a path, encoded or not (RFC 3986, 5.2.4).
     if value in ("", ".", ".."):
         raise ValidationError(f"{name} must not be {value!r}")
-    try:
-        return quote(value, safe="")
-    except UnicodeEncodeError:
-        raise ValidationError(f"{name} must be encodable as UTF-8") from None
+    _check_encodable(name, value)
+    return quote(value, safe="")
 
 
 def checked_version(value: object) -> str:
-    """A version as a segment of a path: a number, or a tag."""
+    """A version as a segment of a path: a number of at least 1, or a tag."""
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             value = f"{value:d}"
@@ -136,6 +153,8 @@ def checked_version(value: object) -> str:
             raise ValidationError("version is too large a number") from None
     if not isinstance(value, str):
         raise wrong_type("version", "an int or a str", value)
+    if _NO_VERSION.fullmatch(value):
+        raise ValidationError("version must be a number of at least 1, or a tag")
     return checked_segment("version", value)
 
 
@@ -148,25 +167,28 @@ def checked_uuid(name: str, value: object) -> str:
         if not isinstance(value, UUID):
             raise wrong_type(name, "a UUID or its text", value)
         return str(value)
-    text = canonical_uuid(_undressed(value))
+    text = uuid_of(value)
     if text is None:
         raise ValidationError(f"{name} must be a UUID")
     return text
 
 
-def _undressed(text: str) -> str:
-    """A UUID without `urn:uuid:` (RFC 9562, 4), or without braces."""
+def uuid_of(text: str) -> str | None:
+    """The canonical text of a UUID, of its URN (RFC 9562, 4), or of one in braces."""
     if text[:9].lower() == "urn:uuid:":
-        return text[9:]
+        return canonical_uuid(text[9:])
     if text.startswith("{") and text.endswith("}"):
-        return text[1:-1]
-    return text
+        return canonical_uuid(text[1:-1])
+    return canonical_uuid(text)
 
 
 def checked_text(name: str, value: object) -> str | None:
-    """A str; None stays None."""
-    if value is not None and not isinstance(value, str):
+    """A str that can be encoded; None stays None."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
+    _check_encodable(name, value)
     return value
 
 
@@ -191,7 +213,8 @@ def checked_texts(name: str, value: object) -> dict[str, str]:
     for key, text in texts.items():
         _check_key(name, key)
         if not isinstance(text, str):
-            raise wrong_type(f"{name}[{key!r}]", "a str", text)
+            raise wrong_type(f"{name}[{shown_key(key)}]", "a str", text)
+        _check_encodable(f"{name}[{shown_key(key)}]", text)
     return texts
 
 
@@ -204,12 +227,14 @@ def checked_metadata(value: object) -> dict[str, str | tuple[str, ...]]:
     metadata = dict(value)
     for key, item in metadata.items():
         _check_key("metadata", key)
-        metadata[key] = _checked_metadata_value(f"metadata[{key!r}]", item)
+        place = f"metadata[{shown_key(key)}]"
+        metadata[key] = _checked_metadata_value(place, item)
     return metadata
 
 
 def _checked_metadata_value(name: str, value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
+        _check_encodable(name, value)
         return value
     is_binary = isinstance(value, (bytes, bytearray, memoryview))
     if is_binary or not isinstance(value, Sequence):
@@ -217,6 +242,7 @@ def _checked_metadata_value(name: str, value: object) -> str | tuple[str, ...]:
     for index, element in enumerate(value):
         if not isinstance(element, str):
             raise wrong_type(f"{name}[{index}]", "a str", element)
+        _check_encodable(f"{name}[{index}]", element)
     return tuple(value)
 
 
@@ -227,8 +253,9 @@ def checked_channels(channels: object) -> list[str]:
         raise ValidationError(problem)
     names: list[str] = []
     for name in channels:
-        if not isinstance(name, str) or not _ENCODABLE.fullmatch(name):
+        if not isinstance(name, str) or not name:
             raise ValidationError(problem)
+        _check_encodable("every one of channels", name)
         names.append(name)
     return names
 
@@ -237,11 +264,13 @@ def checked_last_event_id(value: object) -> str | None:
     """The id of an event, which a header can carry; None stays None."""
     if value is None:
         return None
-    if isinstance(value, str) and _ENCODABLE_LINE.fullmatch(value):
-        return value
-    raise ValidationError("last_event_id must be a str of one line")
+    if not isinstance(value, str) or not _LINE.fullmatch(value):
+        raise ValidationError("last_event_id must be a str of one line")
+    _check_encodable("last_event_id", value)
+    return value
 
 
 def _check_key(name: str, key: object) -> None:
     if not isinstance(key, str):
         raise wrong_type(f"every key of {name}", "a str", key)
+    _check_encodable(f"the key {shown_key(key)} of {name}", key)
