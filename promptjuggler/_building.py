@@ -16,8 +16,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from ._arguments import shown_key, uuid_of
-from ._decode import Field, fields_of, is_model, is_union_of_models
+from ._decode import Field, fields_of
 from ._enums import OpenEnum
+from ._fields import is_model, is_union_of_models
 from ._json import LARGEST_FLOAT, parse_time
 
 _FitFunction = Callable[[object], object]

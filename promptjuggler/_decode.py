@@ -12,26 +12,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING
 from datetime import datetime
-from functools import cache, reduce
-from types import MemberDescriptorType, NoneType, UnionType
-from typing import (
-    Any,
-    Literal,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from ._enums import OpenEnum
+from ._fields import (
+    SetFunction,
+    annotations_of,
+    is_model,
+    is_union_of_models,
+    setter_of,
+    without_none,
+)
 from ._json import strict_json
 from ._values import (
     PLAIN_TYPES,
@@ -181,34 +179,12 @@ def _union_decoder(annotation: Any) -> DecodeFunction:
     """For `X | None`, for a union of models, or for one of plain types."""
     members = get_args(annotation)
     if NoneType in members:
-        return optional_decoder(decoder_of(_without_none(annotation)))
+        return optional_decoder(decoder_of(without_none(annotation)))
     if all(member in PLAIN_TYPES for member in members):
         return plain_union_decoder(members)
     if is_union_of_models(members):
         return _model_union_decoder(members)
     return decode_anything
-
-
-def is_model(annotation: object) -> bool:
-    """Whether it is the class of an object that has fields."""
-    # list[int] says of itself that it is a class, on Python 3.10.
-    is_class = isinstance(annotation, type) and get_origin(annotation) is None
-    return is_class and dataclasses.is_dataclass(annotation)
-
-
-def is_union_of_models(members: tuple[Any, ...]) -> bool:
-    """Whether all members of a union are models that have a `type`."""
-    return all(
-        is_model(member) and "type" in member.__dataclass_fields__ for member in members
-    )
-
-
-def _without_none(annotation: Any) -> Any:
-    """`X` of `X | None`, and any other annotation as it is."""
-    if get_origin(annotation) not in (Union, UnionType):
-        return annotation
-    members = get_args(annotation)
-    return reduce(operator.or_, (item for item in members if item is not NoneType))
 
 
 def _model_union_decoder(members: tuple[type, ...]) -> DecodeFunction:
@@ -238,13 +214,11 @@ def _model_union_decoder(members: tuple[type, ...]) -> DecodeFunction:
     return decode
 
 
-_SetFunction = Callable[[object, object], None]
-
 # What the loops over the fields of a model need of each. A tuple is unpacked
 # quicker than as many attributes are read: with attributes, a run with a long
 # transcript takes 6 % longer on Python 3.10, and 1 % on 3.13.
-_Required = tuple[str, _SetFunction, DecodeFunction, Any]
-_Optional = tuple[str, _SetFunction, DecodeFunction, object]
+_Required = tuple[str, SetFunction, DecodeFunction, Any]
+_Optional = tuple[str, SetFunction, DecodeFunction, object]
 _Respellable = tuple[str, str, object, bool]
 
 WHOLE_OBJECT = {"whole_object": True}
@@ -304,10 +278,10 @@ class Field:
         if self.is_required:
             self.decode = decoder_of(annotation)
         else:
-            self.decode = decoder_of(_without_none(annotation))
+            self.decode = decoder_of(without_none(annotation))
         if not field.repr:
             self.decode = secret_decoder(self.decode)
-        self.set_value = _setter(model, field.name)
+        self.set_value = setter_of(model, field.name)
 
     def if_required(self) -> _Required:
         """Wire name, setter, decoder, and the class that needs no decoder."""
@@ -322,36 +296,14 @@ class Field:
         return self.wire_name, self.name, self.default, self.has_spellings
 
 
-def _setter(model: type, name: str) -> _SetFunction:
-    """The function that sets a field, although the class is frozen."""
-    # To call the descriptors of slots, and not the class, takes a third off
-    # the time of a long run.
-    slot = getattr(model, name, None)
-    if isinstance(slot, MemberDescriptorType):
-        return slot.__set__
-
-    # A subclass of a user need not have slots.
-    def set_value(instance: object, value: object) -> None:
-        object.__setattr__(instance, name, value)
-
-    return set_value
-
-
 @cache
 def fields_of(model: type) -> tuple[Field, ...]:
-    """The fields of a model, in their order.
-
-    The annotations of our models are objects: their modules do without `from
-    __future__ import annotations`. Those of a user's subclass may be texts.
-    """
-    fields = dataclasses.fields(model)
-    annotations = {field.name: field.type for field in fields}
-    if any(isinstance(annotation, str) for annotation in annotations.values()):
-        try:
-            annotations |= get_type_hints(model)
-        except NameError:
-            pass  # The texts are left, for which any value is right.
-    return tuple(Field(model, field, annotations[field.name]) for field in fields)
+    """The fields of a model, in their order."""
+    annotations = annotations_of(model)
+    return tuple(
+        Field(model, field, annotations[field.name])
+        for field in dataclasses.fields(model)
+    )
 
 
 def _whole_object_decoder(model: type, field: Field) -> DecodeFunction:

@@ -96,8 +96,8 @@ class Model(Frozen):
         return json.dumps(self.to_dict(), separators=(",", ":"))
 
     def __post_init__(self) -> None:
-        # Of what is built by hand: `decoded` and `_restored` set the fields
-        # themselves, each with a value of its type.
+        # Of what is built by hand: `decoded` and `made_of` set the fields
+        # themselves, each to a value of its type.
         from ._building import misfit_of
 
         problem = misfit_of(self)
@@ -119,20 +119,25 @@ class Model(Frozen):
         return original_values
 
 
-def _restored(
-    kind: type[_M], values: Mapping[str, Any], original_values: Mapping[str, Any]
-) -> _M:
-    """A result from a pickle or for a copy. Its values have their types already."""
+def made_of(kind: type[_M], values: Mapping[str, Any]) -> _M:
+    """A result of values that have their types already: nothing looks at them.
+
+    kind    a model
+    values  by the names of its fields; those that are optional can be missing
+    """
     model: type = kind
     result = object.__new__(kind)
     for item in fields_of(model):
-        # An earlier version need not have had all that are optional.
-        value = (
-            values[item.name]
-            if item.is_required
-            else values.get(item.name, item.default)
-        )
+        value = values.get(item.name, item.default)
         item.set_value(result, value)
+    return result
+
+
+def _restored(
+    kind: type[_M], values: Mapping[str, Any], original_values: Mapping[str, Any]
+) -> _M:
+    """A result from a pickle or for a copy."""
+    result = made_of(kind, values)
     if original_values:
         object.__setattr__(result, "_original_values", original_values)
     return result

@@ -58,7 +58,7 @@ def new_prompt_run(
     """That starts a run of a prompt."""
     path = _version_path("prompts", slug, version)
     text = checked_text("channel", channel)
-    return _start(path, options, models.CreatePromptRun(**options.value, channel=text))
+    return _start(path, models.CreatePromptRun, options, {"channel": text})
 
 
 def new_workflow_run(
@@ -66,7 +66,7 @@ def new_workflow_run(
 ) -> Request:
     """That starts a run of a workflow."""
     path = _version_path("workflows", slug, version)
-    return _start(path, options, models.CreateWorkflowRun(**options.value))
+    return _start(path, models.CreateWorkflowRun, options, {})
 
 
 def run_options(
@@ -149,11 +149,16 @@ def _get(path: str) -> Request:
 
 def _start(
     version_path: str,
+    kind: type[models.CreatePromptRun] | type[models.CreateWorkflowRun],
     options: Secret[RunOptions],
-    run: models.CreatePromptRun | models.CreateWorkflowRun,
+    more_options: Mapping[str, str | None],
 ) -> Request:
     """A request that must never be sent twice: each run costs money."""
-    body = Secret(run.to_json().encode())
+    # The models are loaded by now, and no earlier. Their constructor would check
+    # once more, with a module of its own, what is checked here.
+    from .._model import made_of
+
+    body = Secret(made_of(kind, {**options.value, **more_options}).to_json().encode())
     return Request(
         "POST",
         f"{version_path}/runs",

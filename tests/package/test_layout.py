@@ -24,8 +24,11 @@ ROOMS = {
     "webhook": {"errors"},
     "_arguments": {"errors", "_secrets", "_json"},
     "_values": {"_enums", "_json"},
-    "_decode": {"errors", "_enums", "_json", "_values"},
-    "_model": {"_decode", "_enums"},
+    "_decode": {"errors", "_enums", "_fields", "_json", "_values"},
+    "_frozen": set(),
+    "_fields": set(),
+    "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
+    "_model": {"errors", "_building", "_decode", "_enums", "_frozen"},
     "models": {"_model", "_enums"},
     "_http": {"errors", "_secrets", "_arguments", "_clock"},
     "streaming": {
@@ -46,6 +49,7 @@ ROOMS = {
         "_retry",
         "_polling",
         "_decode",
+        "_model",
         "models",
         "_http",
         "streaming",
@@ -175,7 +179,9 @@ PRINTING = {"_cli", "__main__", "testing/__main__", "_old_python"}
 SOCKETS = {"_http", "testing/_http", "testing/_deliveries", "testing/server"}
 PURE = {
     "_arguments",
+    "_building",
     "_decode",
+    "_fields",
     "_json",
     "_polling",
     "_retry",
