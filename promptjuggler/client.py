@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     _Client = typing.TypeVar("_Client", bound="PromptJuggler")
 else:
-    from ._client.annotations import ssl, typing, urllib_request
+    from ._annotations import ssl, typing, urllib_request
 
     # What `typing.get_type_hints` finds for "the class of this client".
     _Client = "PromptJuggler"

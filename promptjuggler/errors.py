@@ -29,16 +29,19 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from email.message import Message
+    from email import message as email_message
     from typing import TypeAlias
 
-    from .models.knowledge import KnowledgeBaseResponse, KnowledgeDocumentResponse
-    from .models.prompt_runs import PromptRun
-    from .models.workflow_runs import WorkflowRun
+    from . import models
 
     Waited: TypeAlias = (
-        PromptRun | WorkflowRun | KnowledgeBaseResponse | KnowledgeDocumentResponse
+        models.PromptRun
+        | models.WorkflowRun
+        | models.KnowledgeBaseResponse
+        | models.KnowledgeDocumentResponse
     )
+else:
+    from ._annotations import email_message, models
 
 __all__ = [
     "ApiError",
@@ -84,7 +87,7 @@ class ApiError(PromptJugglerError):
         status_code: int | None = None,
         *,
         body: str = "",
-        headers: Message | None = None,
+        headers: email_message.Message | None = None,
         retry_after: float | None = None,
         attempts: int = 1,
         method: str = "",
@@ -164,7 +167,7 @@ class DecodeError(PromptJugglerError):
         path: str = "",
         status_code: int | None = None,
         body: bytes = b"",
-        headers: Message | None = None,
+        headers: email_message.Message | None = None,
         method: str = "",
         url: str = "",
     ) -> None:
@@ -195,7 +198,17 @@ class WaitTimeout(PromptJugglerError, TimeoutError):
     last  the last result that was seen, which is still under way; None if there was none
     """
 
-    def __init__(self, message: str, *, last: Waited | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        # `Waited` spelled out: that name is there for type checkers alone.
+        last: models.PromptRun
+        | models.WorkflowRun
+        | models.KnowledgeBaseResponse
+        | models.KnowledgeDocumentResponse
+        | None = None,
+    ) -> None:
         super().__init__(message)
         self.last = last
 

@@ -18,6 +18,20 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+else:
+
+    class _Later:
+        """Stands in for `Sequence`, which takes a millisecond to load, until
+        `typing.get_type_hints` looks it up."""
+
+        __module__ = "collections.abc"
+
+        def __getitem__(self, item):
+            from collections import abc
+
+            return abc.Sequence[item]
+
+    Sequence = _Later()
 
 __all__ = ["verify_webhook_signature"]
 

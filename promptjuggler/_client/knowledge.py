@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import uuid
 else:
-    from .annotations import uuid
+    from .._annotations import uuid
 
 
 class KnowledgeMethods(Caller):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import typing
     import uuid
 else:
-    from .annotations import typing, uuid
+    from .._annotations import typing, uuid
 
 
 class RunMethods(Caller):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import typing
     import uuid
 else:
-    from .annotations import typing, uuid
+    from .._annotations import typing, uuid
 
 
 class StreamMethods(RunMethods):
