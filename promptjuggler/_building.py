@@ -42,6 +42,11 @@ def _unfit(expected: str, value: object) -> _Misfit:
     return _Misfit(f"must be {expected}, not {type(value).__name__}")
 
 
+def _a(name: str) -> str:
+    """The name of a class with its article."""
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
+
+
 def misfit_of(result: object) -> str | None:
     """Give each field of a result a value of its type.
 
@@ -77,6 +82,17 @@ class _Part:
         self.exact_types = _exact_types(field.annotation)
         self.fit = _fit_of(field.annotation)
         self.default = default
+        if not field.is_required and default is not None:
+            # In documents, null is the default too.
+            self.exact_types -= {NoneType}
+            self.fit = _default_fit(default, self.fit)
+
+
+def _default_fit(default: object, fit_value: _FitFunction) -> _FitFunction:
+    def fit(value: object) -> object:
+        return default if value is None else fit_value(value)
+
+    return fit
 
 
 @cache
@@ -205,7 +221,7 @@ def _enum_fit(kind: type[OpenEnum]) -> _FitFunction:
     def fit(value: object) -> OpenEnum:
         if isinstance(value, str):
             return kind(value)
-        raise _unfit(f"a {kind.__name__} or its text", value)
+        raise _unfit(f"{_a(kind.__name__)} or its text", value)
 
     return fit
 
@@ -304,7 +320,7 @@ def _model_fit(model: type) -> _FitFunction:
             return value
         if isinstance(value, Mapping):
             return _built(model, value)
-        raise _unfit(f"a {model.__name__} or a dict", value)
+        raise _unfit(f"{_a(model.__name__)} or a dict", value)
 
     return fit
 
@@ -325,7 +341,7 @@ def _model_union_fit(members: tuple[type, ...]) -> _FitFunction:
         if isinstance(value, members):
             return value
         if not isinstance(value, Mapping):
-            raise _unfit(f"a {name} or a dict", value)
+            raise _unfit(f"{_a(name)} or a dict", value)
         kind = value.get("type", "")
         if "type" not in value:
             raise _Misfit("is missing", path=".type")

@@ -374,6 +374,34 @@ def test_8_threads_share_a_client_and_each_gets_its_own_answers():
     )
 
 
+class Counting(PromptJuggler):
+    """A user's client, with slots besides the `__dict__` that it inherits."""
+
+    __slots__ = ("__private", "label", "unset")
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.label = "mine"
+        self.__private = 7
+        self.calls = []
+
+    def private(self):
+        """What only this class knows the name of."""
+        return self.__private
+
+
+def test_with_options_of_a_subclass_keeps_its_class_its_slots_and_its_attributes():
+    client = Counting(KEY, base_url="http://127.0.0.1:1")
+    other = client.with_options(timeout=3, total_timeout=9, max_retries=0)
+    assert type(other) is Counting
+    assert (other.label, other.private()) == ("mine", 7)
+    assert other.calls is client.calls
+    assert not hasattr(other, "unset")
+    other.label = "other"
+    assert client.label == "mine"
+    assert (client._timeout, other._timeout) == (30.0, 3.0)
+
+
 def test_with_options_shares_the_connections_and_leaves_the_first_client_as_it_was():
     failing = respond((200, PROMPT_RUN), (200, PROMPT_RUN), (503, {"error": "busy"}))
     with (

@@ -34,6 +34,7 @@ ROOMS = {
     "_http": {"errors", "_secrets", "_arguments", "_clock"},
     "streaming": {
         "errors",
+        "_frozen",
         "_secrets",
         "_arguments",
         "_clock",
