@@ -30,7 +30,7 @@ from ._fields import (
     setter_of,
     without_none,
 )
-from ._json import strict_json
+from ._json import TooManyParts, read_document
 from ._values import (
     PLAIN_TYPES,
     DecodeFunction,
@@ -40,6 +40,7 @@ from ._values import (
     decode_anything,
     decode_boolean,
     decode_integer,
+    decode_map,
     decode_number,
     decode_object,
     decode_text,
@@ -87,7 +88,7 @@ def decoded_text(
     result: _T | DecodeError
     try:
         text = document if isinstance(document, str) else document.decode()
-        data = strict_json.decode(text)
+        data = read_document(text)
     except (RecursionError, ValueError) as error:
         result = _unreadable(error, is_empty=not document)
     else:
@@ -110,6 +111,8 @@ def _unreadable(error: RecursionError | ValueError, is_empty: bool) -> DecodeErr
         problem = f"is not UTF-8 at byte {error.start}"
         # The document is one of its arguments, and so in its repr.
         cause = UnicodeDecodeError("utf-8", b"", error.start, error.end, error.reason)
+    elif isinstance(error, TooManyParts):
+        problem = str(error)
     elif is_empty:
         problem = "is empty"
     else:
@@ -157,9 +160,7 @@ def decoder_of(annotation: Any) -> DecodeFunction:
     if origin is Mapping:
         value_type = arguments[1]
         # What is free in form stays as it is.
-        return (
-            decode_object if value_type is Any else map_decoder(decoder_of(value_type))
-        )
+        return decode_map if value_type is Any else map_decoder(decoder_of(value_type))
     if origin is Literal and len(arguments) == 1:
         return constant_decoder(arguments[0])
     if origin in (Union, UnionType):

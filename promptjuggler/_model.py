@@ -17,6 +17,7 @@ from ._decode import (
 )
 from ._enums import OpenEnum
 from ._frozen import Frozen
+from ._values import MapFromArray
 from .errors import ValidationError
 
 _M = TypeVar("_M", bound="Model")
@@ -191,6 +192,8 @@ def _as_json(value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple):
         return [_as_json(element) for element in value]
+    if isinstance(value, MapFromArray) and not value:
+        return []
     if isinstance(value, Mapping):
         # What is in a map is JSON already, but for the tuples of `metadata`.
         return {

@@ -120,6 +120,22 @@ def decode_object(value: object) -> dict[str, object]:
     raise unexpected("an object", value)
 
 
+class MapFromArray(dict[str, object]):
+    """An empty map that the document has as `[]`: PHP has one type for both.
+
+    Equal to any empty map; `to_dict` writes it as it came.
+    """
+
+    __slots__ = ()
+
+
+def decode_map(value: object) -> dict[str, object]:
+    """A JSON object whose keys are free, or an empty array; a copy, as of any object."""
+    if isinstance(value, list) and not value:
+        return MapFromArray()
+    return decode_object(value)
+
+
 def array_decoder(decode_element: DecodeFunction) -> DecodeFunction:
     """For an array, or a tuple that `from_dict` is given for one."""
 
@@ -144,7 +160,7 @@ def map_decoder(decode_element: DecodeFunction) -> DecodeFunction:
     """For an object whose keys are free."""
 
     def decode(value: object) -> dict[str, object]:
-        result = decode_object(value)
+        result = decode_map(value)
         for key, element in result.items():
             try:
                 result[key] = decode_element(element)

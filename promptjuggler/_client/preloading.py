@@ -9,6 +9,7 @@ from .._http.transport import Transport
 
 # What is imported inside functions: of ours, and of the standard library.
 _MODULES = (
+    ".._http.codings",
     ".._http.multipart",
     "..streaming.run_stream",
     "..streaming.thread_stream",

@@ -34,7 +34,22 @@ class TunnelRefused(OSError):
 
 
 class NotHttp(HTTPException):
-    """What came is no answer in HTTP/1: sending the request again cannot help."""
+    """What came is no answer in HTTP/1, or one that others could read differently:
+    sending the request again cannot help.
+
+    came  how it began: its first line, or what there was of it. It can hold anything, also
+          what we sent: it stands in no text before it is masked
+    """
+
+    def __init__(self, problem: str, came: bytes = b"") -> None:
+        super().__init__(problem)
+        # What is but an end of a line stands as it is.
+        line = came.strip().partition(b"\n")[0].rstrip() or came
+        self.came = line.decode("utf-8", "backslashreplace")
+
+
+class UnreadableCoding(HTTPException):
+    """The Content-Encoding of an answer is not known, or its body does not have it."""
 
 
 class UnreadableBody(ValueError):

@@ -29,7 +29,7 @@ ROOMS = {
     "_frozen": set(),
     "_fields": set(),
     "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
-    "_model": {"errors", "_building", "_decode", "_enums", "_frozen"},
+    "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
     "_http": {"errors", "_secrets", "_arguments", "_clock"},
     "streaming": {
@@ -72,6 +72,7 @@ FILES = {
     "_client": {
         "__init__": set(),
         "caller": set(),
+        "preloading": set(),
         "requests": set(),
         "runs": {"caller", "requests"},
         "knowledge": {"caller", "requests"},
@@ -79,17 +80,26 @@ FILES = {
     },
     "_http": {
         "__init__": set(),
+        "certificates": set(),
         "deadline": set(),
-        "messages": {"deadline"},
+        "exceptions": set(),
         "multipart": set(),
         "proxy": set(),
+        "retry_after": set(),
+        "causes": {"exceptions"},
+        "messages": {"deadline"},
         "sockets": {"deadline"},
-        "response": {"sockets"},
-        "connection": {"deadline", "messages", "response", "sockets"},
+        "response": {"exceptions", "sockets"},
+        "connection": {"deadline", "exceptions", "messages", "response", "sockets"},
         "pool": {"connection", "messages", "response"},
-        "failures": {"connection", "messages"},
+        "failures": {"causes", "certificates", "exceptions", "messages"},
+        "error_answers": {"exceptions", "messages", "retry_after"},
+        "codings": {"exceptions", "sockets"},
+        "bodies": {"codings", "error_answers", "exceptions", "messages", "sockets"},
         "transport": {
+            "bodies",
             "deadline",
+            "error_answers",
             "failures",
             "messages",
             "pool",
@@ -389,6 +399,7 @@ LOADS_BY_NAME = {
     "streaming/__init__",
     "testing/__init__",
     "_annotations",
+    "_client/preloading",
 }
 
 
