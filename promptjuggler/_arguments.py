@@ -22,15 +22,34 @@ PRIORITIES: tuple[Priority, ...] = ("onsite", "normal", "low")
 
 _LONGEST_SECONDS = 1e15
 
-# Halves of a surrogate pair, which UTF-8 cannot encode, are in neither. Compiled when
-# first used: each would take 0.2 ms of the start of each program.
-_ENCODABLE = r"[^\ud800-\udfff]+"
-_ENCODABLE_LINE = r"[^\r\n\0\ud800-\udfff]*"
+_LONGEST_KEY = 60
+
+# Halves of a surrogate pair, which UTF-8 cannot encode. Patterns are compiled when first
+# used: each would take 0.2 ms of the start of each program.
+_SURROGATE = r"[\ud800-\udfff]"
+
+# The text of a number below 1; the command line has texts only.
+_NO_VERSION = r"[+-]?0+|-[0-9]+"
+_LINE = r"[^\r\n\0]*"
 
 
 def wrong_type(name: str, expected: str, value: object) -> ValidationError:
     """The error for a value of a wrong type."""
     return ValidationError(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+def shown_key(key: str) -> str:
+    """A key of a mapping as an error shows it, short and printable."""
+    return ascii(key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}...")
+
+
+def _check_encodable(name: str, text: str) -> None:
+    """Raise where a text has half a surrogate pair, as `os.fsdecode` leaves them.
+
+    JSON could send it as an escape, which servers refuse.
+    """
+    if not text.isascii() and re.search(_SURROGATE, text):
+        raise ValidationError(f"{name} must be encodable as UTF-8")
 
 
 def is_header_text(value: str) -> bool:
@@ -91,6 +110,15 @@ def checked_seconds(name: str, value: object) -> float:
     return float(min(value, _LONGEST_SECONDS))
 
 
+def checked_wait(name: str, value: object) -> float:
+    """A finite number of seconds; 0 or less is a wait without any time."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise wrong_type(name, "a number of seconds", value)
+    if not abs(value) < float("inf"):
+        raise ValidationError(f"{name} must be a finite number of seconds")
+    return float(max(min(value, _LONGEST_SECONDS), 0))
+
+
 def checked_optional_seconds(name: str, value: object) -> float | None:
     """As `checked_seconds`; None stays None."""
     return None if value is None else checked_seconds(name, value)
@@ -112,14 +140,12 @@ def checked_segment(name: str, value: object) -> str:
     # The last two are steps of a path, encoded or not (RFC 3986, 5.2.4).
     if value in ("", ".", ".."):
         raise ValidationError(f"{name} must not be {value!r}")
-    try:
-        return quote(value, safe="")
-    except UnicodeEncodeError:
-        raise ValidationError(f"{name} must be encodable as UTF-8") from None
+    _check_encodable(name, value)
+    return quote(value, safe="")
 
 
 def checked_version(value: object) -> str:
-    """A version as a segment of a path: a number, or a tag."""
+    """A version as a segment of a path: a number of at least 1, or a tag."""
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             value = f"{value:d}"
@@ -127,6 +153,8 @@ def checked_version(value: object) -> str:
             raise ValidationError("version is too large a number") from None
     if not isinstance(value, str):
         raise wrong_type("version", "an int or a str", value)
+    if re.fullmatch(_NO_VERSION, value):
+        raise ValidationError("version must be a number of at least 1, or a tag")
     return checked_segment("version", value)
 
 
@@ -139,28 +167,28 @@ def checked_uuid(name: str, value: object) -> str:
         if not isinstance(value, UUID):
             raise wrong_type(name, "a UUID or its text", value)
         return str(value)
-    # Who makes a client and sends nothing needs no patterns.
-    from ._json import canonical_uuid
-
-    text = canonical_uuid(_undressed(value))
+    text = uuid_of(value)
     if text is None:
         raise ValidationError(f"{name} must be a UUID")
     return text
 
 
-def _undressed(text: str) -> str:
-    """A UUID without `urn:uuid:` (RFC 9562, 4), or without braces."""
+def uuid_of(text: str) -> str | None:
+    """The canonical text of a UUID, of its URN (RFC 9562, 4), or of one in braces."""
     if text[:9].lower() == "urn:uuid:":
-        return text[9:]
+        return canonical_uuid(text[9:])
     if text.startswith("{") and text.endswith("}"):
-        return text[1:-1]
-    return text
+        return canonical_uuid(text[1:-1])
+    return canonical_uuid(text)
 
 
 def checked_text(name: str, value: object) -> str | None:
-    """A str; None stays None."""
-    if value is not None and not isinstance(value, str):
+    """A str that can be encoded; None stays None."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
+    _check_encodable(name, value)
     return value
 
 
@@ -185,7 +213,8 @@ def checked_texts(name: str, value: object) -> dict[str, str]:
     for key, text in texts.items():
         _check_key(name, key)
         if not isinstance(text, str):
-            raise wrong_type(f"{name}[{key!r}]", "a str", text)
+            raise wrong_type(f"{name}[{shown_key(key)}]", "a str", text)
+        _check_encodable(f"{name}[{shown_key(key)}]", text)
     return texts
 
 
@@ -198,12 +227,14 @@ def checked_metadata(value: object) -> dict[str, str | tuple[str, ...]]:
     metadata = dict(value)
     for key, item in metadata.items():
         _check_key("metadata", key)
-        metadata[key] = _checked_metadata_value(f"metadata[{key!r}]", item)
+        place = f"metadata[{shown_key(key)}]"
+        metadata[key] = _checked_metadata_value(place, item)
     return metadata
 
 
 def _checked_metadata_value(name: str, value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
+        _check_encodable(name, value)
         return value
     is_binary = isinstance(value, (bytes, bytearray, memoryview))
     if is_binary or not isinstance(value, Sequence):
@@ -211,6 +242,7 @@ def _checked_metadata_value(name: str, value: object) -> str | tuple[str, ...]:
     for index, element in enumerate(value):
         if not isinstance(element, str):
             raise wrong_type(f"{name}[{index}]", "a str", element)
+        _check_encodable(f"{name}[{index}]", element)
     return tuple(value)
 
 
@@ -221,8 +253,9 @@ def checked_channels(channels: object) -> list[str]:
         raise ValidationError(problem)
     names: list[str] = []
     for name in channels:
-        if not isinstance(name, str) or not re.fullmatch(_ENCODABLE, name):
+        if not isinstance(name, str) or not name:
             raise ValidationError(problem)
+        _check_encodable("every one of channels", name)
         names.append(name)
     return names
 
@@ -231,11 +264,13 @@ def checked_last_event_id(value: object) -> str | None:
     """The id of an event, which a header can carry; None stays None."""
     if value is None:
         return None
-    if isinstance(value, str) and re.fullmatch(_ENCODABLE_LINE, value):
-        return value
-    raise ValidationError("last_event_id must be a str of one line")
+    if not isinstance(value, str) or not re.fullmatch(_LINE, value):
+        raise ValidationError("last_event_id must be a str of one line")
+    _check_encodable("last_event_id", value)
+    return value
 
 
 def _check_key(name: str, key: object) -> None:
     if not isinstance(key, str):
         raise wrong_type(f"every key of {name}", "a str", key)
+    _check_encodable(f"the key {shown_key(key)} of {name}", key)

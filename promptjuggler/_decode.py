@@ -12,25 +12,35 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING
 from datetime import datetime
-from functools import cache, reduce
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from ._enums import OpenEnum
-from ._json import strict_json
+from ._fields import (
+    SetFunction,
+    annotations_of,
+    is_model,
+    is_union_of_models,
+    setter_of,
+    without_none,
+)
+from ._json import TooManyParts, read_document
 from ._values import (
+    PLAIN_TYPES,
     DecodeFunction,
     Mismatch,
     array_decoder,
     constant_decoder,
+    decode_anything,
     decode_boolean,
     decode_integer,
+    decode_map,
     decode_number,
     decode_object,
     decode_text,
@@ -78,7 +88,7 @@ def decoded_text(
     result: _T | DecodeError
     try:
         text = document if isinstance(document, str) else document.decode()
-        data = strict_json.decode(text)
+        data = read_document(text)
     except (RecursionError, ValueError) as error:
         result = _unreadable(error, is_empty=not document)
     else:
@@ -101,6 +111,8 @@ def _unreadable(error: RecursionError | ValueError, is_empty: bool) -> DecodeErr
         problem = f"is not UTF-8 at byte {error.start}"
         # The document is one of its arguments, and so in its repr.
         cause = UnicodeDecodeError("utf-8", b"", error.start, error.end, error.reason)
+    elif isinstance(error, TooManyParts):
+        problem = str(error)
     elif is_empty:
         problem = "is empty"
     else:
@@ -143,20 +155,21 @@ def decoder_of(annotation: Any) -> DecodeFunction:
         return _SCALARS[annotation]
     origin = get_origin(annotation)
     arguments = get_args(annotation)
-    if origin is tuple:
+    if origin is tuple and arguments[1:] == (...,):
         return array_decoder(decoder_of(arguments[0]))
     if origin is Mapping:
         value_type = arguments[1]
         # What is free in form stays as it is.
-        return (
-            decode_object if value_type is Any else map_decoder(decoder_of(value_type))
-        )
-    if origin is Literal:
+        return decode_map if value_type is Any else map_decoder(decoder_of(value_type))
+    if origin is Literal and len(arguments) == 1:
         return constant_decoder(arguments[0])
     if origin in (Union, UnionType):
         return _union_decoder(annotation)
-    if issubclass(annotation, OpenEnum):
+    if isinstance(annotation, type) and issubclass(annotation, OpenEnum):
         return enum_decoder(annotation)
+    if not is_model(annotation):
+        # A type of a user's subclass, of which nothing is known.
+        return decode_anything
     for field in fields_of(annotation):
         if field.is_whole_object:
             return _whole_object_decoder(annotation, field)
@@ -167,18 +180,12 @@ def _union_decoder(annotation: Any) -> DecodeFunction:
     """For `X | None`, for a union of models, or for one of plain types."""
     members = get_args(annotation)
     if NoneType in members:
-        return optional_decoder(decoder_of(_without_none(annotation)))
-    if str in members:
+        return optional_decoder(decoder_of(without_none(annotation)))
+    if all(member in PLAIN_TYPES for member in members):
         return plain_union_decoder(members)
-    return _model_union_decoder(members)
-
-
-def _without_none(annotation: Any) -> Any:
-    """`X` of `X | None`, and any other annotation as it is."""
-    if get_origin(annotation) not in (Union, UnionType):
-        return annotation
-    members = get_args(annotation)
-    return reduce(operator.or_, (item for item in members if item is not NoneType))
+    if is_union_of_models(members):
+        return _model_union_decoder(members)
+    return decode_anything
 
 
 def _model_union_decoder(members: tuple[type, ...]) -> DecodeFunction:
@@ -208,13 +215,11 @@ def _model_union_decoder(members: tuple[type, ...]) -> DecodeFunction:
     return decode
 
 
-_SetFunction = Callable[[object, object], None]
-
 # What the loops over the fields of a model need of each. A tuple is unpacked
 # quicker than as many attributes are read: with attributes, a run with a long
 # transcript takes 6 % longer on Python 3.10, and 1 % on 3.13.
-_Required = tuple[str, _SetFunction, DecodeFunction, Any]
-_Optional = tuple[str, _SetFunction, DecodeFunction, object]
+_Required = tuple[str, SetFunction, DecodeFunction, Any]
+_Optional = tuple[str, SetFunction, DecodeFunction, object]
 _Respellable = tuple[str, str, object, bool]
 
 WHOLE_OBJECT = {"whole_object": True}
@@ -224,6 +229,7 @@ WHOLE_OBJECT = {"whole_object": True}
 class Field:
     """What is known of one field of a model; made once.
 
+    annotation       its type; a text, where it is one that cannot be looked up
     name             in Python, such as `created_at`
     wire_name        in JSON, such as `createdAt`
     constant         the one value of a `Literal`, else None
@@ -238,6 +244,7 @@ class Field:
     """
 
     __slots__ = (
+        "annotation",
         "constant",
         "decode",
         "default",
@@ -251,13 +258,15 @@ class Field:
         "wire_name",
     )
 
-    def __init__(self, model: type, field: dataclasses.Field[Any]) -> None:
-        annotation: Any = field.type
+    def __init__(
+        self, model: type, field: dataclasses.Field[Any], annotation: Any
+    ) -> None:
+        self.annotation = annotation
         self.name = field.name
         self.wire_name = re.sub("_(.)", lambda match: match[1].upper(), field.name)
         self.constant: str | None = None
         self.default: object = field.default
-        if get_origin(annotation) is Literal:
+        if get_origin(annotation) is Literal and len(get_args(annotation)) == 1:
             (self.constant,) = get_args(annotation)
             # Its default is for who builds the object.
             self.default = MISSING
@@ -270,14 +279,10 @@ class Field:
         if self.is_required:
             self.decode = decoder_of(annotation)
         else:
-            self.decode = decoder_of(_without_none(annotation))
+            self.decode = decoder_of(without_none(annotation))
         if not field.repr:
             self.decode = secret_decoder(self.decode)
-        # The descriptor of the slot, since a frozen class refuses an
-        # assignment. To set slots, and not to call the class, takes a third
-        # off the time of a long run.
-        slot = getattr(model, field.name)
-        self.set_value: _SetFunction = slot.__set__
+        self.set_value = setter_of(model, field.name)
 
     def if_required(self) -> _Required:
         """Wire name, setter, decoder, and the class that needs no decoder."""
@@ -294,12 +299,12 @@ class Field:
 
 @cache
 def fields_of(model: type) -> tuple[Field, ...]:
-    """The fields of a model, in their order.
-
-    Its annotations must be objects, not texts: a module of models does without
-    `from __future__ import annotations`.
-    """
-    return tuple(Field(model, field) for field in dataclasses.fields(model))
+    """The fields of a model, in their order."""
+    annotations = annotations_of(model)
+    return tuple(
+        Field(model, field, annotations[field.name])
+        for field in dataclasses.fields(model)
+    )
 
 
 def _whole_object_decoder(model: type, field: Field) -> DecodeFunction:

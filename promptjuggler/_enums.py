@@ -19,9 +19,13 @@ class OpenEnum(str, Enum):
         """Make the member of an unknown value; Python asks for it."""
         if not isinstance(value, str):
             return None
-        member = str.__new__(cls, value)
-        member._name_ = str(value)
-        member._value_ = str(value)
+        # str() of a member of another enum can be `Status.BREWING`.
+        text = str.__str__(value)
+        if type(value) is not str:
+            return cls(text)
+        member = str.__new__(cls, text)
+        member._name_ = text
+        member._value_ = text
         return member
 
     # That of Enum gives `RunStatus.PENDING`; format() uses this one.

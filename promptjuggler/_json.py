@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 LARGEST_FLOAT = sys.float_info.max
 
@@ -29,6 +29,33 @@ own adds.
 `decode(text)` raises ValueError for what is no JSON, also for a number of over
 4,300 digits, and RecursionError for what is nested too deep.
 """
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+MOST_PARTS = 2_000_000
+"""A document may have so many arrays and objects. Each takes some 100 bytes, so that
+32 MiB of brackets alone would become 1.6 GiB."""
+
+
+class TooManyParts(ValueError):
+    """A document has more than `MOST_PARTS` arrays and objects."""
+
+    def __init__(self) -> None:
+        super().__init__("has too many arrays and objects")
+
+
+def read_document(text: str) -> object:
+    """The value of a whole document, behind a byte order mark or not.
+
+    Such a mark may be ignored (RFC 8259, 8.1). Raises what `strict_json.decode`
+    does, and `TooManyParts`.
+    """
+    # To count is quick. Brackets within texts count as well: there are never so
+    # many.
+    if len(text) > MOST_PARTS and text.count("[") + text.count("{") > MOST_PARTS:
+        raise TooManyParts
+    return strict_json.decode(text.removeprefix(_BYTE_ORDER_MARK))
+
 
 # The five parts, with or without hyphens between them.
 _UUID = re.compile(
@@ -59,15 +86,18 @@ def canonical_uuid(text: str) -> str | None:
     return "-".join(match.groups()).lower()
 
 
-# The date and time to the second; the fraction; the offset. fromisoformat()
-# holds the numbers to their bounds, but for the minutes of an offset, up to 99
-# on some Pythons.
+# The date and time to the minute; the second; the fraction; the offset.
+# fromisoformat() holds the numbers to their bounds, but for the minutes of an
+# offset, up to 99 on some Pythons.
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)"
+    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)(\d\d)"
     r"(\.\d{1,9})?"
     r"(?:[Zz]|([+-]\d\d:[0-5]\d))?",
     re.ASCII,
 )
+_HOUR = slice(11, 13)
+_LEAP_SECOND = "60"
+_ONE_SECOND = timedelta(seconds=1)
 
 
 def parse_time(text: str) -> datetime | None:
@@ -76,16 +106,34 @@ def parse_time(text: str) -> datetime | None:
 
     The same on every Python: `datetime.fromisoformat` alone refuses `Z` and
     most fractions on 3.10, and takes 24:00 from 3.14 on. Nanoseconds are cut
-    to microseconds. A text without an offset is UTC.
+    to microseconds. A text without an offset is UTC. A leap second, which is
+    none of a `datetime`, is the second after it.
     """
     match = _TIME.fullmatch(text)
     if not match:
         return None
-    seconds, fraction, offset = match.groups()
-    if seconds[11:13] == "24":
+    minutes, seconds, fraction, offset = match.groups()
+    if minutes[_HOUR] == "24":
         return None
     microseconds = (fraction or ".0")[:7].ljust(7, "0")
+    is_leap_second = seconds == _LEAP_SECOND
+    if is_leap_second:
+        seconds = "59"
     try:
-        return datetime.fromisoformat(seconds + microseconds + (offset or "+00:00"))
-    except ValueError:
+        moment = datetime.fromisoformat(
+            minutes + seconds + microseconds + (offset or "+00:00")
+        )
+        return _second_after(moment) if is_leap_second else moment
+    except (ValueError, OverflowError):
         return None
+
+
+def _second_after(moment: datetime) -> datetime | None:
+    """The moment of a leap second, from that of the second before it.
+
+    None where none can be: they end a day, in UTC (RFC 3339, 5.7).
+    """
+    in_utc = moment.astimezone(timezone.utc)
+    if (in_utc.hour, in_utc.minute) != (23, 59):
+        return None
+    return moment + _ONE_SECOND

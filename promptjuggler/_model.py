@@ -16,16 +16,26 @@ from ._decode import (
     value_or_raise,
 )
 from ._enums import OpenEnum
+from ._frozen import Frozen
+from ._values import MapFromArray
+from .errors import ValidationError
 
 _M = TypeVar("_M", bound="Model")
 
 
-class Model:
+class Model(Frozen):
     """The base of all results: frozen dataclasses that know their JSON.
 
     A result is a value: it cannot be changed, can be compared, copied and
     pickled, and hashed where no mapping is in it. `dataclasses.replace` gives
     a changed copy.
+
+    Tests build results by hand: `PromptRun(id=..., status="completed", ...)`.
+    Each field takes what has its type, and what JSON has in its place: the
+    text of an id, of an enum or of a time, a list for a tuple, a dict for an
+    object, with the names of Python or those of the API. The field then has
+    its type; a time without a zone is UTC. What does not fit is a
+    `ValidationError` that names the field.
 
     Equal results can be written differently: each keeps how its own document
     spelled UUIDs, times and nulls, so that `to_dict` gives back what was read.
@@ -86,6 +96,15 @@ class Model:
         """Give `to_dict()` as compact JSON text, in ASCII."""
         return json.dumps(self.to_dict(), separators=(",", ":"))
 
+    def __post_init__(self) -> None:
+        # Of what is built by hand: `decoded` and `made_of` set the fields
+        # themselves, each to a value of its type.
+        from ._building import misfit_of
+
+        problem = misfit_of(self)
+        if problem is not None:
+            raise ValidationError(problem)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # That of a dataclass with slots would lose the original values.
         values = {item.name: getattr(self, item.name) for item in self._get_fields()}
@@ -101,17 +120,48 @@ class Model:
         return original_values
 
 
+def made_of(kind: type[_M], values: Mapping[str, Any]) -> _M:
+    """A result of values that have their types already: nothing looks at them.
+
+    kind    a model
+    values  by the names of its fields; those that are optional can be missing
+    """
+    model: type = kind
+    result = object.__new__(kind)
+    for item in fields_of(model):
+        value = values.get(item.name, item.default)
+        item.set_value(result, value)
+    return result
+
+
 def _restored(
     kind: type[_M], values: Mapping[str, Any], original_values: Mapping[str, Any]
 ) -> _M:
     """A result from a pickle or for a copy."""
-    result = kind(**values)
-    object.__setattr__(result, "_original_values", original_values)
+    result = made_of(kind, values)
+    if original_values:
+        object.__setattr__(result, "_original_values", original_values)
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownVariant(Model):
+class Variant(Model):
+    """The base of the members of a union, which their `type` tells apart."""
+
+    __slots__ = ()
+
+    @property
+    def actual_instance(self: _M) -> _M:
+        """The object itself.
+
+        In the pydantic-based package a member is wrapped, and this is what is
+        in the wrapper. Here nothing is wrapped; programs that came from there
+        can go on reading it.
+        """
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UnknownVariant(Variant):
     """The base of what is newer than this version: an object with an unknown
     `type`.
 
@@ -142,6 +192,8 @@ def _as_json(value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple):
         return [_as_json(element) for element in value]
+    if isinstance(value, MapFromArray) and not value:
+        return []
     if isinstance(value, Mapping):
         # What is in a map is JSON already, but for the tuples of `metadata`.
         return {

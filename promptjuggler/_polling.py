@@ -8,7 +8,7 @@ RUN_UNDER_WAY = frozenset({"pending"})
 KNOWLEDGE_UNDER_WAY = frozenset({"pending", "sealed"})
 """The statuses of a document or a knowledge base that is not indexed yet."""
 
-_FIRST_INTERVAL = 0.5
+_FIRST_INTERVAL = 0.1
 _LONGEST_INTERVAL = 5.0
 _GROWTH = 1.5
 
@@ -17,33 +17,49 @@ _SHORTEST_LOOK = 0.05
 # The last look comes when this part of the rest has passed, so that it can still end.
 _PART_BEFORE_LAST_LOOK = 0.9
 
+# sleep() refuses some hundreds of years.
+_LONGEST_SLEEP = 86_400.0
+
+_PASSING_STATUSES = frozenset({408, 425, 429})
+
+
+def heals(status: int | None) -> bool:
+    """Whether a look that was answered with this error status may be answered otherwise
+    later: the server was overloaded, restarted, or broken for a moment."""
+    if status is None:
+        return False
+    return status in _PASSING_STATUSES or status >= 500
+
 
 class Poller:
     """The moments at which one wait looks.
 
-    timeout   seconds in all
-    interval  seconds from look to look; None: from 0.5, growing to 5
-    now       when the wait begins, in seconds of a clock that only grows
-
-    deadline  when it is over, of the same clock
+    end       when it is over, in seconds of a clock that only grows
+    interval  seconds from look to look; None: from 0.1, growing to 5
     """
 
-    __slots__ = ("_grows", "_interval", "deadline")
+    __slots__ = ("_end", "_grows", "_interval")
 
-    def __init__(self, timeout: float, interval: float | None, now: float) -> None:
-        self.deadline = now + timeout
+    def __init__(self, end: float, interval: float | None) -> None:
+        self._end = end
         self._grows = interval is None
         self._interval = _FIRST_INTERVAL if interval is None else interval
 
-    def delay(self, now: float, retry_after: float) -> float | None:
-        """The seconds to wait before the next look; None where no time is left for one.
+    def is_time_for_a_look(self, now: float) -> bool:
+        """Whether another look could still end."""
+        return self._end - now >= _SHORTEST_LOOK
 
-        retry_after  what the server asked for, 0 if nothing: the least that is waited
+    def delay(self, now: float, retry_after: float) -> float:
+        """The seconds to wait before the next look, while there is time for one.
+
+        retry_after  what the server asked for, 0 if nothing. Where it reaches past the
+                     end, the last look comes shortly before the end all the same
         """
-        left = self.deadline - now
-        if left < _SHORTEST_LOOK:
-            return None
-        delay = min(self._interval, left * _PART_BEFORE_LAST_LOOK)
+        delay = max(self._interval, retry_after)
         if self._grows:
             self._interval = min(self._interval * _GROWTH, _LONGEST_INTERVAL)
-        return max(delay, retry_after)
+        return min(delay, (self._end - now) * _PART_BEFORE_LAST_LOOK, _LONGEST_SLEEP)
+
+    def rest(self, now: float) -> float:
+        """The seconds that are left, without another look."""
+        return max(self._end - now, 0.0)

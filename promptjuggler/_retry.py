@@ -7,6 +7,9 @@ from collections.abc import Callable
 LONGEST_RETRY_AFTER = 60.0
 """A `Retry-After` of more seconds is not waited for."""
 
+SHORTEST_ATTEMPT = 0.05
+"""An attempt needs time: with fewer seconds left, none is begun."""
+
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 8.0
 
@@ -14,9 +17,15 @@ _LONGEST_DELAY = 8.0
 # the same moment do not come back at the same moment.
 _JITTER = 0.25
 
+# And up to this part is added to what a server asks for.
+_SPREAD = 0.1
+
 # The server is overloaded, or did not carry the request out in time: the same request
 # may do better later.
-_PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+# From 520 on they are those of widespread gateways.
+_PASSING_STATUSES = frozenset(
+    {408, 429, 500, 502, 503, 504, *range(520, 525), 529, 530}
+)
 
 
 def may_send_again(
@@ -44,7 +53,8 @@ def seconds_to_wait(
     """The seconds to wait after a failed attempt; None where that would be too long.
 
     attempt      its number, from 1: the delay doubles with each
-    retry_after  what the server asks for, in seconds: the least that is waited
+    retry_after  what the server asks for, in seconds: the least that is waited; by chance,
+                 up to a tenth more
     random       gives a number from 0 to 1
     """
     least = retry_after or 0.0
@@ -52,7 +62,16 @@ def seconds_to_wait(
         return None
     doublings = min(attempt - 1, 10)
     delay = min(_FIRST_DELAY * 2.0**doublings, _LONGEST_DELAY)
-    return max(delay * (1 - _JITTER * random()), least)
+    chance = random()
+    return max(delay * (1 - _JITTER * chance), spread(least, chance))
+
+
+def spread(seconds: float, chance: float) -> float:
+    """What a server asks for, in seconds, and up to a tenth more by chance (from 0 to 1).
+
+    It may have asked many clients for the same.
+    """
+    return seconds * (1 + _SPREAD * chance)
 
 
 _FIRST_STREAM_DELAY = 0.5

@@ -60,6 +60,11 @@ def unexpected(expected: str, value: object) -> Mismatch:
     return Mismatch(f"expected {expected}", shown)
 
 
+def decode_anything(value: object) -> object:
+    """What it is given, as it is."""
+    return value
+
+
 def decode_text(value: object) -> str:
     """A JSON string, as it is."""
     if isinstance(value, str):
@@ -115,6 +120,22 @@ def decode_object(value: object) -> dict[str, object]:
     raise unexpected("an object", value)
 
 
+class MapFromArray(dict[str, object]):
+    """An empty map that the document has as `[]`: PHP has one type for both.
+
+    Equal to any empty map; `to_dict` writes it as it came.
+    """
+
+    __slots__ = ()
+
+
+def decode_map(value: object) -> dict[str, object]:
+    """A JSON object whose keys are free, or an empty array; a copy, as of any object."""
+    if isinstance(value, list) and not value:
+        return MapFromArray()
+    return decode_object(value)
+
+
 def array_decoder(decode_element: DecodeFunction) -> DecodeFunction:
     """For an array, or a tuple that `from_dict` is given for one."""
 
@@ -139,7 +160,7 @@ def map_decoder(decode_element: DecodeFunction) -> DecodeFunction:
     """For an object whose keys are free."""
 
     def decode(value: object) -> dict[str, object]:
-        result = decode_object(value)
+        result = decode_map(value)
         for key, element in result.items():
             try:
                 result[key] = decode_element(element)
@@ -212,18 +233,19 @@ class _PlainType:
         self.decode = decode
 
 
-_PLAIN_TYPES: Mapping[object, _PlainType] = {
+PLAIN_TYPES: Mapping[object, _PlainType] = {
     int: _PlainType("an integer", (int,), decode_integer),
     str: _PlainType("a string", (str,), decode_text),
     tuple[str, ...]: _PlainType(
         "an array of strings", (list, tuple), array_decoder(decode_text)
     ),
 }
+"""What may stand in a union without a `type`."""
 
 
 def plain_union_decoder(annotations: tuple[Any, ...]) -> DecodeFunction:
     """For a union such as `int | str`, where the value itself shows which it is."""
-    plain_types = [_PLAIN_TYPES[annotation] for annotation in annotations]
+    plain_types = [PLAIN_TYPES[annotation] for annotation in annotations]
     expected = " or ".join(plain_type.name for plain_type in plain_types)
 
     def decode(value: object) -> object:

@@ -21,6 +21,7 @@ from ._arguments import (
     checked_api_key,
     checked_base_url,
     checked_count,
+    checked_optional_seconds,
     checked_seconds,
 )
 from ._client.knowledge import KnowledgeMethods
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     _Client = typing.TypeVar("_Client", bound="PromptJuggler")
 else:
-    from ._client.annotations import ssl, typing, urllib_request
+    from ._annotations import ssl, typing, urllib_request
 
     # What `typing.get_type_hints` finds for "the class of this client".
     _Client = "PromptJuggler"
@@ -58,6 +59,10 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
                  PROMPTJUGGLER_BASE_URL, or else https://promptjuggler.com
     timeout      seconds, above 0, for each of: the connect with its handshakes, each piece
                  of the request that is sent, and the whole answer
+    total_timeout
+                 seconds, above 0, of a whole call: all attempts and the delays between
+                 them. No attempt or delay is begun that could not end within it. None: no
+                 bound
     max_retries  how often a request that failed is sent again; 0: never. One that starts a
                  run, or uploads, only where it certainly did not arrive, or got status 429
     ssl_context  for a private certificate authority, or a client certificate; None: the
@@ -82,6 +87,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         *,
         base_url: str | None = None,
         timeout: float = 30.0,
+        total_timeout: float | None = None,
         max_retries: int = 2,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | typing.Literal[False] | None = None,
@@ -102,6 +108,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         super().__init__(
             transport,
             checked_seconds("timeout", timeout),
+            checked_optional_seconds("total_timeout", total_timeout),
             checked_count("max_retries", max_retries),
         )
 
@@ -109,12 +116,14 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         self: _Client,
         *,
         timeout: float | None = None,
+        total_timeout: float | None = None,
         max_retries: int | None = None,
     ) -> _Client:
         """A client with other options that shares the connections of this one.
 
-        timeout      seconds; None: as it is
-        max_retries  None: as it is
+        timeout        seconds of one attempt; None: as it is
+        total_timeout  seconds of a whole call; None: as it is
+        max_retries    None: as it is
 
         To close one of the two closes the idle connections of both. Raises
         `ValidationError`.
@@ -125,9 +134,29 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         client = copy(self)
         if timeout is not None:
             client._timeout = checked_seconds("timeout", timeout)
+        if total_timeout is not None:
+            client._total_timeout = checked_seconds("total_timeout", total_timeout)
         if max_retries is not None:
             client._max_retries = checked_count("max_retries", max_retries)
         return client
+
+    def preload(self) -> None:
+        """Do now what the first calls would do, without sending anything.
+
+        Loads every module that the calls need, makes the decoders of all results, and for
+        an https base URL the TLS context. After it, a call loads no module.
+
+        A function in a cloud has more processor while it starts than in its first call:
+        call it there. A program that forks while other threads make their first calls
+        must call it before: a child that is made while another thread imports a module
+        waits for that import for ever. Without it, a fork is safe where no thread is in
+        its first call of a kind.
+
+        Raises `NetworkError` where the TLS context cannot be made.
+        """
+        from ._client.preloading import preload
+
+        preload(self._transport)
 
     def close(self) -> None:
         """Close the idle connections. The client stays usable."""

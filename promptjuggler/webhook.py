@@ -18,6 +18,20 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+else:
+
+    class _Later:
+        """Stands in for `Sequence`, which takes a millisecond to load, until
+        `typing.get_type_hints` looks it up."""
+
+        __module__ = "collections.abc"
+
+        def __getitem__(self, item):
+            from collections import abc
+
+            return abc.Sequence[item]
+
+    Sequence = _Later()
 
 __all__ = ["verify_webhook_signature"]
 
@@ -48,7 +62,8 @@ def verify_webhook_signature(
     Gives False for whatever a sender does wrong: no sender can make it raise.
 
     Raises `ValidationError` for what the program does wrong: a payload that is no str or
-    bytes, an empty secret or none, a tolerance that is no finite number of at least 0.
+    bytes, a header that is neither str nor None, an empty secret or none, a tolerance
+    that is no finite number of at least 0.
     """
     keyed = _keyed(secret)
     del secret  # Rule 1 of _secrets.py.
@@ -57,13 +72,17 @@ def verify_webhook_signature(
     if not isinstance(payload, (str, bytes, bytearray)):
         kind = type(payload).__name__
         raise _invalid(f"payload must be str or bytes, not {kind}")
+    if signature_header is not None and not isinstance(signature_header, str):
+        # Some servers give headers as bytes. To say False would hide that.
+        kind = type(signature_header).__name__
+        raise _invalid(f"signature_header must be a str or None, not {kind}")
     if not _is_finite(tolerance) or tolerance < 0:
         raise _invalid("tolerance must be a finite number of seconds, at least 0")
     if now is None:
         now = int(time.time())
     elif not _is_finite(now):
         raise _invalid("now must be a finite number of seconds")
-    if not isinstance(signature_header, str):
+    if signature_header is None:
         return False
     timestamp, signatures = _parsed(signature_header)
     if not timestamp or abs(now - int(timestamp)) > tolerance:
@@ -76,21 +95,24 @@ def verify_webhook_signature(
 
 
 def _parsed(header: str) -> tuple[str, list[str]]:
-    """The text of the time, "" if it is no time, and all signatures of the first scheme."""
-    timestamp = ""
+    """The text of the time, "" if it is no time, and all signatures of the first scheme.
+
+    Two times are none: who signed the one has not signed the other.
+    """
+    timestamps: list[str] = []
     signatures: list[str] = []
     if len(header) > _LONGEST_HEADER or not header.isascii() or "\0" in header:
-        return timestamp, signatures
+        return "", signatures
     for field in header.split(","):
         name, _, value = field.partition("=")
-        if name.strip() == "t" and value:
-            timestamp = value.strip()
+        if name.strip() == "t":
+            timestamps.append(value.strip())
         elif name.strip() == "v1":
             signatures.append(value.strip())
+    if len(timestamps) != 1 or len(timestamps[0]) > _MOST_DIGITS:
+        return "", signatures
     # It is ASCII, where isdigit() is true of 0 to 9 alone.
-    if not timestamp.isdigit() or len(timestamp) > _MOST_DIGITS:
-        timestamp = ""
-    return timestamp, signatures
+    return timestamps[0] if timestamps[0].isdigit() else "", signatures
 
 
 def _any_matches(

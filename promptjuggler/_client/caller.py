@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import time
 
-from .._arguments import checked_optional_seconds, checked_seconds
+from .._arguments import checked_optional_seconds, checked_wait
 from .._clock import Clock
 from .._http.transport import (
     Deadline,
     Reply,
     Request,
     Transport,
-    is_certificate_failure,
+    add_total_timeout,
+    decode_error,
+    is_final,
     log_attempt,
+    log_delay,
+    problem_of_deletion,
 )
-from .._polling import Poller
-from .._retry import may_send_again, seconds_to_wait
-from .._secrets import Secret
+from .._polling import Poller, heals
+from .._retry import SHORTEST_ATTEMPT, may_send_again, seconds_to_wait, spread
 from ..errors import (
     ApiError,
     DecodeError,
     NetworkError,
     PromptJugglerError,
+    RequestTimeout,
     WaitTimeout,
 )
 
@@ -35,19 +39,30 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
     _W = TypeVar("_W", bound=Waited)
 
-# After one of these, the next look at a run would have the same answer.
-_ENDS_A_WAIT = frozenset({401, 403, 404})
+_NEVER = float("inf")
 
 
 class Caller:
-    """Sends requests through a transport; the base of the classes with the methods."""
+    """Sends requests through a transport; the base of the classes with the methods.
+
+    timeout        seconds of one attempt
+    total_timeout  seconds of a whole call, all attempts and delays; None: no bound
+    max_retries    how often a request is sent again
+    """
 
     # One for all, so that it is in no pickle of a client. Tests put another in its place.
     _clock = Clock()
 
-    def __init__(self, transport: Transport, timeout: float, max_retries: int) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        timeout: float,
+        total_timeout: float | None,
+        max_retries: int,
+    ) -> None:
         self._transport = transport
         self._timeout = timeout
+        self._total_timeout = total_timeout
         self._max_retries = max_retries
 
     def _call(self, kind: type[_T], request: Request) -> _T:
@@ -58,30 +73,48 @@ class Caller:
         """Send a request once, within a deadline, and read the answer."""
         return _read(kind, self._send_once(request, deadline, attempt=1))
 
-    def _send(self, request: Request) -> Reply:
-        """The loop that sends again. Raises the error of the last attempt.
+    def _delete(self, request: Request) -> None:
+        """Send a DELETE. Its right answer has no body.
 
-        A DELETE that meets 404 after an earlier attempt may have arrived counts as done.
+        Where it meets 404, and an earlier attempt reached the server, that attempt has
+        deleted the thing.
         """
-        attempt = 0
-        times_sent = 0
-        may_have_arrived = False
+        attempts = _Attempts(self._end_of_call())
+        try:
+            reply = self._send(request, attempts)
+        except ApiError as error:
+            if error.status_code == 404 and attempts.reached_before:
+                return
+            raise
+        problem = problem_of_deletion(reply)
+        if problem is not None:
+            raise problem
+
+    def _send(self, request: Request, attempts: _Attempts | None = None) -> Reply:
+        """The loop that sends again. Raises the error of the last attempt."""
+        attempts = attempts or _Attempts(self._end_of_call())
         while True:
-            attempt += 1
+            attempts.count += 1
             try:
-                return self._send_once(request, Deadline(self._timeout), attempt)
+                deadline = Deadline(self._timeout, attempts.end)
+                return self._send_once(request, deadline, attempts.count)
             except (ApiError, NetworkError) as error:
-                # The transport may have sent it twice, see KeepAliveHandler.
-                sent_before = may_have_arrived or error.attempts > 1
-                if sent_before and _says_already_deleted(request, error):
-                    return Reply(204, Secret(b""))
-                times_sent += error.attempts
-                error.attempts = times_sent
-                may_have_arrived = may_have_arrived or _may_have_arrived(error)
-                delay = self._delay_before_retry(request, error, attempt)
+                attempts.failed(error)
+                delay = self._delay_before_retry(request, error, attempts.count)
+                now = self._clock.monotonic()
+                if attempts.is_out_of_time(error, now, delay):
+                    add_total_timeout(error, self._total_timeout or 0.0)
+                    raise
                 if delay is None:
                     raise
+                log_delay(request.method, request.path, delay, error)
             self._clock.sleep(delay)
+
+    def _end_of_call(self) -> float:
+        """The time at which a call that begins now must be over."""
+        if self._total_timeout is None:
+            return _NEVER
+        return self._clock.monotonic() + self._total_timeout
 
     def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> Reply:
         """One attempt, with its line in the log."""
@@ -105,17 +138,20 @@ class Caller:
         self, request: Request, error: ApiError | NetworkError, attempt: int
     ) -> float | None:
         """The seconds before a request is sent again; None where it must not be."""
-        if attempt > self._max_retries or is_certificate_failure(error.__cause__):
+        if attempt > self._max_retries or is_final(error):
             return None
         status: int | None = None
         retry_after: float | None = None
+        request_sent = True
         if isinstance(error, ApiError):
             status = error.status_code
             retry_after = error.retry_after
+        else:
+            request_sent = error.request_sent
         if not may_send_again(
             repeatable=request.repeatable,
             status_code=status,
-            request_sent=_may_have_arrived(error),
+            request_sent=request_sent,
         ):
             return None
         return seconds_to_wait(attempt, retry_after, self._clock.random)
@@ -131,65 +167,177 @@ class Caller:
     ) -> _W:
         """Ask again and again, until the status is none of `under_way`.
 
-        timeout        seconds in all
+        timeout        seconds in all; 0 or less: one look
         poll_interval  seconds between two requests, or None
 
         Raises `WaitTimeout` at the end of the time, or at once what cannot heal.
         """
-        timeout = checked_seconds("timeout", timeout)
+        wanted = checked_wait("timeout", timeout)
         interval = checked_optional_seconds("poll_interval", poll_interval)
-        poller = Poller(timeout, interval, self._clock.monotonic())
-        last: _W | None = None
+        begun = self._clock.monotonic()
+        end_of_call = self._end_of_call()
+        end = min(begun + wanted, end_of_call)
+        poller = Poller(end, interval)
+        wait = _Wait(request, begun)
+        # Even without any time, there is one look, and it gets the time that it needs.
+        end_of_looks = end if wanted > 0 else end_of_call
         while True:
-            failure: PromptJugglerError | None = None
-            retry_after = 0.0
-            deadline = Deadline(self._timeout, poller.deadline)
+            deadline = Deadline(self._timeout, end_of_looks)
             try:
                 last = self._call_once(kind, request, deadline)
                 if last.status not in under_way:
                     return last
+                wait.saw(last, self._clock.monotonic())
             except (ApiError, NetworkError, DecodeError) as error:
-                if isinstance(error, ApiError):
-                    retry_after = error.retry_after or 0.0
-                if self._ends_a_wait(error, poller.deadline):
+                if wait.cannot_heal(error):
                     raise
-                failure = error
-            delay = poller.delay(self._clock.monotonic(), retry_after)
-            if delay is None:
-                try:
-                    raise _wait_timeout(request, last, timeout) from failure
-                finally:
-                    # It would keep itself alive: its traceback holds this frame.
-                    del failure
+                wait.failed(error)
+            now = self._clock.monotonic()
+            if not poller.is_time_for_a_look(now):
+                self._clock.sleep(poller.rest(now))
+                raise wait.timed_out(end, self._clock.monotonic())
+            asked = spread(wait.retry_after, self._clock.random())
+            delay = poller.delay(now, asked)
+            wait.log_delay(delay)
             self._clock.sleep(delay)
 
-    def _ends_a_wait(self, error: PromptJugglerError, deadline: float) -> bool:
-        """Whether it makes no sense to look again after this error."""
+
+class _Attempts:
+    """The attempts of one call so far, for the decision about another and for the error.
+
+    end             the time at which the call must be over
+    count           the number of the attempt that is made, from 1
+    reached_before  whether an attempt before the last one may have reached the server
+    """
+
+    __slots__ = (
+        "_may_have_taken_effect",
+        "_reached",
+        "_times_sent",
+        "count",
+        "end",
+        "reached_before",
+    )
+
+    def __init__(self, end: float) -> None:
+        self.end = end
+        self.count = 0
+        self.reached_before = False
+        self._reached = False
+        self._may_have_taken_effect = False
+        self._times_sent = 0
+
+    def failed(self, error: ApiError | NetworkError) -> None:
+        """An attempt failed. Its error then tells of all attempts."""
+        # The transport may have sent it twice, see KeepAliveHandler.
+        was_lost_before = error.attempts > 1
+        self.reached_before = self._reached or was_lost_before
+        self._reached = isinstance(error, ApiError) or error.request_sent
+        self._reached = self._reached or self.reached_before
+        effect = self._may_have_taken_effect or was_lost_before
+        self._may_have_taken_effect = effect or error.may_have_taken_effect
+        self._times_sent += error.attempts
+        error.attempts = self._times_sent
+        error.may_have_taken_effect = self._may_have_taken_effect
+
+    def is_out_of_time(
+        self, error: ApiError | NetworkError, now: float, delay: float | None
+    ) -> bool:
+        """Whether it is the end of the call that allows no more.
+
+        delay  before the next attempt; None where there is none anyway
+        """
+        if delay is None and not isinstance(error, RequestTimeout):
+            return False
+        return now + (delay or 0.0) + SHORTEST_ATTEMPT > self.end
+
+
+class _Wait:
+    """What one wait has seen, for its decision to go on and for its `WaitTimeout`.
+
+    begun   when it began
+    """
+
+    __slots__ = ("_begun", "_failure", "_last", "_request", "_seen_at")
+
+    def __init__(self, request: Request, begun: float) -> None:
+        self._request = request
+        self._begun = begun
+        self._last: Waited | None = None
+        self._seen_at = begun
+        # Since the last result was seen.
+        self._failure: ApiError | NetworkError | DecodeError | None = None
+
+    @property
+    def retry_after(self) -> float:
+        """The seconds that the server asked for with the last failure; 0 without."""
+        failure = self._failure
+        return (failure.retry_after or 0.0) if isinstance(failure, ApiError) else 0.0
+
+    def saw(self, result: Waited, now: float) -> None:
+        """A result came, which is still under way."""
+        self._last = result
+        self._seen_at = now
+        self._failure = None
+
+    def failed(self, error: ApiError | NetworkError | DecodeError) -> None:
+        """A look failed, in a way that can heal."""
+        # Its traceback holds the frame that holds this: they would keep each other alive.
+        self._failure = error.with_traceback(None)
+
+    def cannot_heal(self, error: ApiError | NetworkError | DecodeError) -> bool:
+        """Whether another look would have the same end.
+
+        One answer that cannot be read can be that of a gateway; two in a row are not.
+        """
         if isinstance(error, ApiError):
-            back_at = self._clock.monotonic() + (error.retry_after or 0.0)
-            return error.status_code in _ENDS_A_WAIT or back_at > deadline
-        return is_certificate_failure(error.__cause__)
+            return not heals(error.status_code)
+        if isinstance(error, DecodeError):
+            return isinstance(self._failure, DecodeError)
+        return is_final(error)
+
+    def log_delay(self, seconds: float) -> None:
+        """Tell the log of a delay before a look that makes up for one that failed."""
+        if self._failure is not None:
+            request = self._request
+            log_delay(request.method, request.path, seconds, self._failure)
+
+    def timed_out(self, end: float, now: float) -> WaitTimeout:
+        """The error that says what was seen last, when, and what has failed since.
+
+        end  when the wait was over
+        now  what it is now: without any time, its one look took some
+        """
+        state = "no status was seen"
+        if self._last is not None:
+            ago = now - self._seen_at
+            state = f"was {self._last.status} when last seen, {ago:.0f} s ago"
+        seconds = round(end - self._begun, 3)
+        text = f"{self._request.path} has not ended within {seconds:g} s: {state}"
+        failure = self._failure
+        if failure is not None:
+            since = "since then" if self._last is not None else "the last failure"
+            text += f"; {since}: {_described(failure)}"
+        error = WaitTimeout(text, last=self._last)
+        error.__cause__ = failure
+        return error
+
+
+def _described(error: ApiError | NetworkError | DecodeError) -> str:
+    """An error in few words, with its status."""
+    if not isinstance(error, ApiError):
+        return str(error)
+    status = f"HTTP {error.status_code}"
+    text = str(error)
+    return text if text.startswith(status) else f"{status}: {text}"
 
 
 def _read(kind: type[_T], reply: Reply) -> _T:
+    """The result of an answer. Raises `DecodeError`."""
     # To load it with the client would slow the start of programs that make none.
-    from .._decode import read
+    from .._decode import decoded_text
 
-    return read(kind, reply.body.value, reply.status)
-
-
-def _may_have_arrived(error: ApiError | NetworkError) -> bool:
-    """Whether a request that ended so can have reached the API."""
-    return error.request_sent if isinstance(error, NetworkError) else True
-
-
-def _says_already_deleted(request: Request, error: PromptJugglerError) -> bool:
-    is_gone = isinstance(error, ApiError) and error.status_code == 404
-    return is_gone and request.method == "DELETE"
-
-
-def _wait_timeout(request: Request, last: Waited | None, timeout: float) -> WaitTimeout:
-    state = "gave no status within"
-    if last is not None:
-        state = f"is still {last.status} after"
-    return WaitTimeout(f"{request.path} {state} {timeout:g} s", last=last)
+    result = decoded_text(kind, reply.body.value)
+    if isinstance(result, DecodeError):
+        raise decode_error(reply, result) from result.__cause__
+    return result

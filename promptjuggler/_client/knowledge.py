@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import uuid
 else:
-    from .annotations import uuid
+    from .._annotations import uuid
 
 
 class KnowledgeMethods(Caller):
@@ -39,9 +39,10 @@ class KnowledgeMethods(Caller):
         Gives it once its status is neither `pending` nor `sealed`. For the other arguments,
         and what is raised, see `wait_for_prompt_run`.
         """
+        request = requests.knowledge_base(slug)
         return self._wait(
             models.KnowledgeBaseResponse,
-            requests.knowledge_base(slug),
+            request,
             KNOWLEDGE_UNDER_WAY,
             timeout=timeout,
             poll_interval=poll_interval,
@@ -90,9 +91,10 @@ class KnowledgeMethods(Caller):
         Gives it once its status is neither `pending` nor `sealed`. For the other arguments,
         and what is raised, see `wait_for_prompt_run`.
         """
+        request = requests.knowledge_document(document_id)
         return self._wait(
             models.KnowledgeDocumentResponse,
-            requests.knowledge_document(document_id),
+            request,
             KNOWLEDGE_UNDER_WAY,
             timeout=timeout,
             poll_interval=poll_interval,
@@ -104,4 +106,4 @@ class KnowledgeMethods(Caller):
         Raises `ApiError` with status 404 where there is none; but where an earlier attempt
         of this call may have deleted it, that counts as done.
         """
-        self._send(requests.knowledge_document(document_id, method="DELETE"))
+        self._delete(requests.knowledge_document(document_id, method="DELETE"))

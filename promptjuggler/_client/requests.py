@@ -1,10 +1,12 @@
 """The requests of the operations: the one place that builds paths and bodies.
 
-Arguments are checked here. Raises `ValidationError`.
+Arguments are checked here. Raises `ValidationError`, and `NetworkError` where Python is
+ending.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 
 from .. import models
@@ -18,8 +20,8 @@ from .._arguments import (
     checked_version,
 )
 from .._http.transport import Request
-from .._secrets import Secret
-from ..errors import ValidationError
+from .._secrets import Secret, Secrets
+from ..errors import NetworkError, ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +41,19 @@ if TYPE_CHECKING:
 
 def prompt_revision(slug: object, version: object) -> Request:
     """For a revision of a prompt."""
+    _check_python_goes_on()
     return _get(_version_path("prompts", slug, version))
 
 
 def prompt_run(run_id: object) -> Request:
     """For a run of a prompt."""
+    _check_python_goes_on()
     return _get(_path("promptruns", checked_uuid("run_id", run_id)))
 
 
 def workflow_run(run_id: object) -> Request:
     """For a run of a workflow."""
+    _check_python_goes_on()
     return _get(_path("workflowruns", checked_uuid("run_id", run_id)))
 
 
@@ -58,7 +63,7 @@ def new_prompt_run(
     """That starts a run of a prompt."""
     path = _version_path("prompts", slug, version)
     text = checked_text("channel", channel)
-    return _start(path, models.CreatePromptRun(**options.value, channel=text))
+    return _start(path, models.CreatePromptRun, options, {"channel": text})
 
 
 def new_workflow_run(
@@ -66,7 +71,7 @@ def new_workflow_run(
 ) -> Request:
     """That starts a run of a workflow."""
     path = _version_path("workflows", slug, version)
-    return _start(path, models.CreateWorkflowRun(**options.value))
+    return _start(path, models.CreateWorkflowRun, options, {})
 
 
 def run_options(
@@ -79,6 +84,7 @@ def run_options(
     metadata: object,
 ) -> Secret[RunOptions]:
     """The options of a run, checked."""
+    _check_python_goes_on()
     try:
         return Secret(
             {
@@ -95,19 +101,30 @@ def run_options(
         raise error.with_traceback(None) from None
 
 
+def thread_of_run(thread: object) -> UUID:
+    """The thread of a run that is streamed: to be listened to, it must be known before."""
+    _check_python_goes_on()
+    from uuid import uuid4
+
+    return _checked_thread(thread) or uuid4()
+
+
 def stream_token(thread: object) -> Request:
     """For a token of a thread's stream. A second token does no harm."""
+    _check_python_goes_on()
     path = _path("threads", checked_uuid("thread", thread), "stream-token")
     return Request("POST", path, repeatable=True)
 
 
 def knowledge_base(slug: object) -> Request:
     """For a knowledge base."""
+    _check_python_goes_on()
     return _get(_path("knowledge-bases", checked_segment("slug", slug)))
 
 
 def new_documents(slug: object, files: object) -> Request:
     """That uploads files. Raises the OSError of a path, too."""
+    _check_python_goes_on()
     # Most programs upload nothing.
     from .._http.multipart import Multipart
 
@@ -130,9 +147,23 @@ def new_documents(slug: object, files: object) -> Request:
 
 def knowledge_document(document_id: object, *, method: str = "GET") -> Request:
     """For a document, or with "DELETE" to delete it."""
+    _check_python_goes_on()
     checked = checked_uuid("document_id", document_id)
     path = _path("knowledge-documents", checked)
     return Request(method, path, repeatable=True)
+
+
+def _check_python_goes_on() -> None:
+    """Raise `NetworkError` once Python has put its modules away, while it ends.
+
+    A call in a `__del__` can come so late, and what it loads would be an ImportError. So
+    each operation begins with its request, and that with this.
+    """
+    if sys.meta_path is None:
+        raise NetworkError(
+            "nothing can be sent: Python is ending, and loads no module any more",
+            request_sent=False,
+        )
 
 
 def _path(*segments: str) -> str:
@@ -149,10 +180,17 @@ def _get(path: str) -> Request:
 
 
 def _start(
-    version_path: str, run: models.CreatePromptRun | models.CreateWorkflowRun
+    version_path: str,
+    kind: type[models.CreatePromptRun] | type[models.CreateWorkflowRun],
+    options: Secret[RunOptions],
+    more_options: Mapping[str, str | None],
 ) -> Request:
     """A request that must never be sent twice: each run costs money."""
-    body = Secret(run.to_json().encode())
+    # The models are loaded by now, and no earlier. Their constructor would check
+    # once more, with a module of its own, what is checked here.
+    from .._model import made_of
+
+    body = Secret(made_of(kind, {**options.value, **more_options}).to_json().encode())
     return Request(
         "POST",
         f"{version_path}/runs",
@@ -160,6 +198,7 @@ def _start(
         body=body,
         content_type="application/json",
         content_length=len(body.value),
+        secrets=Secrets((options.value["env_vars"] or {}).values()),
     )
 
 

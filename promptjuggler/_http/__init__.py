@@ -10,13 +10,15 @@ The life of one request
 3. `Connection.exchange` connects if need be (`sockets.connected_socket`, the tunnel of a
    proxy, TLS), sends the request, and reads the head of the answer, a
    `response.Response`. Each step has the time of the request's `deadline.Deadline`.
-4. `Transport` reads the body, and closes the answer. The answer tells that it ended, and
-   the connection goes back into the pool if it can serve another request, or is closed.
+4. `Transport` has the body read (`bodies`) and unpacked, should it come packed
+   (`codings`), and closes the answer. The answer tells that it ended, and the connection
+   goes back into the pool if it can serve another request, or is closed.
 5. What goes wrong on the way becomes an error of the package in `failures`, and there
    alone.
 
 Files: deadline <- sockets <- response <- connection <- pool <- transport. Beside them are
-messages, proxy, failures and multipart. No file knows one that stands further right.
+messages, proxy, failures, bodies, codings and multipart. No file knows one that stands
+further right.
 
 What is used of the insides of the standard library
 ---------------------------------------------------
@@ -28,10 +30,12 @@ HTTPConnection.sock                   assigned; http.client then calls sendall, 
 HTTPConnection.auto_open              0: it never connects by itself
 HTTPConnection.response_class         the class of answers (connection.Connection)
 HTTPResponse(sock)                    its file is sock.makefile("rb") (response.Response)
-HTTPResponse.begin                    reads the head, sets status, headers, length,
-                                      chunked and will_close
-HTTPResponse._read_status             reads one status line
+HTTPResponse.begin                    reads the head, sets version, status, code, reason,
+                                      headers, msg, chunked, chunk_left, length and
+                                      will_close: ours does that in its place
 HTTPResponse._read_next_chunk_size    reads the size of one chunk
+HTTPResponse._safe_read               reads so many bytes, also the two behind a chunk
+HTTPResponse.chunk_left               0 then, and at no other such read
 HTTPResponse.isclosed                 true once the body was read to its end
 HTTPResponse.length                   counts down while the body is read
 Request.redirect_dict                 what urllib takes as redirects followed before

@@ -8,7 +8,8 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from .deadline import Deadline
-from .messages import Route, UrllibRequest
+from .exceptions import TunnelRefused, UnreadableBody
+from .messages import Route, Stage, UrllibRequest
 from .response import Response
 from .sockets import CHUNK_SIZE, Wire, addresses_of, connected_socket
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 # What the wall clock may say between two requests on one connection.
 _LONGEST_IDLE = 30.0
-
-
-class UnreadableBody(ValueError):
-    """A file that is uploaded failed. No OSError, which would look as one of the socket."""
 
 
 class Connection:
@@ -58,10 +55,11 @@ class Connection:
         """
         try:
             if self._wire is None:
-                self.connect(request.deadline)
+                self.connect(request)
             else:
                 self._go_on_with(self._wire, request.deadline)
             self._send(request)
+            request.stage = Stage.ANSWER
             request.deadline.restart()
             # It is of our class, see __init__.
             response: Response = self._http.getresponse()  # type: ignore[assignment]
@@ -124,10 +122,12 @@ class Connection:
 
     # Connecting
 
-    def connect(self, deadline: Deadline) -> None:
+    def connect(self, request: UrllibRequest) -> None:
         """Connect, with the handshakes of a proxy and of TLS: together they are one step."""
+        deadline = request.deadline
         self._deadline = deadline
         route = self.route
+        request.stage = Stage.CONNECT
         deadline.restart()
         usual_port = 80 if route.through_proxy or route.tls is None else 443
         host, port = _host_and_port(route.address, usual_port)
@@ -135,8 +135,10 @@ class Connection:
         wire = Wire(sock, deadline)
         self._use(wire)
         if route.tunnel_to is not None:
+            request.stage = Stage.TUNNEL
             _open_tunnel(wire, route)
         if route.tls is not None:
+            request.stage = Stage.TLS
             self._start_tls(wire, route.tls, deadline)
 
     def _use(self, wire: Wire) -> None:
@@ -172,6 +174,7 @@ class Connection:
 
     def _send(self, request: UrllibRequest) -> None:
         """Send a request, or as much of it as the server wants to read."""
+        request.stage = Stage.SEND
         request.deadline.restart()
         request.deadline.remaining()
         request.times_sent += 1
@@ -246,8 +249,7 @@ def _open_tunnel(wire: Wire, route: Route) -> None:
     answer = Response(wire, method="CONNECT")
     answer.begin()
     if answer.status != 200:
-        reason = answer.reason.strip()
-        raise OSError(f"Tunnel connection failed: {answer.status} {reason}")
+        raise TunnelRefused(answer.status, answer.reason.strip())
 
 
 def _connect_request(route: Route) -> bytes:

@@ -1,85 +1,155 @@
-"""What goes wrong, in our errors: the one place that maps the standard library's errors,
-and error statuses, to those of the package."""
+"""What goes wrong on the way, in our errors: the one place that maps the errors of the
+standard library to those of the package.
+"""
 
 from __future__ import annotations
 
-import http.client
-import io
-import json
+import re
 import socket
 import ssl
-import time
-import urllib.request
-from datetime import timezone
-from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from urllib.error import URLError
-from urllib.parse import urljoin
+import sys
+from http.client import (
+    BadStatusLine,
+    HTTPException,
+    IncompleteRead,
+    LineTooLong,
+    RemoteDisconnected,
+    UnknownProtocol,
+)
 
-from ..errors import ApiError, NetworkError, PromptJugglerError, RequestTimeout
-from .connection import UnreadableBody
-from .messages import UrllibRequest
+from ..errors import (
+    ApiError,
+    NetworkError,
+    PromptJugglerError,
+    RequestTimeout,
+)
+from .causes import cause_of, reason_of, scrub
+from .certificates import advice_about_certificate, is_certificate_failure
+from .exceptions import AddressError, NotHttp, TunnelRefused, UnreadableBody
+from .messages import Stage, UrllibRequest
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from email.message import Message
+# The other side speaks no TLS, or not a version of it that we do.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
+_OLD_TLS = frozenset(
+    {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
+)
 
-LARGEST_ERROR_BODY = 2**20
-"""So many bytes of the body of an error are read, and no more."""
+# How a proxy answers a CONNECT whose user or password it does not know.
+_OTHER_PASSWORD = (401, 407)
+
+# What http.client raises, also under an opener of the caller, for what is no HTTP/1.
+_NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
+
+# How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446, 5.1).
+_TLS_RECORD = re.compile(r"[\x15\x16]\x03[\x00-\x04]")
+
+
+_LONGEST_QUOTE = 60
 
 
 class network_errors:  # noqa: N801  # read as a statement: `with network_errors(request):`
     """Within it, what the standard library raises for a request becomes a `NetworkError`.
 
     Three families: URLError and OSError, HTTPException, and the ValueErrors of bodies
-    and of framing. A class, and not a generator: that would cost 2 µs of each call.
+    and of framing. Whatever else passes through it, such as an exception of a signal
+    handler, stays what it is, but holds nothing secret afterwards (rule 4 of _secrets.py).
+
+    A class, and not a generator: that would cost 2 µs of each call.
     """
 
-    __slots__ = ("_request",)
+    __slots__ = ("_handled", "_request")
 
     def __init__(self, request: UrllibRequest) -> None:
         self._request = request
+        self._handled: BaseException | None = None
 
     def __enter__(self) -> None:
-        pass
+        # What the caller is handling just now is none of ours, see `scrub`.
+        self._handled = sys.exc_info()[1]
 
     def __exit__(
         self, kind: object, error: BaseException | None, traceback: object
     ) -> None:
-        if isinstance(error, PromptJugglerError):
+        if error is None or isinstance(error, PromptJugglerError):
             return
-        if not isinstance(error, (OSError, HTTPException, ValueError)):
-            return
-        # Rule 4 of _secrets.py: the frames of http.client hold the key.
-        cause: BaseException = error.with_traceback(None)
-        if isinstance(error, URLError) and isinstance(error.reason, BaseException):
-            cause = error.reason.with_traceback(None)
-        raise _network_error(self._request, cause) from cause
+        scrub(error, self._request.secrets, self._handled)
+        if isinstance(error, (OSError, HTTPException, ValueError)):
+            reason = reason_of(error)
+            cause = cause_of(reason)
+            raise _network_error(self._request, reason, cause) from cause
+        try:
+            raise error
+        finally:
+            del error  # It would keep itself alive: its traceback holds this frame.
 
 
-def _network_error(request: UrllibRequest, cause: BaseException) -> NetworkError:
-    """The error of a request that has no complete answer."""
+def is_final(error: PromptJugglerError) -> bool:
+    """Whether another attempt would certainly fail in the same way.
+
+    Of certificates, of a proxy that wants another password, of what speaks no HTTP or no
+    TLS: trying again cannot help, and locks accounts.
+    """
+    cause = error.__cause__
+    if isinstance(cause, RemoteDisconnected):
+        return False  # Nothing came at all; http.client counts it as a bad answer.
+    if is_certificate_failure(cause) or isinstance(cause, _NO_HTTP):
+        return True
+    if isinstance(cause, ssl.SSLError):
+        return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS
+    return isinstance(cause, TunnelRefused) and cause.status in _OTHER_PASSWORD
+
+
+def _network_error(
+    request: UrllibRequest, reason: BaseException, cause: BaseException
+) -> NetworkError:
+    """The error of a request that has no complete answer.
+
+    reason  what was raised; it can be one of our own exceptions
+    cause   what is behind it, of the standard library
+    """
     kind = NetworkError
     sent = _may_have_been_sent(request, cause)
-    host = _host_of(request)
     if isinstance(cause, TimeoutError):
         kind = RequestTimeout
-        awaited = "complete answer" if sent else "connection"
-        text = f"no {awaited} from {host} within {request.deadline.seconds:g} s"
+        failed = _what_failed(request, reason, sent, verb="no connection to")
+        limit = request.deadline.limit
+        text = f"{failed} within {limit:g} s" if limit else f"{failed} in time"
+    elif isinstance(reason, UnreadableBody):
+        text = f"the request could not be sent whole: {reason}"
     else:
-        text = f"could not connect to {host}"
-        if sent:
-            text = f"no complete answer from {host}"
-        if isinstance(cause, UnreadableBody):
-            text = "the request could not be sent whole"
-        text += f": {str(cause) or type(cause).__name__}"
-        if is_certificate_failure(cause):
-            text += (
-                " (for a private certificate authority,"
-                " pass ssl_context= or set SSL_CERT_FILE)"
-            )
-    return kind(text, request_sent=sent, attempts=request.times_sent or 1)
+        failed = _what_failed(request, reason, sent, verb="could not connect to")
+        text = f"{failed}: {_said_by(cause)}{_advice(request, cause)}"
+    return kind(
+        request.clean(text),
+        request_sent=sent,
+        attempts=request.times_sent or 1,
+        method=request.get_method(),
+        url=request.shown_url,
+    )
+
+
+def _said_by(cause: BaseException) -> str:
+    """What an error says, and how the answer began that is none."""
+    if isinstance(cause, IncompleteRead):
+        return "it was cut off"
+    text = str(cause) or type(cause).__name__
+    if isinstance(cause, NotHttp) and cause.came:
+        # `scrub` has masked it: it may be cut.
+        text += f": '{cause.came[:_LONGEST_QUOTE]}'"
+    return text
+
+
+def add_total_timeout(error: ApiError | NetworkError, seconds: float) -> None:
+    """Say in an error that `total_timeout` ended the attempts, and how many there were.
+
+    The text of an `ApiError` stays that of the server: there, it is a note.
+    """
+    times = "attempt" if error.attempts == 1 else "attempts"
+    text = f"total_timeout={seconds:g} s ended it after {error.attempts} {times}"
+    if isinstance(error, NetworkError):
+        error.args = (f"{error}; {text}",)
+    elif sys.version_info >= (3, 11):
+        error.add_note(text)
 
 
 def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
@@ -95,90 +165,54 @@ def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
     return not isinstance(cause, before_sending)
 
 
-def _host_of(request: UrllibRequest) -> str:
-    """The host of a request without its port; an IPv6 address in brackets."""
-    return urllib.request.Request(request.full_url).origin_req_host
+def _what_failed(
+    request: UrllibRequest, reason: BaseException, sent: bool, *, verb: str
+) -> str:
+    """Which part of the way failed: the answer, the proxy, or the way to the host."""
+    host = request.host_and_port
+    route = request.route
+    through = ""
+    if route is not None and route.through_proxy:
+        proxy = f"the proxy {route.address}"
+        if not sent and request.stage == Stage.CONNECT:
+            return f"{verb} {proxy} (for {request.host})"
+        if not sent and request.stage == Stage.TUNNEL:
+            return f"no tunnel through {proxy} (for {request.host})"
+        through = f" (through {proxy})"
+    if sent:
+        return f"no complete answer from {host}{through}"
+    if isinstance(reason, AddressError) and reason.address != host:
+        return f"{verb} {host} ({reason.address})"
+    return f"{verb} {host}{through}"
 
 
-def is_certificate_failure(error: BaseException | None) -> bool:
-    """Whether one side did not trust the other: sending again cannot help."""
-    if not isinstance(error, ssl.SSLError):
-        return False
-    reason = str(error)
-    return "CERTIFICATE" in reason or "UNKNOWN_CA" in reason
-
-
-def api_error(
-    request: UrllibRequest,
-    response: http.client.HTTPResponse,
-    chunks: Iterable[bytes],
-) -> ApiError:
-    """The error of an answer with an error status; `chunks` are those of its body.
-
-    Raises TimeoutError where the body does not come in time.
-    """
-    text = _read_as_far_as_possible(chunks).decode("utf-8", "replace")
-    status = response.status
-    return ApiError(
-        _message_of(text) or _status_text(request, response),
-        status,
-        body=text,
-        headers=response.headers,
-        retry_after=retry_after_seconds(response.headers),
-        attempts=request.times_sent or 1,
-    )
-
-
-def _read_as_far_as_possible(chunks: Iterable[bytes]) -> bytes:
-    """The body of an error, or its beginning: the status says what matters."""
-    body = io.BytesIO()
-    try:
-        body.writelines(chunks)
-    except TimeoutError:
-        raise
-    except (OSError, HTTPException, ValueError):
-        pass
-    return body.getvalue()
-
-
-def _message_of(body: str) -> str:
-    """The text that the API gives for an error, or "" for a body that is not the API's."""
-    try:
-        message = json.loads(body)["error"]
-    except (ValueError, TypeError, LookupError, RecursionError):
+def _advice(request: UrllibRequest, cause: BaseException) -> str:
+    """What can be done about a failure, in brackets; "" where there is nothing to say."""
+    if request.type == "http" and isinstance(cause, ConnectionResetError):
+        return _advice_about_plain_http(request)
+    if is_certificate_failure(cause):
+        return advice_about_certificate(cause)
+    came = cause.came if isinstance(cause, NotHttp) else str(cause)
+    if isinstance(cause, _NO_HTTP) and _TLS_RECORD.match(came):
+        return " (the server speaks TLS there: is the URL to begin with https://?)"
+    if not isinstance(cause, ssl.SSLError):
         return ""
-    return message if isinstance(message, str) else ""
+    reason = _reason_of_tls(cause)
+    if reason in _NO_TLS:
+        return " (the server speaks no TLS there: is the URL to begin with http://?)"
+    if reason in _OLD_TLS:
+        return " (no version of TLS in common: here, it must be at least 1.2)"
+    return ""
 
 
-def _status_text(request: UrllibRequest, response: http.client.HTTPResponse) -> str:
-    """`HTTP 502 Bad Gateway`; for a redirect with where it leads to."""
-    status = response.status
-    target = response.headers.get("Location") if 300 <= status < 400 else None
-    # urllib's redirect handler replaces the reason of a redirect by a long text.
-    reason = "" if target else response.reason
-    text = f"HTTP {status} {reason or http.client.responses.get(status, '')}".rstrip()
-    if target:
-        try:
-            target = urljoin(request.full_url, target)
-        except ValueError:
-            pass  # It is no URL: it is shown as it is.
-        text += f": redirects are not followed, this one leads to {target}"
-    return text
+def _advice_about_plain_http(request: UrllibRequest) -> str:
+    """For a server that hung up without an answer, as many do that speak TLS alone."""
+    route = request.route
+    if route is None or route.through_proxy or request.stage != Stage.ANSWER:
+        return ""
+    return " (if it speaks TLS alone, the URL must begin with https://)"
 
 
-def retry_after_seconds(headers: Message) -> float | None:
-    """The seconds that a Retry-After asks for: a number or a date (RFC 9110, 10.2.3).
-
-    None where there is none that makes sense.
-    """
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:10])
-    try:
-        moment = parsedate_to_datetime(value)
-        if moment.tzinfo is None:
-            # One of the three forms has no zone: all are UTC (RFC 9110, 5.6.7).
-            moment = moment.replace(tzinfo=timezone.utc)
-        return max(moment.timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
-        return None
+def _reason_of_tls(cause: ssl.SSLError) -> str:
+    """OpenSSL's name for a failure; one that was made in Python has none."""
+    return getattr(cause, "reason", None) or ""

@@ -7,12 +7,13 @@ import sys
 import urllib.request
 
 from .. import __version__
-from .._secrets import Secret
+from .._secrets import Secret, Secrets, printable
 from .deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from email.message import Message
     from typing import TypeAlias
 
     Body: TypeAlias = Secret[bytes] | Secret[Iterable[bytes]]
@@ -21,7 +22,7 @@ _PYTHON = ".".join(str(number) for number in sys.version_info[:3])
 
 HEADERS_OF_ALL_REQUESTS = {
     "Accept": "application/json",
-    # Nothing here unpacks an answer.
+    # To unpack would take longer than a few more bytes on the way.
     "Accept-encoding": "identity",
     "User-agent": f"promptjuggler-stdlib/{__version__} python/{_PYTHON}",
 }
@@ -33,6 +34,7 @@ class Request:
     method          "GET", "POST" or "DELETE"
     path            what follows the base URL, percent-encoded: "/api/v1/..."
     repeatable      whether sending it twice has no more effect than sending it once
+    secrets         texts in its body that must show in no text of ours
     body            its bytes, at once or in pieces; None without one
     content_type    of the body
     content_length  of the body, in bytes
@@ -45,6 +47,7 @@ class Request:
         "method",
         "path",
         "repeatable",
+        "secrets",
     )
 
     def __init__(
@@ -56,6 +59,7 @@ class Request:
         body: Body | None = None,
         content_type: str = "",
         content_length: int = 0,
+        secrets: Secrets | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -63,16 +67,35 @@ class Request:
         self.body = body
         self.content_type = content_type
         self.content_length = content_length
+        self.secrets = secrets or Secrets()
 
 
 class Reply:
     """The whole answer to a request that the API carried out."""
 
-    __slots__ = ("body", "status")
+    __slots__ = ("body", "headers", "request", "status")
 
-    def __init__(self, status: int, body: Secret[bytes]) -> None:
+    def __init__(
+        self,
+        request: UrllibRequest,
+        status: int,
+        headers: Message,
+        body: Secret[bytes],
+    ) -> None:
+        self.request = request
         self.status = status
+        self.headers = headers
         self.body = body
+
+
+class Stage:
+    """How far a request is, for the text of its error."""
+
+    CONNECT = "connect"
+    TUNNEL = "ask the proxy for a tunnel"
+    TLS = "shake hands over TLS"
+    SEND = "send"
+    ANSWER = "read the answer"
 
 
 class Route:
@@ -84,11 +107,19 @@ class Route:
     tunnel_to     the host behind a proxy to which a tunnel (CONNECT) is made, or None
     through_proxy whether `address` is that of a proxy
     authorization the Proxy-Authorization header, or None
+    secrets       of the proxy
 
     There is one object for each way, so routes are compared by identity.
     """
 
-    __slots__ = ("address", "authorization", "through_proxy", "tls", "tunnel_to")
+    __slots__ = (
+        "address",
+        "authorization",
+        "secrets",
+        "through_proxy",
+        "tls",
+        "tunnel_to",
+    )
 
     def __init__(
         self,
@@ -98,12 +129,14 @@ class Route:
         tunnel_to: str | None = None,
         through_proxy: bool = False,
         authorization: Secret[str] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.address = address
         self.tls = tls
         self.tunnel_to = tunnel_to
         self.through_proxy = through_proxy
         self.authorization = authorization
+        self.secrets = secrets or Secrets()
 
     @property
     def host_of_tls(self) -> str:
@@ -131,13 +164,23 @@ class UrllibRequest(urllib.request.Request):
     by_opener     whether an opener of the caller sends it, and finds its way
     route         the way to its host, once it is known
     longest_idle  it uses no connection that was idle for longer, in seconds
+    stage         how far it is, one of `Stage`
     times_sent    how often its first byte was sent; 0 through an opener of the caller,
                   since nobody tells
+    key           the API key, or a token
+    secrets       what of its body must show in no text
     """
 
     redirect_dict = _RefuseEveryRedirect()
 
-    def __init__(self, method: str, url: str, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        deadline: Deadline,
+        key: Secret[str],
+        secrets: Secrets | None = None,
+    ) -> None:
         # Only cookie handlers need the host that asks; urllib would parse the URL once
         # more to find it, which takes longer than all the rest of this.
         super().__init__(url, method=method, origin_req_host="")
@@ -145,10 +188,42 @@ class UrllibRequest(urllib.request.Request):
         self.by_opener = False
         self.route: Route | None = None
         self.longest_idle = float("inf")
+        self.stage = Stage.CONNECT
         self.times_sent = 0
+        self._key = key
+        self._own_secrets = secrets
         self.add_unredirected_header("Host", self.host)
+        # Rule 2 of _secrets.py.
+        self.add_unredirected_header("Authorization", f"Bearer {key.value}")
         for name, value in HEADERS_OF_ALL_REQUESTS.items():
             self.add_unredirected_header(name, value)
+
+    @property
+    def secrets(self) -> Secrets:
+        """All that must show in no text: of the request, and of its proxy."""
+        secrets = Secrets([self._key.value])
+        if self._own_secrets is not None:
+            secrets = secrets | self._own_secrets
+        if self.route is not None:
+            secrets = secrets | self.route.secrets
+        return secrets
+
+    def clean(self, text: str) -> str:
+        """A text for an error of this request: rule 5 of _secrets.py."""
+        return printable(self.secrets.masked(text))
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for errors: a query can hold what is not to be shown."""
+        return self.full_url.partition("?")[0]
+
+    @property
+    def host_and_port(self) -> str:
+        """The host of the API, with its port, for errors."""
+        usual_port = 443 if self.full_url.startswith("https:") else 80
+        authority = self.full_url.split("/", 3)[2]
+        has_port = authority.rpartition(":")[2].isdigit()
+        return authority if has_port else f"{authority}:{usual_port}"
 
     @property
     def target(self) -> str:

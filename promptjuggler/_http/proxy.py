@@ -6,7 +6,7 @@ import urllib.request
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
-from .._secrets import Secret
+from .._secrets import Secret, Secrets
 from ..errors import ValidationError
 
 TYPE_CHECKING = False
@@ -19,13 +19,17 @@ class Proxy:
 
     address        host and port; an IPv6 address in brackets
     authorization  the value of the header Proxy-Authorization, or None
+    secrets        what of its URL must show in no text
     """
 
-    __slots__ = ("address", "authorization")
+    __slots__ = ("address", "authorization", "secrets")
 
-    def __init__(self, address: str, authorization: Secret[str] | None) -> None:
+    def __init__(
+        self, address: str, authorization: Secret[str] | None, secrets: Secrets
+    ) -> None:
         self.address = address
         self.authorization = authorization
+        self.secrets = secrets
 
 
 def proxy_of_url(name: str, url: Secret[str]) -> Proxy:
@@ -70,7 +74,8 @@ def _parsed(url: Secret[str]) -> Proxy | None:
         address = parts.value.netloc.rpartition("@")[2].rstrip(":")
         if parts.value.port is None:
             address += ":80"
-        return Proxy(address, _authorization(parts))
+        authorization = _authorization(parts)
+        return Proxy(address, authorization, _secrets_of(parts, authorization))
     except ValueError:
         return None
 
@@ -86,3 +91,14 @@ def _authorization(parts: Secret[SplitResult]) -> Secret[str] | None:
         return None
     pair = Secret(f"{parts.value.username}:{parts.value.password or ''}")
     return Secret("Basic " + b64encode(unquote(pair.value).encode()).decode())
+
+
+def _secrets_of(
+    parts: Secret[SplitResult], authorization: Secret[str] | None
+) -> Secrets:
+    """The password, as it was written and as it is meant, and the credentials."""
+    if authorization is None:
+        return Secrets()
+    password = Secret(parts.value.password or "")
+    credentials = Secret(authorization.value.partition(" ")[2])
+    return Secrets([password.value, unquote(password.value), credentials.value])

@@ -16,20 +16,22 @@ import sys
 import time
 import urllib.request
 from contextlib import closing
-from http.client import HTTPMessage, IncompleteRead
+from http.client import HTTPMessage
 from urllib.error import HTTPError, URLError
 
 from .._arguments import wrong_type
 from .._clock import Clock
 from .._secrets import Secret
-from ..errors import DecodeError, ValidationError
+from ..errors import ApiError, NetworkError, ValidationError
+from .bodies import body_pieces, read_whole, refuse_packed_stream
 from .deadline import CancellableDeadline, Deadline
-from .failures import (
+from .error_answers import (
     LARGEST_ERROR_BODY,
     api_error,
-    is_certificate_failure,
-    network_errors,
+    decode_error,
+    problem_of_deletion,
 )
+from .failures import add_total_timeout, is_final, network_errors
 from .messages import Reply, Request, Route, UrllibRequest
 from .pool import KeepAliveHandler, Pool
 from .proxy import Proxy, proxy_of_environment, proxy_of_url
@@ -38,7 +40,6 @@ from .sockets import CHUNK_SIZE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
     from typing import Literal
 
 __all__ = [
@@ -48,12 +49,13 @@ __all__ = [
     "Request",
     "StreamedAnswer",
     "Transport",
-    "is_certificate_failure",
+    "add_total_timeout",
+    "decode_error",
+    "is_final",
     "log_attempt",
+    "log_delay",
+    "problem_of_deletion",
 ]
-
-LARGEST_ANSWER = 100 * 2**20
-"""Longer answers, in bytes, are refused."""
 
 # A server may be closing a connection that is idle for longer just now; what must not be
 # sent twice does not risk that.
@@ -119,15 +121,21 @@ class Transport:
         `NetworkError`, or `DecodeError` for an answer that is too large.
         """
         url = self.base_url + request.path
-        call = self._urllib_request(request.method, url, self._api_key, deadline)
-        if not request.repeatable:
-            call.longest_idle = _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE
-        if request.body is not None:
-            call.data = request.body.value
-            call.add_unredirected_header("Content-type", request.content_type)
-            call.add_unredirected_header("Content-length", str(request.content_length))
-        with network_errors(call), closing(self._open(call, _SUCCESS)) as response:
-            return Reply(response.status, self._read_whole(call, response))
+        call = UrllibRequest(
+            request.method, url, deadline, self._api_key, request.secrets
+        )
+        with network_errors(call):
+            if not request.repeatable:
+                call.longest_idle = _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE
+            if request.body is not None:
+                call.data = request.body.value
+                call.add_unredirected_header("Content-type", request.content_type)
+                call.add_unredirected_header(
+                    "Content-length", str(request.content_length)
+                )
+            with closing(self._open(call, _SUCCESS)) as response:
+                body = read_whole(call, response, self._socket_to_bound(response))
+                return Reply(call, response.status, response.headers, body)
 
     def open_stream(
         self,
@@ -139,22 +147,16 @@ class Transport:
         """Send a GET with a token, and give its answer once the head has come.
 
         `deadline` bounds the connect and the head, and then, as it is set, each read.
-        Raises `ApiError` for any other status than 200, or `NetworkError`.
+        Raises `ApiError` for any other status than 200, `DecodeError` for a stream that is
+        packed, or `NetworkError`.
         """
-        call = self._urllib_request("GET", url, token, deadline)
+        call = UrllibRequest("GET", url, deadline, token)
         for name, value in headers.items():
             call.add_unredirected_header(name, value)
         with network_errors(call):
             response = self._open(call, _STREAM_OPENED)
+            refuse_packed_stream(call, response)
             return StreamedAnswer(call, response, self._socket_to_bound(response))
-
-    def _urllib_request(
-        self, method: str, url: str, key: Secret[str], deadline: Deadline
-    ) -> UrllibRequest:
-        call = UrllibRequest(method, url, deadline)
-        # Rule 2 of _secrets.py.
-        call.add_unredirected_header("Authorization", f"Bearer {key.value}")
-        return call
 
     def _open(self, call: UrllibRequest, success: range) -> http.client.HTTPResponse:
         """The answer to a request, if its status is one of `success`.
@@ -181,47 +183,10 @@ class Transport:
             raise URLError(f"the opener has no handler for {call.type}")
         if response.status not in success:
             with closing(response):
-                chunks = self._answer_chunks(call, response, LARGEST_ERROR_BODY)
+                sock = self._socket_to_bound(response)
+                chunks = body_pieces(call, response, sock, LARGEST_ERROR_BODY)
                 raise api_error(call, response, chunks)
         return response
-
-    # Answers
-
-    def _read_whole(
-        self, call: UrllibRequest, response: http.client.HTTPResponse
-    ) -> Secret[bytes]:
-        """The body of an answer. Raises `DecodeError` where it is too large."""
-        if (getattr(response, "length", None) or 0) > LARGEST_ANSWER:
-            raise _too_large(response)
-        chunks = self._answer_chunks(call, response, LARGEST_ANSWER + 1)
-        body = Secret(b"".join(chunks))
-        if len(body.value) > LARGEST_ANSWER:
-            raise _too_large(response)
-        # seam: HTTPResponse.length. It counts down as the body is read: what is left of
-        # it at the end is missing. Answers of other handlers have none.
-        missing = getattr(response, "length", None)
-        if missing:
-            raise IncompleteRead(body.value, missing)
-        return body
-
-    def _answer_chunks(
-        self, call: UrllibRequest, response: http.client.HTTPResponse, most: int
-    ) -> Iterator[bytes]:
-        """The body of an answer, up to `most` bytes, within the deadline."""
-        sock = self._socket_to_bound(response)
-        if sock is not None:
-            call.deadline.restart()
-        left = most
-        while left > 0:
-            count = min(CHUNK_SIZE, left)
-            # read() waits until it has all that it was asked for.
-            chunk = response.read(count) if sock is None else response.read1(count)
-            if not chunk:
-                return
-            yield chunk
-            left -= len(chunk)
-            if sock is not None and sock.fileno() >= 0:  # At the end it is closed.
-                sock.settimeout(call.deadline.remaining())
 
     def _socket_to_bound(
         self, response: http.client.HTTPResponse
@@ -259,7 +224,17 @@ class Transport:
             tunnel_to=host if tls is not None else None,
             through_proxy=True,
             authorization=proxy.authorization,
+            secrets=proxy.secrets,
         )
+
+    def preload(self) -> None:
+        """Make what the first request would make. Raises `NetworkError`."""
+        if self._opener is None and self.base_url.startswith("https:"):
+            try:
+                self.context()
+            except OSError as error:
+                text = f"the context of TLS cannot be made: {error}"
+                raise NetworkError(text, request_sent=False) from error
 
     def context(self) -> ssl.SSLContext:
         """The context of TLS, made when it is first needed: that takes 30 ms."""
@@ -352,10 +327,16 @@ def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
     return sock if isinstance(sock, socket.socket) else None
 
 
-def _too_large(response: http.client.HTTPResponse) -> DecodeError:
-    size = LARGEST_ANSWER // 2**20
-    return DecodeError(
-        f"the document is larger than {size} MiB", status_code=response.status
+def log_delay(method: str, path: str, seconds: float, error: Exception) -> None:
+    """An INFO line for the delay before another attempt, after one with this error."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    outcome: object = type(error).__name__
+    if isinstance(error, ApiError):
+        outcome = error.status_code
+    logging.getLogger("promptjuggler").info(
+        "%s %s: %s, again in %.1f s", method, path, outcome, seconds
     )
 
 

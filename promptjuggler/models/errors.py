@@ -7,7 +7,7 @@ from .._model import Model
 __all__ = ["ErrorResponse"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ErrorResponse(Model):
     """The JSON body of an error status, as the API writes it.
 

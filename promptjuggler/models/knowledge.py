@@ -13,7 +13,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KnowledgeDocumentResponse(Model):
     """A document of a knowledge base.
 
@@ -31,7 +31,7 @@ class KnowledgeDocumentResponse(Model):
     chunk_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KnowledgeDocumentSummary(Model):
     """A document as its knowledge base lists it.
 
@@ -49,7 +49,7 @@ class KnowledgeDocumentSummary(Model):
     mime_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KnowledgeBaseResponse(Model):
     """A knowledge base and its documents.
 

@@ -14,7 +14,7 @@ from .usage import RunCost, TokenUsage
 __all__ = ["EmittedItem", "PromptRun"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EmittedItem(Model):
     """The payload of an emit tool.
 
@@ -26,7 +26,7 @@ class EmittedItem(Model):
     payload: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PromptRun(Model):
     """A run of a prompt. Its `status` alone says how it ended.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from .._model import Model, UnknownVariant
+from .._model import Model, UnknownVariant, Variant
 from .enums import Memory, Provider, Role, ServiceTier
 from .tools import Tool
 
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ModelParams(Model):
     """The parameters of a model. None leaves a parameter to the provider.
 
@@ -48,8 +48,8 @@ class ModelParams(Model):
     service_tier: ServiceTier | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TextFormat(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class TextFormat(Variant):
     """The answer is plain text.
 
     type  always "text"
@@ -58,8 +58,8 @@ class TextFormat(Model):
     type: Literal["text"] = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class JsonObjectFormat(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class JsonObjectFormat(Variant):
     """The answer is a JSON object, whatever is in it.
 
     type  always "json_object"
@@ -68,8 +68,8 @@ class JsonObjectFormat(Model):
     type: Literal["json_object"] = "json_object"
 
 
-@dataclass(frozen=True, slots=True)
-class JsonSchemaFormat(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class JsonSchemaFormat(Variant):
     """The answer is JSON that follows a schema.
 
     name         of the schema
@@ -92,7 +92,7 @@ class JsonSchemaFormat(Model):
         return self.schema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UnknownResponseFormat(UnknownVariant):
     """A format whose `type` is newer than this version.
 
@@ -106,7 +106,7 @@ ResponseFormat = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ContentMessageResponse(Model):
     """A message of a prompt.
 
@@ -118,7 +118,7 @@ class ContentMessageResponse(Model):
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PromptRevision(Model):
     """A revision of a prompt.
 

@@ -10,7 +10,7 @@ from .metadata import MetadataValue
 __all__ = ["CreatePromptRun", "CreatePromptRunResponse"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CreatePromptRun(Model):
     """What starts a run of a prompt. What is None is not sent.
 
@@ -34,7 +34,7 @@ class CreatePromptRun(Model):
     channel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CreatePromptRunResponse(Model):
     """A run of a prompt that was started.
 

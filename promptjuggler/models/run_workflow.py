@@ -10,7 +10,7 @@ from .metadata import MetadataValue
 __all__ = ["CreateWorkflowRun", "CreateWorkflowRunResponse"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CreateWorkflowRun(Model):
     """What starts a run of a workflow. What is None is not sent.
 
@@ -32,7 +32,7 @@ class CreateWorkflowRun(Model):
     metadata: Mapping[str, MetadataValue] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CreateWorkflowRunResponse(Model):
     """A run of a workflow that was started.
 

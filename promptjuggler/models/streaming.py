@@ -8,7 +8,7 @@ from .._model import Model
 __all__ = ["StreamTokenResponse"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StreamTokenResponse(Model):
     """Lets its holder read the stream of one thread, and nothing else.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from .._model import Model, UnknownVariant
+from .._model import Model, UnknownVariant, Variant
 
 __all__ = [
     "Emit",
@@ -31,7 +31,7 @@ IdOrTag = int | str
 """A version: its number, or a text, which is an id or a tag such as `production`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class VersionRef(Model):
     """Which version of a prompt or workflow a tool runs.
 
@@ -43,7 +43,7 @@ class VersionRef(Model):
     id_or_tag: IdOrTag
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class HttpHeader(Model):
     """A header of a request.
 
@@ -55,8 +55,8 @@ class HttpHeader(Model):
     value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Emit(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class Emit(Variant):
     """A tool that hands its arguments to whoever started the run.
 
     They are the payloads in `PromptRun.emitted`, and of `DataEvent` in a
@@ -76,8 +76,8 @@ class Emit(Model):
     type: Literal["emit"] = "emit"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCall(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class HttpCall(Variant):
     """A tool that sends an HTTP request.
 
     params_schema  the JSON schema of the arguments, as text
@@ -100,8 +100,8 @@ class HttpCall(Model):
     type: Literal["http"] = "http"
 
 
-@dataclass(frozen=True, slots=True)
-class KnowledgeSearch(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class KnowledgeSearch(Variant):
     """A tool that searches a knowledge base.
 
     knowledge_base_id  where it looks
@@ -118,8 +118,8 @@ class KnowledgeSearch(Model):
     type: Literal["knowledge_search"] = "knowledge_search"
 
 
-@dataclass(frozen=True, slots=True)
-class Mcp(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class Mcp(Variant):
     """The tools of an MCP server.
 
     name                 of the server, to the model
@@ -136,8 +136,8 @@ class Mcp(Model):
     type: Literal["mcp"] = "mcp"
 
 
-@dataclass(frozen=True, slots=True)
-class PromptCall(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class PromptCall(Variant):
     """A tool that runs another prompt.
 
     version_ref  which prompt, and which version of it
@@ -154,8 +154,8 @@ class PromptCall(Model):
     type: Literal["prompt"] = "prompt"
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCall(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class ScriptCall(Variant):
     """A tool that runs a script.
 
     language     "python" or "javascript", as far as is known: an open string, since the
@@ -175,8 +175,8 @@ class ScriptCall(Model):
     type: Literal["script"] = "script"
 
 
-@dataclass(frozen=True, slots=True)
-class WebSearch(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class WebSearch(Variant):
     """The provider's own web search.
 
     allowed_domains  where it looks; None is everywhere
@@ -187,8 +187,8 @@ class WebSearch(Model):
     type: Literal["web_search"] = "web_search"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowCall(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class WorkflowCall(Variant):
     """A tool that runs a workflow.
 
     version_ref  which workflow, and which version of it
@@ -205,7 +205,7 @@ class WorkflowCall(Model):
     type: Literal["workflow"] = "workflow"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UnknownTool(UnknownVariant):
     """A tool whose `type` is newer than this version.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .._model import Model, UnknownVariant
+from .._model import Model, UnknownVariant, Variant
 from .enums import ToolStatus
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Citation(Model):
     """A source that the model cited.
 
@@ -29,8 +29,8 @@ class Citation(Model):
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptText(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class TranscriptText(Variant):
     """A text of the model.
 
     content    the text
@@ -43,8 +43,8 @@ class TranscriptText(Model):
     type: Literal["text"] = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptTool(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class TranscriptTool(Variant):
     """A call of a tool.
 
     name       of the tool
@@ -61,8 +61,8 @@ class TranscriptTool(Model):
     type: Literal["tool"] = "tool"
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptData(Model):
+@dataclass(frozen=True, slots=True, repr=False)
+class TranscriptData(Variant):
     """The payload of an emit tool.
 
     tool     the name of the tool
@@ -75,7 +75,7 @@ class TranscriptData(Model):
     type: Literal["data"] = "data"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UnknownTranscriptItem(UnknownVariant):
     """An item whose `type` is newer than this version.
 

@@ -8,7 +8,7 @@ from .enums import ServiceTier
 __all__ = ["ModelCost", "RunCost", "TokenUsage"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TokenUsage(Model):
     """Numbers of tokens, as the API counts them.
 
@@ -34,7 +34,7 @@ class TokenUsage(Model):
     input_cache_write: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ModelCost(Model):
     """Costs of using a model, in US dollars.
 
@@ -54,7 +54,7 @@ class ModelCost(Model):
     total: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunCost(Model):
     """Costs of a run, in US dollars.
 

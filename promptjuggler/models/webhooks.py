@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PromptRunFinished(Model):
     """The body of `promptrun.finished`.
 
@@ -34,7 +34,7 @@ class PromptRunFinished(Model):
     status: RunStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WorkflowRunFinished(Model):
     """The body of `workflowrun.finished`.
 
@@ -46,7 +46,7 @@ class WorkflowRunFinished(Model):
     status: RunStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KnowledgeDocumentFinished(Model):
     """The body of `knowledgedocument.finished`.
 
@@ -60,7 +60,7 @@ class KnowledgeDocumentFinished(Model):
     chunk_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KnowledgeBaseFinished(Model):
     """The body of `knowledgebase.finished`.
 

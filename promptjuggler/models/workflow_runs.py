@@ -12,7 +12,7 @@ from .usage import RunCost, TokenUsage
 __all__ = ["WorkflowRun"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WorkflowRun(Model):
     """A run of a workflow. Its `status` alone says how it ended.
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from .._frozen import Frozen
 from ..models.enums import ToolStatus
 from ..models.transcripts import Citation, TranscriptItem
 
@@ -42,8 +43,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunView(Frozen):
     """What came of a run so far: always a true beginning of its answer.
 
     text        all its text, joined
@@ -61,13 +62,13 @@ class RunView:
     gapped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectedEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConnectedEvent(Frozen):
     """The stream is connected: for the first time, or again."""
 
 
-@dataclass(frozen=True, slots=True)
-class DisconnectedEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class DisconnectedEvent(Frozen):
     """The connection was lost, or an attempt to connect again has failed.
 
     There is nothing to do: the stream goes on trying by itself, and a `ConnectedEvent`
@@ -79,8 +80,8 @@ class DisconnectedEvent:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenEvent(Frozen):
     """A piece of the answer's text.
 
     It need not be a token of the model, and can end in the middle of a character above
@@ -101,8 +102,8 @@ class TokenEvent:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResetEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class ResetEvent(Frozen):
     """A segment is generated, for the first time or again.
 
     What came of it before, and of every higher segment, is void: who shows text takes it
@@ -118,8 +119,8 @@ class ResetEvent:
     segment: int
 
 
-@dataclass(frozen=True, slots=True)
-class DataEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class DataEvent(Frozen):
     """The model called an emit tool: its payload.
 
     run_id   the run that it belongs to
@@ -134,8 +135,8 @@ class DataEvent:
     payload: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolStartEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolStartEvent(Frozen):
     """The model called a tool, whose `ToolEndEvent` is still to come or came already.
 
     run_id   the run that it belongs to
@@ -150,8 +151,8 @@ class ToolStartEvent:
     tool: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolEndEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class ToolEndEvent(Frozen):
     """A call of a tool has ended.
 
     It comes from another process than the text does, so it can come before the start of
@@ -173,8 +174,8 @@ class ToolEndEvent:
     citations: tuple[Citation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GapEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class GapEvent(Frozen):
     """Something of a run was lost on the way, so its view ends there.
 
     A `ResetEvent` of that segment, or of a lower one, mends this: it is generated again.
@@ -190,8 +191,8 @@ class GapEvent:
     segment: int
 
 
-@dataclass(frozen=True, slots=True)
-class StaleEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class StaleEvent(Frozen):
     """The server could not resume where the connection was lost.
 
     What came of every run of the thread is void, and the views are empty again; it may
@@ -199,8 +200,8 @@ class StaleEvent:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class DoneEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class DoneEvent(Frozen):
     """A run has finished.
 
     run_id   the run that it belongs to
@@ -216,8 +217,8 @@ class DoneEvent:
     view: RunView
 
 
-@dataclass(frozen=True, slots=True)
-class FailureEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class FailureEvent(Frozen):
     """A run has failed, after all its retries.
 
     run_id   the run that it belongs to

@@ -33,7 +33,7 @@ from .._http.transport import (
     CancellableDeadline,
     StreamedAnswer,
     Transport,
-    is_certificate_failure,
+    is_final,
     log_attempt,
 )
 from .._retry import LONGEST_RETRY_AFTER, Backoff
@@ -353,7 +353,7 @@ def _is_final(error: ApiError | NetworkError | DecodeError) -> bool:
     if isinstance(error, DecodeError):
         # An address that no token is sent to; other answers may be those of a gateway.
         return error.path == "url"
-    return is_certificate_failure(error.__cause__)
+    return is_final(error)
 
 
 def _retry_after(error: Exception) -> float | None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from helpers.calls import RUN_ID
 from helpers.errors import shown_before
+from helpers.secrets import ENV_VARS, assert_silent
 from helpers.servers import ScriptedServer, respond
 
 from promptjuggler import PromptJuggler, RunStatus, ValidationError
@@ -170,6 +171,57 @@ def test_a_workflow_has_no_channel(pj):
         pj.run_workflow("p", 1, {}, channel="side")
 
 
+HALF = "\ud800"  # of a surrogate pair, as os.fsdecode() leaves for a byte that is not UTF-8
+
+
+@STARTS
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        ({"inputs": {"a": "ok", "age": HALF}}, "inputs['age']"),
+        ({"inputs": {"age": "x" * 10_000 + "é" + HALF}}, "inputs['age']"),
+        ({"inputs": {HALF: "x"}}, r"the key '\ud800' of inputs"),
+        ({"inputs": {"naïve 🎈": HALF}}, r"inputs['na\xefve \U0001f388']"),
+        ({"env_vars": {"KEY": "\udfff"}}, "env_vars['KEY']"),
+        ({"env_vars": {HALF: "x"}}, r"the key '\ud800' of env_vars"),
+        ({"metadata": {"user": HALF}}, "metadata['user']"),
+        ({"metadata": {"tags": ["a", HALF]}}, "metadata['tags'][1]"),
+        ({"metadata": {HALF: "x"}}, r"the key '\ud800' of metadata"),
+        ({"environment": HALF}, "environment"),
+    ],
+)
+def test_a_lone_surrogate_is_refused_with_the_place_where_it_is(
+    server, pj, start, arguments, place
+):
+    options = {"inputs": {}, **arguments}
+    refused(
+        server,
+        lambda: getattr(pj, start)("p", 1, **options),
+        f"{place} must be encodable as UTF-8",
+    )
+
+
+def test_a_lone_surrogate_in_a_channel_is_refused(server, pj):
+    text = "channel must be encodable as UTF-8"
+    refused(server, lambda: pj.run_prompt("p", 1, {}, channel=HALF), text)
+    text = "every one of channels must be encodable as UTF-8"
+    refused(server, lambda: pj.stream(RUN_ID, channels=["a", HALF]), text)
+
+
+def test_a_lone_surrogate_in_an_environment_variable_shows_no_value(pj):
+    env_vars = {"KEY": ENV_VARS["A_TOKEN"] + HALF}
+    with pytest.raises(ValidationError) as caught:
+        pj.run_prompt("p", 1, {}, env_vars=env_vars)
+    assert_silent(caught.value)
+
+
+def test_what_utf8_can_encode_is_sent_as_it_is(server, pj):
+    text = "naïve 日本語 🎈 \x00\u2028"
+    pj.run_prompt("p", 1, {text: text}, metadata={text: [text]}, channel=text)
+    sent = {"inputs": {text: text}, "metadata": {text: [text]}, "channel": text}
+    assert server.requests[-1].json() == sent
+
+
 WITH_SLUG = {
     "get_prompt": lambda pj, slug: pj.get_prompt(slug, 1),
     "run_prompt": lambda pj, slug: pj.run_prompt(slug, 1, {}),
@@ -221,6 +273,12 @@ def test_a_slug_must_be_a_text_that_is_one_segment_of_a_path(
         (".", "version must not be '.'"),
         ("..", "version must not be '..'"),
         ("\udfff", "version must be encodable as UTF-8"),
+        (0, "version must be a number of at least 1, or a tag"),
+        (-1, "version must be a number of at least 1, or a tag"),
+        (-(10**30), "version must be a number of at least 1, or a tag"),
+        ("0", "version must be a number of at least 1, or a tag"),
+        ("-1", "version must be a number of at least 1, or a tag"),
+        ("-0", "version must be a number of at least 1, or a tag"),
     ],
 )
 def test_a_version_must_be_an_int_or_a_text_that_is_one_segment_of_a_path(
@@ -236,7 +294,7 @@ def test_a_version_of_thousands_of_digits_is_refused_or_sent_but_is_no_other_err
 
 @pytest.mark.parametrize(
     ("version", "sent"),
-    [(3, "3"), ("3", "3"), (0, "0"), ("production", "production"), ("__latest__", "__latest__"),
+    [(3, "3"), ("3", "3"), (1, "1"), ("production", "production"), ("__latest__", "__latest__"),
      (Tag.LIVE, "production"), (Number.THREE, "3"), (RunStatus("v 2"), "v%202"), ("v1.0~b-2_c", "v1.0~b-2_c")],
 )  # fmt: skip
 def test_a_version_is_sent_as_its_number_or_text(server, pj, version, sent):
@@ -275,13 +333,17 @@ def test_an_id_must_be_a_uuid_or_its_text(server, pj, name, value, problem):
         if name.startswith("wait_")
     ],
 )
-def test_the_times_of_a_wait_must_be_finite_numbers_above_0(server, pj, name):
+def test_the_times_of_a_wait_must_be_finite_numbers_and_its_interval_above_0(
+    server, pj, name
+):
     argument = "docs" if name.endswith("base") else RUN_ID
     wait = getattr(pj, name)
+    for value in (float("nan"), float("inf"), float("-inf")):
+        text = "timeout must be a finite number of seconds"
+        refused(server, lambda: wait(argument, timeout=value), text)  # noqa: B023
     for value in (0, -1, float("nan"), float("inf")):
-        for option in ("timeout", "poll_interval"):
-            text = f"{option} must be a finite number of seconds above 0"
-            refused(server, lambda: wait(argument, **{option: value}), text)  # noqa: B023
+        text = "poll_interval must be a finite number of seconds above 0"
+        refused(server, lambda: wait(argument, poll_interval=value), text)  # noqa: B023
     refused(
         server,
         lambda: wait(argument, timeout=None),
@@ -366,6 +428,9 @@ def test_error_texts_stay_short_whatever_was_given(pj):
     long = "x" * 100_000
     for call in (
         lambda: pj.run_prompt("p", 1, {}, priority=long),
+        lambda: pj.run_prompt("p", 1, {long: 7}),
+        lambda: pj.run_prompt("p", 1, {}, metadata={long: [7]}),
+        lambda: pj.run_prompt("p", 1, {f"{long}{HALF}": "x"}),
         lambda: pj.get_prompt_run(long),
     ):
         with pytest.raises(ValidationError) as caught:

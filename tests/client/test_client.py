@@ -420,6 +420,34 @@ def test_8_threads_share_a_client_and_each_gets_its_own_answers():
     )
 
 
+class Counting(PromptJuggler):
+    """A user's client, with slots besides the `__dict__` that it inherits."""
+
+    __slots__ = ("__private", "label", "unset")
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.label = "mine"
+        self.__private = 7
+        self.calls = []
+
+    def private(self):
+        """What only this class knows the name of."""
+        return self.__private
+
+
+def test_with_options_of_a_subclass_keeps_its_class_its_slots_and_its_attributes():
+    client = Counting(KEY, base_url="http://127.0.0.1:1")
+    other = client.with_options(timeout=3, total_timeout=9, max_retries=0)
+    assert type(other) is Counting
+    assert (other.label, other.private()) == ("mine", 7)
+    assert other.calls is client.calls
+    assert not hasattr(other, "unset")
+    other.label = "other"
+    assert client.label == "mine"
+    assert (client._timeout, other._timeout) == (30.0, 3.0)
+
+
 def test_with_options_shares_the_connections_and_leaves_the_first_client_as_it_was():
     failing = respond((200, PROMPT_RUN), (200, PROMPT_RUN), (503, {"error": "busy"}))
     with (
@@ -571,7 +599,7 @@ def test_every_operation_of_the_client_is_in_the_table_of_these_tests():
         for name in dir(PromptJuggler)
         if not name.startswith(("_", "wait_for_", "stream"))
     }
-    assert public - set(OPERATIONS) == {"close", "with_options"}
+    assert public - set(OPERATIONS) == {"close", "preload", "with_options"}
     assert set(OPERATIONS) <= public
 
 
@@ -695,9 +723,10 @@ def test_any_2xx_answer_is_decoded(status):
 
 
 @pytest.mark.parametrize(
-    "reply", [(200, {"deleted": True}), (200,), (202, "<html>"), (204,)]
+    "reply",
+    [(200, {"deleted": True}), (200,), (202, []), (200, {"error": None}), (204,)],
 )
-def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
+def test_a_deletion_succeeds_with_any_2xx_answer_that_is_empty_or_json(reply):
     with (
         ScriptedServer(respond(reply, (200, DOCUMENT))) as server,
         client(server) as pj,
@@ -708,6 +737,123 @@ def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
 
 
 @pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            "<html>Log in",
+            "it is an HTML page, 200, from URL, and begins '<html>Log in'",
+        ),
+        ("deleted", "it is text/plain, 200, from URL, and begins 'deleted'"),
+        (b"\xff\xfe", "it is text/plain, 200, from URL"),
+        (b'{"id": ', "it is text/plain, 200, from URL"),
+        (b"[" * 100_000, "it is text/plain, 200, from URL"),
+    ],
+)
+def test_a_deletion_that_is_answered_by_what_is_no_json_is_a_decode_error(body, text):
+    with (
+        ScriptedServer(respond((200, body))) as server,
+        client(server, max_retries=2) as pj,
+    ):
+        with pytest.raises(DecodeError) as caught:
+            pj.delete_knowledge_document(RUN_ID)
+        error = caught.value
+        url = f"{server.url}/api/v1/knowledge-documents/{RUN_ID}"
+        assert str(error) == (
+            f"the document is no answer to a DELETE: {text.replace('URL', url)}"
+        )
+        assert (error.status_code, error.method, error.url) == (200, "DELETE", url)
+        assert error.may_have_taken_effect
+        assert len(server.requests) == 1
+
+
+def test_a_deletion_that_is_answered_by_200_and_an_error_was_not_carried_out():
+    with (
+        ScriptedServer(respond((200, {"error": "Locked."}))) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        pj.delete_knowledge_document(RUN_ID)
+    assert str(caught.value) == (
+        "the document is no answer to a DELETE (the answer says: Locked.)"
+    )
+
+
+LOGIN = b"\xef\xbb\xbf \n<!DOCTYPE html>\n<html><title>Log in</title>" + b"x" * 10_000
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_login_page_in_place_of_an_answer_is_named_with_where_it_is_from(name):
+    call, method, path, _ = OPERATIONS[name]
+    reply = (200, LOGIN, {"Content-Type": "text/html; charset=utf-8", "X-Gate": "7"})
+    with (
+        ScriptedServer(respond(reply)) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        call(pj)
+    error = caught.value
+    url = f"{server.url}/api/v1{path}"
+    begin = "<!DOCTYPE html> <html><title>Log in</title>xxx"
+    assert f": it is an HTML page, 200, from {url}, and begins '{begin}" in str(error)
+    assert len(str(error)) < 300
+    assert (error.status_code, error.method, error.url) == (200, method, url)
+    assert (error.headers["x-gate"], error.body) == ("7", LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": "Quota exceeded."}, "Quota exceeded."),
+        ({"message": "Quota exceeded."}, "Quota exceeded."),
+        (
+            {"error": {"message": "Quota\n\x1b[2Jexceeded."}},
+            "Quota\\n\\x1b[2Jexceeded.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name[0] != "d"])
+def test_the_text_of_an_error_that_comes_with_a_status_of_success_is_shown(
+    name, body, said
+):
+    with (
+        ScriptedServer(respond((200, body))) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        OPERATIONS[name][0](pj)
+    assert str(caught.value).endswith(f" (the answer says: {said})")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**PROMPT_RUN, "status": 5, "error": "sekret"},
+        {
+            **PROMPT_RUN,
+            "transcript": [{"type": "text", "content": 5}],
+            "message": "sekret",
+        },
+        b'{"id": "sekret", ',
+        b'["sekret"',
+        b'"sekret',
+        ["sekret"],
+        "sekret",
+    ],
+)
+def test_nothing_is_shown_of_what_may_be_a_document_of_the_api(body):
+    with (
+        ScriptedServer(respond((200, body))) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        pj.get_prompt_run(RUN_ID)
+    if body == "sekret":  # a text, and no JSON
+        assert str(caught.value).endswith("and begins 'sekret'")
+    else:
+        assert "sekret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("status", "body", "path", "text"),
     [
         (200, b"", "", "the document is empty"),
@@ -715,7 +861,7 @@ def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
         (200, b"<html>Welcome to the hotel</html>", "", "the document is not JSON"),
         (201, b'{"id": "', "", "the document is not JSON"),
         (200, b'{"id": "\xff"}', "", "the document is not UTF-8"),
-        (200, b"\xef\xbb\xbf{}", "", "the document is not JSON"),
+        (200, b"\xef\xbb\xbf{}", "id", "id: missing"),
         (200, b"[" * 200_000, "", "the document is nested too deep"),
         (200, b'{"id": NaN}', "", "the document is not JSON"),
         (200, b'{"id": ' + b"7" * 5000 + b"}", "", ""),

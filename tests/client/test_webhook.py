@@ -139,15 +139,26 @@ def test_every_v1_is_tried_against_every_secret() -> None:
         f"\tt={NOW},\tv1={SIGNATURE}\t",
         f"t={NOW},,v1={SIGNATURE},",
         f"t={NOW},nonsense,=,v1={SIGNATURE},x=y=z",
-        f"t={NOW - 9},t={NOW},v1={SIGNATURE}",
-        f"t=nonsense,t={NOW},v1={SIGNATURE}",
-        f"t={NOW},t=,v1={SIGNATURE}",
     ],
 )
-def test_the_header_is_read_with_spaces_empty_fields_and_the_last_timestamp(
-    header: str,
-) -> None:
+def test_the_header_is_read_with_spaces_and_empty_fields(header: str) -> None:
     assert verify(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"t={NOW - 9},t={NOW},v1={SIGNATURE}",
+        f"t={NOW},t={NOW - 9},v1={SIGNATURE}",
+        f"t={NOW},v1={SIGNATURE},t={NOW}",
+        f"t=nonsense,t={NOW},v1={SIGNATURE}",
+        f"t={NOW},t=,v1={SIGNATURE}",
+        f"t,t={NOW},v1={SIGNATURE}",
+        f" t = {NOW} , t = {NOW} , v1 = {SIGNATURE} ",
+    ],
+)
+def test_two_timestamps_are_none_even_where_they_are_the_same(header: str) -> None:
+    assert not verify(header)
 
 
 @pytest.mark.parametrize(
@@ -177,14 +188,22 @@ def test_the_header_is_read_with_spaces_empty_fields_and_the_last_timestamp(
         f"t={NOW},v1={SIGNATURE}\0",
         f"t={NOW},v1={SIGNATURE},x=\0",
         f"t={NOW},v1={SIGNATURE},x=\ud800",
-        HEADER.encode(),
-        [HEADER],
-        42,
     ],
     ids=ascii,
 )
 def test_a_header_that_is_not_as_it_should_be_is_refused(header: Any) -> None:
     assert not verify(header)
+
+
+@pytest.mark.parametrize("header", [HEADER.encode(), bytearray(), [HEADER], 42, False])
+def test_a_header_that_is_neither_text_nor_none_raises_and_says_what_it_is(
+    header: Any,
+) -> None:
+    kind = type(header).__name__
+    with pytest.raises(ValidationError) as caught:
+        verify(header)
+    text = f"signature_header must be a str or None, not {kind}"
+    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(
@@ -426,25 +445,18 @@ def reference(
     """The rule once more, written as a search for one field pair that fits."""
     if any(not 0 < ord(character) < 128 for character in header):
         return False
-    pairs = [
-        tuple(field.split("=", 1))
-        for field in header.split(",")
-        if "=" in field and not field.endswith("=")
-    ]
+    pairs = [field.partition("=")[::2] for field in header.split(",")]
     stamps = [value.strip() for key, value in pairs if key.strip() == "t"]
-    if (
-        not stamps
-        or not stamps[-1]
-        or len(stamps[-1]) > 20
-        or set(stamps[-1]) - set("0123456789")
-    ):
+    if len(stamps) != 1 or not 0 < len(stamps[0]) <= 20:
         return False
-    if not now - tolerance <= int(stamps[-1]) <= now + tolerance:
+    if set(stamps[0]) - set("0123456789"):
+        return False
+    if not now - tolerance <= int(stamps[0]) <= now + tolerance:
         return False
     raw = body.encode() if isinstance(body, str) else body
     good = {
         hmac.new(
-            s.encode(), stamps[-1].encode() + b"." + raw, hashlib.sha256
+            s.encode(), stamps[0].encode() + b"." + raw, hashlib.sha256
         ).hexdigest()
         for s in secrets
     }
@@ -474,7 +486,7 @@ def test_mutated_deliveries_never_raise_and_pass_only_where_the_reference_says_s
         f"t=000{NOW},v1={PADDED_SIGNATURE},v0=x",
     ]
     verdicts = {True: 0, False: 0}
-    for _ in range(12_000):
+    for _ in range(13_000):
         header = mutated(rng.choice(seeds), rng)
         body: str | bytes = (
             BODY if rng.random() < 0.8 else rng.randbytes(rng.randrange(60))

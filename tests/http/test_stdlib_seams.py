@@ -15,8 +15,11 @@ from helpers.package import FOLDER
 from helpers.servers import PATIENCE, ScriptedServer, respond
 
 import promptjuggler._http
+from promptjuggler._http.deadline import Deadline
 from promptjuggler._http.messages import UrllibRequest
+from promptjuggler._http.response import Response
 from promptjuggler._http.transport import socket_behind
+from promptjuggler._secrets import Secret
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello"
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nHe\r\n3\r\nllo\r\n0\r\n\r\n"
@@ -42,7 +45,7 @@ class Recorder:
 
 
 def response_to(received, kind=HTTPResponse, method="GET"):
-    response = kind(Recorder(received), method=method)
+    response = kind(Recorder(received), 0, method)
     response.begin()
     return response
 
@@ -123,19 +126,30 @@ def test_http_response_begin(head, length, chunked, will_close):
     assert bool(response.will_close) is will_close
 
 
-def test_http_response_read_status():
-    """HTTPResponse._read_status reads one line; begin() goes by what it gives."""
-    lines = []
-
-    class Response(HTTPResponse):
-        def _read_status(self):
-            lines.append(super()._read_status())
-            return lines[-1][0], 299, "changed"
-
-    response = response_to(HELLO, Response)
-    assert lines == [("HTTP/1.1", 200, "OK\r\n")]
-    assert (response.status, response.reason) == (299, "changed")
-    assert response.read() == b"Hello"
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 201 Made\r\nContent-Length: 5\r\n",
+        b"HTTP/1.1 201 Made\r\nContent-Length: 5\r\nConnection: close\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\nX: z\r\n",
+        b"HTTP/1.1 404 \r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 None\r\n",
+        b"HTTP/1.1 304 Same\r\nContent-Length: 5\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n",
+    ],
+)
+def test_our_begin_sets_what_that_of_http_client_sets(head):
+    """HTTPResponse.begin, HTTPResponse.chunk_left: all that it sets, and nothing else."""
+    responses = [response_to(head + b"\r\n", kind) for kind in (HTTPResponse, Response)]
+    theirs, ours = (dict(vars(response)) for response in responses)
+    for attributes in (theirs, ours):
+        assert attributes["msg"] is attributes["headers"]
+        attributes["headers"] = attributes.pop("msg").items()
+        del attributes["fp"]
+    assert ours.pop("when_ended") is None
+    assert ours.pop("_makes_tunnel") is False
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("read", [HTTPResponse.read, lambda answer: answer.read1(99)])
@@ -155,6 +169,32 @@ def test_http_response_read_next_chunk_size(read):
     with pytest.raises(IncompleteRead):
         b"".join(step(response) for step in read_twice)
     assert sizes == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        HTTPResponse.read,
+        lambda answer: answer.read(99),
+        lambda answer: answer.read1(99),
+    ],
+)
+def test_http_response_safe_read(read):
+    """HTTPResponse._safe_read reads the two bytes behind a chunk, and then alone
+    HTTPResponse.chunk_left is 0."""
+    behind_chunks = []
+
+    class Response(HTTPResponse):
+        def _safe_read(self, amt):
+            data = super()._safe_read(amt)
+            if self.chunk_left == 0:
+                behind_chunks.append((amt, data))
+            return data
+
+    response = response_to(CHUNKS, Response)
+    while read(response):
+        pass
+    assert behind_chunks == [(2, b"\r\n")] * 2
 
 
 @pytest.mark.parametrize("document", [HELLO, CHUNKS])
@@ -181,7 +221,8 @@ def test_http_response_length():
 def test_request_redirect_dict(status):
     """Request.redirect_dict is what HTTPRedirectHandler takes as followed before."""
     with ScriptedServer(respond((status, "", {"Location": "/there"}))) as server:
-        request = UrllibRequest("GET", server.url + "/here", None)
+        url = server.url + "/here"
+        request = UrllibRequest("GET", url, Deadline(PATIENCE), Secret("key"))
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with pytest.raises(HTTPError) as caught:
             opener.open(request, timeout=PATIENCE)

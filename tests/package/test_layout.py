@@ -14,7 +14,8 @@ from helpers.package import ENV, FOLDER, NAME
 # others. A room is a module, or a folder with all that is in it. Besides, each may import
 # `__version__` of the package.
 ROOMS = {
-    "errors": {"models"},  # for the type of `WaitTimeout.last` alone
+    "errors": {"_annotations", "models"},  # models: the type of `WaitTimeout.last`
+    "_annotations": set(),
     "_enums": set(),
     "_secrets": set(),
     "_clock": set(),
@@ -24,12 +25,16 @@ ROOMS = {
     "webhook": {"errors"},
     "_arguments": {"errors", "_secrets", "_json"},
     "_values": {"_enums", "_json"},
-    "_decode": {"errors", "_enums", "_json", "_values"},
-    "_model": {"_decode", "_enums"},
+    "_decode": {"errors", "_enums", "_fields", "_json", "_values"},
+    "_frozen": set(),
+    "_fields": set(),
+    "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
+    "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
     "_http": {"errors", "_secrets", "_arguments", "_clock"},
     "streaming": {
         "errors",
+        "_frozen",
         "_secrets",
         "_arguments",
         "_clock",
@@ -40,17 +45,19 @@ ROOMS = {
     },
     "_client": {
         "errors",
+        "_annotations",
         "_secrets",
         "_arguments",
         "_clock",
         "_retry",
         "_polling",
         "_decode",
+        "_model",
         "models",
         "_http",
         "streaming",
     },
-    "client": {"_client", "_arguments", "_secrets", "_http"},
+    "client": {"_annotations", "_client", "_arguments", "_secrets", "_http"},
     "testing": {"webhook"},
     "_cli": {"testing"},
     "__main__": {"_cli"},
@@ -64,26 +71,35 @@ USING_PUBLIC_NAMES = {"testing", "_cli"}
 FILES = {
     "_client": {
         "__init__": set(),
-        "annotations": set(),
         "caller": set(),
+        "preloading": set(),
         "requests": set(),
-        "runs": {"annotations", "caller", "requests"},
-        "knowledge": {"annotations", "caller", "requests"},
-        "streams": {"annotations", "runs", "requests"},
+        "runs": {"caller", "requests"},
+        "knowledge": {"caller", "requests"},
+        "streams": {"runs", "requests"},
     },
     "_http": {
         "__init__": set(),
+        "certificates": set(),
         "deadline": set(),
-        "messages": {"deadline"},
+        "exceptions": set(),
         "multipart": set(),
         "proxy": set(),
+        "retry_after": set(),
+        "causes": {"exceptions"},
+        "messages": {"deadline"},
         "sockets": {"deadline"},
-        "response": {"sockets"},
-        "connection": {"deadline", "messages", "response", "sockets"},
+        "response": {"exceptions", "sockets"},
+        "connection": {"deadline", "exceptions", "messages", "response", "sockets"},
         "pool": {"connection", "messages", "response"},
-        "failures": {"connection", "messages"},
+        "failures": {"causes", "certificates", "exceptions", "messages"},
+        "error_answers": {"exceptions", "messages", "retry_after"},
+        "codings": {"exceptions", "sockets"},
+        "bodies": {"codings", "error_answers", "exceptions", "messages", "sockets"},
         "transport": {
+            "bodies",
             "deadline",
+            "error_answers",
             "failures",
             "messages",
             "pool",
@@ -175,7 +191,9 @@ PRINTING = {"_cli", "__main__", "testing/__main__", "_old_python"}
 SOCKETS = {"_http", "testing/_http", "testing/_deliveries", "testing/server"}
 PURE = {
     "_arguments",
+    "_building",
     "_decode",
+    "_fields",
     "_json",
     "_polling",
     "_retry",
@@ -322,7 +340,7 @@ def test_a_module_imports_only_what_the_design_allows(module):
             assert where != "module" or room(module) == "_cli", module
         elif room(path) != room(module):
             assert room(path) in ROOMS[room(module)], f"{module} imports {path}"
-            if ROOMS[room(module)] == {"models"}:
+            if (module, room(path)) == ("errors", "models"):
                 assert where == "types", f"{module} imports {path} when it runs"
         else:
             allowed = FILES[room(module)][file_of(module)]
@@ -380,7 +398,8 @@ LOADS_BY_NAME = {
     "models/__init__",
     "streaming/__init__",
     "testing/__init__",
-    "_client/annotations",
+    "_annotations",
+    "_client/preloading",
 }
 
 

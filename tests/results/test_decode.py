@@ -91,7 +91,7 @@ PATHS = [
     (changed(RUN, [{"type": None}], "transcript"), "transcript[0].type", "expected a string, got null"),
     (changed(RUN, [{"type": ["text"]}], "transcript"), "transcript[0].type", "expected a string, got an array"),
     (changed(RUN, [{"type": "text"}], "transcript"), "transcript[0].content", "missing"),
-    (changed(RUN, [{"type": "data", "tool": "t", "payload": []}], "transcript"), "transcript[0].payload",
+    (changed(RUN, [{"type": "data", "tool": "t", "payload": [1]}], "transcript"), "transcript[0].payload",
      "expected an object, got an array"),
     (changed(RUN, [{"tool": "t", "payload": None}], "emitted"), "emitted[0].payload", "expected an object, got null"),
     (changed(RUN, 7, "status"), "status", "expected a string, got 7"),
@@ -235,7 +235,12 @@ def test_an_error_pickles_whole():
         (b'{"error": 1e999}', "the document is not JSON: ", ValueError),
         (b'{"error": "a\nb"}', "the document is not JSON: ", ValueError),
         (b"{'error': 'a'}", "the document is not JSON: ", ValueError),
-        (b'\xef\xbb\xbf{"error": "a"}', "the document is not JSON: ", ValueError),
+        (b"\xef\xbb\xbf", "the document is not JSON: ", ValueError),
+        (
+            b'\xef\xbb\xbf\xef\xbb\xbf{"error": "a"}',
+            "the document is not JSON: ",
+            ValueError,
+        ),
         (b'{"error": ' + b"9" * 5000 + b"}", "the document is not JSON: ", ValueError),
         (
             b'{"error": "\xff"}',

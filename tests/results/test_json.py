@@ -31,12 +31,28 @@ TABLE = {
     "2026-01-02T25:00:00Z": None,
     "2026-01-02T03:60:00Z": None,
     "2026-01-02T03:04:60Z": None,
-    "2026-06-30T23:59:60Z": None,
     "2026-01-02T03:04:61Z": None,
     "2026-01-02T03:04Z": None,
     "2026-01-02T03Z": None,
     "2026-01-02T3:04:05Z": None,
     "2026-01-02T030405Z": None,
+    # A leap second is the next second; it is the last of a day in UTC
+    "2016-12-31T23:59:60Z": moment(2017, 1, 1),
+    "2016-12-31t23:59:60z": moment(2017, 1, 1),
+    "2016-12-31 23:59:60": moment(2017, 1, 1),
+    "2016-12-31T23:59:60.5Z": moment(2017, 1, 1, 0, 0, 0, 500000),
+    "2016-12-31T23:59:60.999999999Z": moment(2017, 1, 1, 0, 0, 0, 999999),
+    "1990-12-31T15:59:60-08:00": moment(1990, 12, 31, 16, offset=-480),
+    "2017-01-01T05:29:60+05:30": moment(2017, 1, 1, 5, 30, offset=330),
+    "2016-12-31T23:59:60-08:00": None,
+    "2016-12-31T23:59:60+00:30": None,
+    "2016-12-31T12:59:60Z": None,
+    "2016-12-31T23:58:60Z": None,
+    "2016-12-31T24:59:60Z": None,
+    "2016-12-31T23:59:61Z": None,
+    "2016-02-30T23:59:60Z": None,
+    "9999-12-31T23:59:60Z": None,
+    "0001-01-01T00:59:60+01:00": None,
     # The date
     "0000-01-02T03:04:05Z": None,
     "0001-01-01T00:00:00Z": moment(1, 1, 1),
@@ -187,6 +203,8 @@ def test_a_text_is_a_moment_exactly_where_each_of_its_parts_is_right():
         day, letter, hour, minute, second, fraction, offset = (
             value for _, value in combination
         )
+        if texts[4] == "60":
+            continue  # A leap second at some offsets: the table has them.
         text = "{}{}{}:{}:{}{}{}".format(*texts)
         if None in (day, letter, hour, minute, second, fraction, offset):
             expected = None

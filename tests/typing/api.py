@@ -259,8 +259,10 @@ def prompt(revision: PromptRevision) -> None:
 
 
 def tool_by_class(tool: Tool) -> str:
+    assert_type(tool.actual_instance, Tool)
     if isinstance(tool, HttpCall):
         assert_type(tool, HttpCall)
+        assert_type(tool.actual_instance, HttpCall)
         assert_type(tool.headers, tuple[HttpHeader, ...] | None)
         return tool.url
     if isinstance(tool, (PromptCall, WorkflowCall)):

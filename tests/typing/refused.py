@@ -46,6 +46,7 @@ pj.upload_documents("a", [7])  # refused: list-item, reportArgumentType
 def change(run: PromptRun) -> None:
     """A result cannot be changed."""
     run.output = "other"  # refused: misc, reportAttributeAccessIssue
+    run.other = "new"  # refused: attr-defined, reportAttributeAccessIssue
 
 
 def misspell(run: PromptRun) -> object:
