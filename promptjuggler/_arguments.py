@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ._json import canonical_uuid
 from ._secrets import Secret
@@ -62,23 +62,92 @@ def checked_base_url(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
     text = value.strip().rstrip("/")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValidationError(f"{name} is not a URL") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValidationError(f"{name} must be an http or https URL")
-    # urllib would decode what is percent-encoded in a host.
-    if not parts.hostname or port == 0 or "%" in parts.netloc:
-        raise ValidationError(f"{name} must name a host")
-    if "@" in parts.netloc:
-        raise ValidationError(f"{name} must not hold a user name or password")
-    if "?" in text or "#" in text:
-        raise ValidationError(f"{name} must not have a query or fragment")
     if not is_header_text(text) or "\\" in text:
         raise ValidationError(f"{name} must be printable ASCII without spaces")
+    if not text.lower().startswith(("http://", "https://")):
+        raise ValidationError(f"{name} must be an http or https URL")
+    if "?" in text or "#" in text:
+        raise ValidationError(f"{name} must not have a query or fragment")
+    authority, *path = text.partition("://")[2].split("/")
+    if "@" in authority:
+        raise ValidationError(f"{name} must not hold a user name or password")
+    problem = problem_of_authority(authority)
+    if problem is not None:
+        raise ValidationError(f"{name} {problem}")
+    # A server would resolve them, encoded or not (RFC 3986, 5.2.4).
+    if any(step.lower().replace("%2e", ".") in (".", "..") for step in path):
+        raise ValidationError(f"{name} must not have the steps . or .. in its path")
     return text
+
+
+_GREATEST_PORT = 65535
+_LONGEST_HOST = 253
+_LONGEST_LABEL = 63
+
+# RFC 1123, 2.1; names in private networks have underscores, too.
+_OF_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def problem_of_authority(authority: str) -> str | None:
+    """What is wrong with the host and port of a URL, as `must ...`; None: nothing is.
+
+    Such as `api.example:8443`, `127.0.0.1` or `[::1]:8080`. It is not left to urlsplit(),
+    in which Pythons differ: two readings of a host are two hosts.
+    """
+    end_of_host = authority.find("]") + 1 if authority.startswith("[") else 0
+    if authority.startswith("[") and end_of_host == 0:
+        return "must name a host: a bracket is not closed"
+    rest = authority[end_of_host:]
+    name, colon, port = rest.partition(":")
+    if colon and not _is_port(port):
+        return "must have a port that is a number from 1 to 65535"
+    if end_of_host == 0:
+        return _problem_of_name(name)
+    if name:
+        return "must name a host: behind the ] there can be a port alone"
+    return _problem_of_ip_address(authority[1 : end_of_host - 1], "IPv6")
+
+
+def _is_port(text: str) -> bool:
+    is_short_number = text.isdecimal() and len(text) <= len(str(_GREATEST_PORT))
+    return is_short_number and 0 < int(text) <= _GREATEST_PORT
+
+
+def _problem_of_name(name: str) -> str | None:
+    """What is wrong with the name of a host (RFC 1123, 2.1), or with an IPv4 address."""
+    if not name:
+        return "must name a host"
+    # One dot at the end says that the name is whole.
+    labels = name.removesuffix(".").split(".")
+    if len(name) > _LONGEST_HOST + 1:
+        return f"must name a host: a name has at most {_LONGEST_HOST} characters"
+    for label in labels:
+        if not label:
+            return "must name a host: there is nothing between two of its dots"
+        if len(label) > _LONGEST_LABEL:
+            return (
+                "must name a host: between two dots there are at most"
+                f" {_LONGEST_LABEL} characters"
+            )
+        wrong = set(label.lower()) - _OF_LABELS
+        if wrong:
+            return f"must name a host: there is none with {min(wrong)!r} in its name"
+    if labels[-1].isdecimal():
+        return _problem_of_ip_address(name, "IPv4")
+    return None
+
+
+def _problem_of_ip_address(text: str, kind: str) -> str | None:
+    # Few programs need it, and it takes milliseconds to load.
+    from ipaddress import IPv4Address, IPv6Address
+
+    if "%" in text:
+        return "must name a host: the zone of an address means nothing to others"
+    try:
+        IPv4Address(text) if kind == "IPv4" else IPv6Address(text)
+    except ValueError:
+        return f"must name a host: this is no {kind} address"
+    return None
 
 
 def checked_seconds(name: str, value: object) -> float:
@@ -130,6 +199,8 @@ def checked_segment(name: str, value: object) -> str:
 def checked_version(value: object) -> str:
     """A version as a segment of a path: a number, or a tag."""
     if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValidationError("version must be at least 1, or a tag")
         try:
             value = f"{value:d}"
         except ValueError:  # Python writes no int of over 4,300 digits.

@@ -50,14 +50,18 @@ class Deadline:
             raise TimeoutError("timed out")
         return min(remaining, _LONGEST_WAIT)
 
-    def watch(self, sock: socket.socket | None) -> None:
-        """This socket is what the request waits for from now on; None: it waits for none."""
+    def postpone(self, seconds: float) -> None:
+        """This step has spent time on something else than on the other side."""
+        self._end_of_step = min(self._end_of_step + seconds, self.overall)
+
+    def watch(self, *sockets: socket.socket) -> None:
+        """These are what the request waits for from now on: several while it connects."""
 
 
 class CancellableDeadline(Deadline):
     """A deadline of a stream, which another thread or a signal handler can cancel.
 
-    A wait for the watched socket then ends at once. `per_read` is True while the stream
+    A wait for the watched sockets then ends at once. `per_read` is True while the stream
     is open: then every read may take `seconds`, and not all reads together. One call of
     `read1()` can take several reads of the socket, and each that brings something,
     be it a part of a heartbeat, is a sign of life.
@@ -79,7 +83,7 @@ class CancellableDeadline(Deadline):
 
         self._process = os.getpid()
         self._cancelled: threading.Event = threading.Event()
-        self._watched: socket.socket | None = None
+        self._watched: tuple[socket.socket, ...] = ()
         # Held while a socket is registered or shut down, so that cancel() never shuts
         # down a descriptor that was closed and is used again. A signal handler can
         # cancel while its own thread holds the lock: hence an RLock.
@@ -118,19 +122,19 @@ class CancellableDeadline(Deadline):
             raise ConnectionAbortedError("the wait was ended")
         return super().remaining()
 
-    def watch(self, sock: socket.socket | None) -> None:
-        """As of any deadline; `cancel()` shuts this socket down."""
+    def watch(self, *sockets: socket.socket) -> None:
+        """As of any deadline; `cancel()` shuts these sockets down."""
         self.leave_to_parent()
         with self._lock:
-            self._watched = sock
+            self._watched = sockets
 
     def cancel(self) -> None:
         """End the wait, and all that would follow, for good. From any thread."""
         self.leave_to_parent()
         self._cancelled.set()
         with self._lock:
-            if self._watched is not None:
-                _shut_down(self._watched)
+            for sock in self._watched:
+                _shut_down(sock)
 
 
 def _shut_down(sock: socket.socket) -> None:

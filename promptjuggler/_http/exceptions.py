@@ -37,5 +37,5 @@ class NotHttp(HTTPException):
     """What came is no answer in HTTP/1: sending the request again cannot help."""
 
 
-class UnreadableBody(ValueError):
+class UnreadableBody(HTTPException):
     """A file that is uploaded failed. No OSError, which would look as one of the socket."""

@@ -120,7 +120,7 @@ def _network_error(
     else:
         failed = _what_failed(request, error, sent, verb="could not connect to")
         said = str(cause) or type(cause).__name__
-        text = f"{failed}: {said}{_advice(cause)}"
+        text = f"{failed}: {said}{_advice(request, cause)}"
     return kind(
         _clean(request, text),
         request_sent=sent,
@@ -162,10 +162,11 @@ def _what_failed(
     return f"{verb} {host}"
 
 
-def _advice(cause: BaseException) -> str:
+def _advice(request: UrllibRequest, cause: BaseException) -> str:
     """What can be done about a failure, in brackets; "" where there is nothing to say."""
     if is_certificate_failure(cause):
-        return advice_about_certificate(cause)
+        trust = request.route.trust if request.route is not None else None
+        return advice_about_certificate(cause, trust)
     if not isinstance(cause, ssl.SSLError):
         return ""
     if cause.reason in _NO_TLS:

@@ -1,8 +1,9 @@
-"""Sockets: connecting, and reading answers through the one buffer of a connection."""
+"""Sockets: sending within a deadline, and reading answers through the one buffer of a
+connection.
+"""
 
 from __future__ import annotations
 
-import errno
 import io
 import re
 import socket
@@ -12,85 +13,21 @@ from .deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from _typeshed import WriteableBuffer
-
-    # (family, kind, protocol, name, address), as getaddrinfo() gives it.
-    AddressInfo = tuple[
-        socket.AddressFamily,
-        socket.SocketKind,
-        int,
-        str,
-        tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
-    ]
 
 CHUNK_SIZE = 64 * 1024
 """Bodies are sent and answers are read in pieces of at most this many bytes."""
 
 _READ_EARLY = 4096
+_NEVER = float("inf")
+
+# Bytes in a second, over the time of a step: what is sent more slowly is cut off.
+_LEAST_RATE = 1024
 
 # A whole interim answer (RFC 9110, 15.2): status line, headers, empty line. Not 101,
 # which is the last answer in HTTP.
 _INTERIM_HEAD = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n")
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
-
-
-def addresses_of(host: str, port: int) -> Sequence[AddressInfo]:
-    """The addresses of a host, in the order in which the system would try them.
-
-    Raises OSError. No timeout applies to looking up a name: the system has its own.
-    """
-    # getaddrinfo(str) imports the idna codec with stringprep and unicodedata (3 ms,
-    # measured); bytes do not.
-    name = host.encode() if host.isascii() else host
-    return socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
-
-
-def connected_socket(
-    addresses: Sequence[AddressInfo], deadline: Deadline
-) -> socket.socket:
-    """A socket that is connected to the first address that answers. Raises OSError.
-
-    The addresses share the time of the step: with `socket.create_connection`, each would
-    have all of it.
-    """
-    failure = OSError("the name has no address")
-    for index, address in enumerate(addresses):
-        try:
-            share = deadline.remaining() / (len(addresses) - index)
-            return _connect_to(address, share, deadline)
-        except OSError as error:
-            failure = error
-    raise failure
-
-
-def _connect_to(
-    address: AddressInfo, share: float, deadline: Deadline
-) -> socket.socket:
-    """A socket connected to this address within `share` seconds."""
-    family, kind, protocol, _, where = address
-    sock = socket.socket(family, kind, protocol)
-    try:
-        deadline.watch(sock)
-        sock.settimeout(share)
-        sock.connect(where)
-        deadline.remaining()
-        _send_small_packets_at_once(sock)
-        return sock
-    except BaseException:
-        deadline.watch(None)
-        sock.close()
-        raise
-
-
-def _send_small_packets_at_once(sock: socket.socket) -> None:
-    """Turn Nagle's algorithm off, which would hold back the end of a request."""
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError as error:
-        if error.errno != errno.ENOPROTOOPT:  # The system has no such option.
-            raise
 
 
 class SocketReader(io.RawIOBase):
@@ -186,12 +123,35 @@ class Wire:
         self.deadline: Deadline | None = deadline
         self.reader = SocketReader(sock)
         self._buffer = _PersistentBuffer(self.reader)
+        self._sent_in_step = 0
+        self._enough_for_step = _NEVER
 
     def sendall(self, data: bytes | memoryview) -> None:
-        """Send all of it within what is left of the step."""
+        """Send all of it, within the step of the deadline.
+
+        A new step begins with each part of it that is as much as the least rate asks for:
+        what is slow but goes on is not cut off.
+        """
+        rest = memoryview(data)
+        while rest:
+            count = self._send(rest)
+            rest = rest[count:]
+            self._sent_in_step += count
+            if self._sent_in_step >= self._enough_for_step:
+                self.begin_step()
+
+    def begin_step(self) -> None:
+        """A new step of the deadline begins."""
+        self._sent_in_step = 0
+        if self.deadline is not None:
+            self._enough_for_step = _LEAST_RATE * self.deadline.seconds
+            self.deadline.restart()
+
+    def _send(self, data: memoryview) -> int:
+        """Send some of it; how many bytes that were."""
         if self.deadline is not None:
             self.socket.settimeout(self.deadline.remaining())
-        self.socket.sendall(data)
+        return self.socket.send(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """The buffer, whatever the mode."""

@@ -38,8 +38,8 @@ from promptjuggler import (
     ValidationError,
     WaitTimeout,
 )
+from promptjuggler._http.addresses import connected_socket
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
-from promptjuggler._http.sockets import connected_socket
 from promptjuggler._secrets import Secret
 
 TIMEOUT = 0.1
