@@ -24,15 +24,14 @@ if TYPE_CHECKING:
         socket.AddressFamily, socket.SocketKind, int, str, _Where
     ]
 
+# For a few sockets, once: it is quicker than the usual one, and needs no descriptor.
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+
 # While one attempt still tries, so long is waited before the next (RFC 8305, 5).
 _STAGGER = 0.25
 
-# Bytes of a socket that wait to be sent.
-_LONGEST_QUEUE = 128 * 1024
-
-# What says more of this machine and its networks than of the host: another address
-# can do better, and the failure of another tells more.
-_LESS_TELLING = frozenset(
+# What says more of this machine and its networks than of the host.
+_FAULTS_OF_THIS_SIDE = frozenset(
     {
         errno.EAFNOSUPPORT,
         errno.EPROTONOSUPPORT,
@@ -40,6 +39,8 @@ _LESS_TELLING = frozenset(
         errno.ENETDOWN,
         errno.ENETUNREACH,
         errno.EHOSTUNREACH,
+        errno.EMFILE,
+        errno.ENFILE,
     }
 )
 
@@ -77,6 +78,8 @@ def _in_turn(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
     families: dict[int, list[AddressInfo]] = {}
     for address in addresses:
         families.setdefault(address[0], []).append(address)
+    if len(families) == 1:
+        return families.popitem()[1]
     rounds = zip_longest(*families.values())
     return [address for one in rounds for address in one if address is not None]
 
@@ -84,42 +87,36 @@ def _in_turn(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
 class _Attempt:
     """An attempt to connect to one address.
 
-    socket   None before it begins, and once it has failed
+    where    what its socket connects to
     failure  why it failed; None as long as it has not
     """
 
-    __slots__ = ("_address", "failure", "socket")
+    __slots__ = ("_address", "failure", "where")
 
     def __init__(self, address: AddressInfo) -> None:
-        self.socket: socket.socket | None = None
+        self.where = address[4]
         self.failure: OSError | None = None
         self._address = address
 
-    def begin(self) -> socket.socket:
-        """A socket for this address, which never waits. Raises OSError."""
+    def new_socket(self) -> socket.socket:
+        """A socket of the right family. Raises OSError where the system has none."""
         family, kind, protocol, _, _ = self._address
-        self.socket = socket.socket(family, kind, protocol)
-        self.socket.setblocking(False)
-        return self.socket
-
-    def connect(self, sock: socket.socket) -> bool:
-        """Connect its socket; False where that takes time. Raises OSError."""
-        try:
-            sock.connect(self._address[4])
-        except BlockingIOError:
-            return False
-        return True
+        return socket.socket(family, kind, protocol)
 
     def error(self) -> AddressError:
         """The error of an attempt that has failed."""
         assert self.failure is not None
-        host, port = self._address[4][:2]
+        host, port = self.where[:2]
         shown = f"[{host!s}]" if ":" in str(host) else str(host)
         return AddressError(f"{shown}:{port!s}", self.failure)
 
-    def is_telling(self) -> bool:
-        """Whether its failure says something of the host."""
-        return self.failure is not None and self.failure.errno not in _LESS_TELLING
+    def tells(self) -> int:
+        """How much its failure says of the host: 2 for an answer, 1 for silence, 0 for
+        what is the fault of this side."""
+        assert self.failure is not None
+        if isinstance(self.failure, TimeoutError):
+            return 1
+        return 0 if self.failure.errno in _FAULTS_OF_THIS_SIDE else 2
 
 
 class _Race:
@@ -131,14 +128,14 @@ class _Race:
     def __init__(self, addresses: list[AddressInfo], deadline: Deadline) -> None:
         self._deadline = deadline
         self._to_begin = [_Attempt(address) for address in reversed(addresses)]
-        self._begun: list[_Attempt] = []
+        self._failed: list[_Attempt] = []
+        self._under_way: dict[socket.socket, _Attempt] = {}
         # Each of the addresses has its turn within the time, be that short.
         share = deadline.remaining() / max(len(addresses), 1)
         self._stagger = min(_STAGGER, share)
         self._next_begin = 0.0
         # Only what has to be waited for needs one.
         self._selector: selectors.BaseSelector | None = None
-        self._connected: socket.socket | None = None
 
     def winner(self) -> socket.socket:
         """The first socket that is connected, with the time that is left as its timeout.
@@ -147,19 +144,17 @@ class _Race:
         cancelled.
         """
         try:
-            while self._connected is None and (self._to_begin or self._under_way()):
+            while self._to_begin or self._under_way:
                 self._deadline.remaining()
-                if self._is_time_for_next():
-                    self._begin_next()
-                else:
-                    self._wait()
-            if self._connected is not None:
-                self._connected.settimeout(self._deadline.remaining())
-                _send_at_once(self._connected)
-                return self._connected
+                sock = self._begin_next() if self._is_time() else self._wait()
+                if sock is not None:
+                    sock.settimeout(self._deadline.remaining())
+                    _send_at_once(sock)
+                    return sock
         except TimeoutError as error:
-            for attempt in self._under_way():
+            for attempt in self._under_way.values():
                 attempt.failure = error
+                self._failed.append(attempt)
         raise self._most_telling()
 
     def close_all_but(self, winner: socket.socket | None) -> None:
@@ -170,98 +165,96 @@ class _Race:
             self._deadline.watch(winner)
         if self._selector is not None:
             self._selector.close()
-        for attempt in self._begun:
-            if attempt.socket is not None and attempt.socket is not winner:
-                attempt.socket.close()
+        for sock in self._under_way:
+            if sock is not winner:
+                sock.close()
 
-    def _under_way(self) -> list[_Attempt]:
-        return [attempt for attempt in self._begun if attempt.failure is None]
-
-    def _is_time_for_next(self) -> bool:
+    def _is_time(self) -> bool:
+        """Whether the next attempt begins now: there is none under way, or it has had its
+        time alone."""
         if not self._to_begin:
             return False
-        return not self._under_way() or time.monotonic() >= self._next_begin
+        return not self._under_way or time.monotonic() >= self._next_begin
 
-    def _begin_next(self) -> None:
+    def _begin_next(self) -> socket.socket | None:
+        """Begin an attempt. Gives its socket where it is connected at once."""
         attempt = self._to_begin.pop()
-        self._begun.append(attempt)
         self._next_begin = time.monotonic() + self._stagger
         try:
-            sock = attempt.begin()
-            self._watch()
-            if attempt.connect(sock):
-                self._connected = sock
-            else:
-                self._select(sock, attempt)
+            sock = attempt.new_socket()
         except OSError as error:
             self._fail(attempt, error)
+            return None
+        # The last one waits in connect(): there is nothing else to do meanwhile.
+        is_alone = not self._to_begin and not self._under_way
+        self._under_way[sock] = attempt
+        self._deadline.watch(*self._under_way)
+        longest_wait = self._deadline.remaining() if is_alone else 0
+        try:
+            sock.settimeout(longest_wait)
+            sock.connect(attempt.where)
+        except BlockingIOError:
+            self._select(sock)
+            return None
+        except OSError as error:
+            self._close(sock)
+            self._fail(attempt, error)
+            return None
+        return sock
 
-    def _select(self, sock: socket.socket, attempt: _Attempt) -> None:
-        if self._selector is None:
-            self._selector = selectors.DefaultSelector()
-        self._selector.register(sock, selectors.EVENT_WRITE, attempt)
+    def _wait(self) -> socket.socket | None:
+        """Wait until an attempt has ended, or the next one is to begin. Gives the socket
+        that is connected.
 
-    def _wait(self) -> None:
-        """Wait until an attempt has ended, or the next one is to begin.
-
-        Never for long: a deadline that was cancelled does not wake this on every system.
+        Never for long: a deadline that is cancelled does not end this on every system.
         """
         assert self._selector is not None
         seconds = min(self._deadline.remaining(), _STAGGER)
         if self._to_begin:
             seconds = min(seconds, max(self._next_begin - time.monotonic(), 0))
-        for key, _ in self._selector.select(seconds):
-            # One that was shut down is no winner.
-            self._deadline.remaining()
-            attempt: _Attempt = key.data
+        ready = self._selector.select(seconds)
+        # One that was shut down is no winner.
+        self._deadline.remaining()
+        for key, _ in ready:
             sock: socket.socket = key.fileobj  # type: ignore[assignment]
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number == 0:
-                self._connected = sock
-                return
+                return sock
+            attempt = self._under_way[sock]
+            self._selector.unregister(sock)
+            self._close(sock)
             self._fail(attempt, OSError(number, os.strerror(number)))
+        return None
+
+    def _select(self, sock: socket.socket) -> None:
+        if self._selector is None:
+            self._selector = _Selector()
+        self._selector.register(sock, selectors.EVENT_WRITE)
 
     def _fail(self, attempt: _Attempt, error: OSError) -> None:
-        """An attempt has failed: its socket is closed at once, and the next one begins."""
+        """An attempt has failed: the next one begins at once."""
         attempt.failure = error
+        self._failed.append(attempt)
         self._next_begin = 0.0
-        sock = attempt.socket
-        if sock is None:
-            return
+
+    def _close(self, sock: socket.socket) -> None:
+        del self._under_way[sock]
         # What is closed must not be shut down: its descriptor can be that of another.
-        self._watch()
-        if self._selector is not None and sock in self._selector.get_map():
-            self._selector.unregister(sock)
-        attempt.socket = None
+        self._deadline.watch(*self._under_way)
         sock.close()
 
-    def _watch(self) -> None:
-        sockets = [attempt.socket for attempt in self._under_way()]
-        self._deadline.watch(*(sock for sock in sockets if sock is not None))
-
     def _most_telling(self) -> OSError:
-        """The error of the attempt that says most: the last one that was not in vain
-        from the beginning."""
-        if not self._begun:
+        """The error of the attempt that says most of the host; of several such, of the
+        one that failed last."""
+        if not self._failed:
             return OSError("the name has no address")
-        telling = [attempt for attempt in self._begun if attempt.is_telling()]
-        return (telling or self._begun)[-1].error()
+        return sorted(self._failed, key=_Attempt.tells)[-1].error()
 
 
 def _send_at_once(sock: socket.socket) -> None:
-    """Hold back nothing that is sent, and queue little of it.
-
-    Nagle's algorithm would hold back the end of a request. And a socket counts as ready
-    for more only when a good part of its queue is gone, which can be megabytes: an upload
-    to a slow reader would seem to stand still.
-    """
-    options = {"TCP_NODELAY": 1, "TCP_NOTSENT_LOWAT": _LONGEST_QUEUE}
-    for name, value in options.items():
-        option = getattr(socket, name, None)  # Not every system has all of them.
-        if option is None:
-            continue
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
-        except OSError as error:
-            if error.errno != errno.ENOPROTOOPT:
-                raise
+    """Turn Nagle's algorithm off, which would hold back the end of a request."""
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:  # The system has no such option.
+            raise

@@ -228,6 +228,8 @@ class Connection:
         self, chunks: Iterable[bytes | memoryview], deadline: Deadline
     ) -> Iterator[bytes | memoryview]:
         """The chunks of a body, until the server answers."""
+        if self._wire is not None:
+            self._wire.queue_little()
         rest = iter(chunks)
         while True:
             begun = time.monotonic()

@@ -21,6 +21,8 @@ CHUNK_SIZE = 64 * 1024
 _READ_EARLY = 4096
 _NEVER = float("inf")
 
+_LONGEST_QUEUE = 128 * 1024
+
 # Bytes in a second, over the time of a step: what is sent more slowly is cut off.
 _LEAST_RATE = 1024
 
@@ -132,13 +134,24 @@ class Wire:
         A new step begins with each part of it that is as much as the least rate asks for:
         what is slow but goes on is not cut off.
         """
-        rest = memoryview(data)
-        while rest:
-            count = self._send(rest)
-            rest = rest[count:]
-            self._sent_in_step += count
-            if self._sent_in_step >= self._enough_for_step:
-                self.begin_step()
+        count = self._send(data)
+        while count < len(data):
+            data = memoryview(data)[count:]
+            count = self._send(data)
+
+    def queue_little(self) -> None:
+        """For what is long: let the system hold little of what was not sent yet.
+
+        A socket counts as ready for more only when a good part of its queue is gone,
+        which can be megabytes: an upload to a slow reader would seem to stand still.
+        """
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        if option is None:
+            return
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, option, _LONGEST_QUEUE)
+        except OSError:
+            pass  # The system has no such option: it is as good as before.
 
     def begin_step(self) -> None:
         """A new step of the deadline begins."""
@@ -147,11 +160,15 @@ class Wire:
             self._enough_for_step = _LEAST_RATE * self.deadline.seconds
             self.deadline.restart()
 
-    def _send(self, data: memoryview) -> int:
+    def _send(self, data: bytes | memoryview) -> int:
         """Send some of it; how many bytes that were."""
         if self.deadline is not None:
             self.socket.settimeout(self.deadline.remaining())
-        return self.socket.send(data)
+        count = self.socket.send(data)
+        self._sent_in_step += count
+        if self._sent_in_step >= self._enough_for_step:
+            self.begin_step()
+        return count
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """The buffer, whatever the mode."""
