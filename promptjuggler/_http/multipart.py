@@ -263,7 +263,7 @@ def _checked_name(label: str, name: object) -> str:
         raise ValueError(
             f"{label} must have a filename that is a str, not empty, without a NUL"
         )
-    last = name.replace("\\", "/").rpartition("/")[2]
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     if last in ("", ".", ".."):
         raise ValueError(f"{label} must have a filename that is not that of a folder")
     return last
