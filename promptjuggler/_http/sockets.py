@@ -21,7 +21,7 @@ CHUNK_SIZE = 64 * 1024
 _READ_EARLY = 4096
 _NEVER = float("inf")
 
-_LONGEST_QUEUE = 128 * 1024
+_LONGEST_QUEUE = 16 * 1024
 
 # Bytes in a second, over the time of a step: what is sent more slowly is cut off.
 _LEAST_RATE = 1024
@@ -143,7 +143,8 @@ class Wire:
         """For what is long: let the system hold little of what was not sent yet.
 
         A socket counts as ready for more only when a good part of its queue is gone,
-        which can be megabytes: an upload to a slow reader would seem to stand still.
+        which can be megabytes: an upload to a slow reader would seem to stand still. And
+        what is in the queue at the end is not to use up the time of the answer.
         """
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         if option is None:
