@@ -161,6 +161,6 @@ def _state_of_file(path: str) -> str:
 
 def _state_of_folder(path: str) -> str:
     """What there is to say of a folder that should hold certificates."""
-    if not os.path.isdir(path):
-        return "which is no folder"
+    if not os.path.exists(path):
+        return "which is not there"
     return "in which OpenSSL finds no authority of this server (see `openssl rehash`)"
