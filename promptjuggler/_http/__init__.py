@@ -16,7 +16,8 @@ The life of one request
    alone.
 
 Files: deadline <- sockets <- response <- connection <- pool <- transport. Beside them are
-addresses, certificates, messages, proxy, failures and multipart. No file knows one that stands further right.
+addresses, certificates, messages, proxy, failures and multipart. No file knows one that
+stands further right.
 
 What is used of the insides of the standard library
 ---------------------------------------------------

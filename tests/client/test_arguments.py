@@ -216,6 +216,9 @@ def test_a_slug_must_be_a_text_that_is_one_segment_of_a_path(
         (False, "version must be an int or a str, not bool"),
         (1.0, "version must be an int or a str, not float"),
         (None, "version must be an int or a str, not NoneType"),
+        (0, "version must be at least 1, or a tag"),
+        (-1, "version must be at least 1, or a tag"),
+        (-(10**99), "version must be at least 1, or a tag"),
         ("", "version must not be ''"),
         (".", "version must not be '.'"),
         ("..", "version must not be '..'"),
@@ -235,7 +238,7 @@ def test_a_version_of_thousands_of_digits_is_refused_or_sent_but_is_no_other_err
 
 @pytest.mark.parametrize(
     ("version", "sent"),
-    [(3, "3"), ("3", "3"), (0, "0"), ("production", "production"), ("__latest__", "__latest__"),
+    [(3, "3"), ("3", "3"), ("0", "0"), ("production", "production"), ("__latest__", "__latest__"),
      (Tag.LIVE, "production"), (Number.THREE, "3"), (RunStatus("v 2"), "v%202"), ("v1.0~b-2_c", "v1.0~b-2_c")],
 )  # fmt: skip
 def test_a_version_is_sent_as_its_number_or_text(server, pj, version, sent):
