@@ -85,6 +85,7 @@ _LONGEST_HOST = 253
 _LONGEST_LABEL = 63
 
 # RFC 1123, 2.1; names in private networks have underscores, too.
+_HEX_DIGITS = frozenset("0123456789abcdef")
 _OF_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -105,7 +106,7 @@ def problem_of_authority(authority: str) -> str | None:
         return _problem_of_name(name)
     if name:
         return "must name a host: behind the ] there can be a port alone"
-    return _problem_of_ip_address(authority[1 : end_of_host - 1], "IPv6")
+    return _problem_of_ipv6(authority[1 : end_of_host - 1])
 
 
 def _is_port(text: str) -> bool:
@@ -132,22 +133,44 @@ def _problem_of_name(name: str) -> str | None:
         wrong = set(label.lower()) - _OF_LABELS
         if wrong:
             return f"must name a host: there is none with {min(wrong)!r} in its name"
-    if labels[-1].isdecimal():
-        return _problem_of_ip_address(name, "IPv4")
+    # No top-level domain is a number: it is to be an address.
+    if labels[-1].isdecimal() and not _is_ipv4(name):
+        return "must name a host: this is no IPv4 address"
     return None
 
 
-def _problem_of_ip_address(text: str, kind: str) -> str | None:
-    # Few programs need it, and it takes milliseconds to load.
-    from ipaddress import IPv4Address, IPv6Address
-
+def _problem_of_ipv6(text: str) -> str | None:
+    """What is wrong with an IPv6 address (RFC 4291, 2.2)."""
     if "%" in text:
         return "must name a host: the zone of an address means nothing to others"
-    try:
-        IPv4Address(text) if kind == "IPv4" else IPv6Address(text)
-    except ValueError:
-        return f"must name a host: this is no {kind} address"
+    # Beside `::`, which stands for as many zeros as are missing.
+    before, left_out, after = text.partition("::")
+    groups = [group for half in (before, after) if half for group in half.split(":")]
+    missing = 8 - len(groups)
+    # Only at the very end can there be an IPv4 address, in place of two groups.
+    if groups and not text.endswith(":") and _is_ipv4(groups[-1]):
+        missing -= 1
+        groups.pop()
+    are_enough = missing > 0 if left_out else missing == 0
+    if not are_enough or not all(map(_is_group, groups)):
+        return "must name a host: this is no IPv6 address"
     return None
+
+
+def _is_group(text: str) -> bool:
+    return 0 < len(text) <= 4 and not set(text.lower()) - _HEX_DIGITS
+
+
+def _is_ipv4(text: str) -> bool:
+    """Whether it is an IPv4 address in its usual form: a zero in front would be octal to
+    some."""
+    parts = text.split(".")
+    return len(parts) == 4 and all(map(_is_byte, parts))
+
+
+def _is_byte(text: str) -> bool:
+    is_short_number = text.isascii() and text.isdecimal() and len(text) <= 3
+    return is_short_number and str(int(text)) == text and int(text) <= 255
 
 
 def checked_seconds(name: str, value: object) -> float:

@@ -8,8 +8,8 @@ The life of one request
 2. Under the built-in one, `pool.KeepAliveHandler` takes an idle `connection.Connection`
    from the `pool.Pool`, or makes a new one.
 3. `Connection.exchange` connects if need be (`addresses.connected_socket`, the tunnel of
-   a proxy, TLS with the context of `certificates.Trust`), sends the request, and reads the head of the answer, a
-   `response.Response`. Each step has the time of the request's `deadline.Deadline`.
+   a proxy, TLS with the context of `certificates.Trust`), sends the request, and reads
+   the head of the answer, a `response.Response`. Each step has the time of the request's `deadline.Deadline`.
 4. `Transport` reads the body, and closes the answer. The answer tells that it ended, and
    the connection goes back into the pool if it can serve another request, or is closed.
 5. What goes wrong on the way becomes an error of the package in `failures`, and there

@@ -287,7 +287,28 @@ STEPS = "must not have the steps . or .. in its path"
         ("https://*.example", HOST + ": there is none with '*' in its name"),
         ("https://1.2.3.256", HOST + ": this is no IPv4 address"),
         ("https://1.2.3", HOST + ": this is no IPv4 address"),
-        ("https://[1.2.3.4]", HOST + ": this is no IPv6 address"),
+        ("https://01.2.3.4", HOST + ": this is no IPv4 address"),
+        ("https://1.2.3.4.5", HOST + ": this is no IPv4 address"),
+        *[
+            (f"https://[{address}]", HOST + ": this is no IPv6 address")
+            for address in (
+                "1.2.3.4",
+                "::1::2",
+                ":::",
+                ":",
+                "1:2:3:4:5:6:7",
+                "1:2:3:4:5:6:7:8:9",
+                "::12345",
+                "::g",
+                "1::2:3:4:5:6:7:8",
+                "::1.2.3.4:5",
+                "1:2:3:4:5:6:7:1.2.3.4",
+                "::1.2.3.256",
+                "1:",
+                ":1",
+                "1:2:3:4:5:6:7:",
+            )  # fmt: skip
+        ],
         ("https://[::1", HOST + ": a bracket is not closed"),
         ("https://[::1].x", HOST + ": behind the ] there can be a port alone"),
         (
@@ -307,7 +328,8 @@ def test_the_error_of_a_bad_base_url_says_what_is_wrong(url, problem):
     [
         "https://a.example.", f"https://{'a' * 63}.example", f"https://{'a.' * 126}a", "http://my_service:8000",
         "https://xn--grn-hoa.example", "http://localhost:65535", "http://127.0.0.1:1", "https://1.example",
-        "http://[2001:db8::1]:443", "http://[::ffff:1.2.3.4]", "https://A-1.example/a.b/..c/d..", "https://a.example/...",
+        "http://[2001:db8::1]:443", "http://[::ffff:1.2.3.4]", "http://[::]", "http://[1::]", "http://[1:2:3:4:5:6:7:8]",
+        "http://[1:2:3:4:5:6:1.2.3.4]", "http://[1:2:3:4:5:6:7::]", "https://A-1.example/a.b/..c/d..", "https://a.example/...",
     ],
 )  # fmt: skip
 def test_a_base_url_that_is_merely_unusual_is_taken(url):
