@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from .deadline import Deadline
 from .exceptions import AddressError
+from .sockets import WaitSelector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     AddressInfo: TypeAlias = tuple[
         socket.AddressFamily, socket.SocketKind, int, str, _Where
     ]
-
-# For a few sockets, once: it is quicker than the usual one, and needs no descriptor.
-_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 # While one attempt still tries, so long is waited before the next (RFC 8305, 5).
 _STAGGER = 0.25
@@ -228,7 +226,7 @@ class _Race:
 
     def _select(self, sock: socket.socket) -> None:
         if self._selector is None:
-            self._selector = _Selector()
+            self._selector = WaitSelector()
         self._selector.register(sock, selectors.EVENT_WRITE)
 
     def _fail(self, attempt: _Attempt, error: OSError) -> None:

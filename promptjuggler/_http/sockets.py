@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import re
+import selectors
 import socket
 import ssl
 
@@ -14,6 +15,11 @@ from .deadline import Deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+# For a few sockets, once: it is quicker than the usual one, and needs no descriptor.
+WaitSelector: type[selectors.BaseSelector] = getattr(
+    selectors, "PollSelector", selectors.DefaultSelector
+)
 
 CHUNK_SIZE = 64 * 1024
 """Bodies are sent and answers are read in pieces of at most this many bytes."""
@@ -68,9 +74,16 @@ class SocketReader(io.RawIOBase):
 
     def answer_began(self) -> bool:
         """Whether the peer hung up, or began an answer that is not interim. Never waits."""
+        if self._has_answer():
+            # To look further could meet the end of the connection: it is behind it.
+            return True
         piece = bytearray(_READ_EARLY)
         count = self._receive_now(memoryview(piece))
         self._pushback += piece[: count or 0]
+        return self._has_answer()
+
+    def _has_answer(self) -> bool:
+        """Whether what was received early is the end, or no interim answer."""
         while match := _INTERIM_HEAD.match(self._pushback):
             del self._pushback[: match.end()]
         if self.peer_closed or len(self._pushback) > CHUNK_SIZE:
@@ -162,14 +175,35 @@ class Wire:
             self.deadline.restart()
 
     def _send(self, data: bytes | memoryview) -> int:
-        """Send some of it; how many bytes that were."""
-        if self.deadline is not None:
-            self.socket.settimeout(self.deadline.remaining())
-        count = self.socket.send(data)
+        """Send some of it, or wait until there is room; how many bytes were sent."""
+        assert self.deadline is not None, "it is not idle"
+        self.deadline.remaining()
+        self.socket.settimeout(0)
+        try:
+            count = self.socket.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._wait(self.deadline, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            return 0
+        except ssl.SSLWantReadError:
+            self._wait(self.deadline, selectors.EVENT_READ)
+            return 0
         self._sent_in_step += count
         if self._sent_in_step >= self._enough_for_step:
             self.begin_step()
         return count
+
+    def _wait(self, deadline: Deadline, events: int) -> None:
+        """Wait until more can be sent.
+
+        Raises ConnectionAbortedError where the answer begins before: who answers often
+        reads no more.
+        """
+        with WaitSelector() as selector:
+            selector.register(self.socket, events)
+            ready = selector.select(deadline.remaining())
+        may_be_answer = any(found & selectors.EVENT_READ for _, found in ready)
+        if may_be_answer and self.reader.answer_began():
+            raise ConnectionAbortedError("the answer began before all was sent")
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """The buffer, whatever the mode."""

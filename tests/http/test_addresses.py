@@ -421,10 +421,10 @@ def test_wherever_the_attempts_are_interrupted_nothing_is_left_open(
         left = lines
         try:
             sys.settrace(trace)
-            connected_socket(addresses, Deadline(0.03 + PATIENCE / 1e3)).close()
+            connected_socket(addresses, Deadline(0.15)).close()
             interrupted = left <= 0
-        except Interruption:
-            pass
+        except (Interruption, AddressError):
+            pass  # On a busy machine the time can run out as well.
         finally:
             sys.settrace(before)
         gc.collect()

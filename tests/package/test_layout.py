@@ -73,7 +73,7 @@ FILES = {
     },
     "_http": {
         "__init__": set(),
-        "addresses": {"deadline", "exceptions"},
+        "addresses": {"deadline", "exceptions", "sockets"},
         "certificates": set(),
         "deadline": set(),
         "exceptions": set(),
