@@ -194,7 +194,6 @@ class Connection:
         assert self._wire is not None, "it is connected"
         request.stage = Stage.SEND
         self._wire.begin_step()
-        request.deadline.remaining()
         request.times_sent += 1
         self._request_fully_sent = True
         try:

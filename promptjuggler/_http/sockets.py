@@ -168,16 +168,19 @@ class Wire:
             pass  # The system has no such option: it is as good as before.
 
     def begin_step(self) -> None:
-        """A new step of the deadline begins."""
+        """A new step of the deadline begins. Raises TimeoutError where all are over."""
         self._sent_in_step = 0
         if self.deadline is not None:
             self._enough_for_step = _LEAST_RATE * self.deadline.seconds
             self.deadline.restart()
+            self.deadline.remaining()
 
     def _send(self, data: bytes | memoryview) -> int:
-        """Send some of it, or wait until there is room; how many bytes were sent."""
+        """Send some of it, or wait until there is room; how many bytes were sent.
+
+        Only a wait can be too long: what was slow between two of them is this side.
+        """
         assert self.deadline is not None, "it is not idle"
-        self.deadline.remaining()
         self.socket.settimeout(0)
         try:
             count = self.socket.send(data)

@@ -377,6 +377,25 @@ def test_an_upload_that_is_slow_but_moves_faster_takes_as_long_as_it_takes(kind)
         assert time.monotonic() - begun > 0.7
 
 
+def test_the_end_of_all_steps_holds_for_an_upload_that_never_waits(serve, clock):
+    class Slow(Zeros):
+        def readinto(self, buffer):
+            clock.move(0.5)
+            return super().readinto(buffer)
+
+    def handler(conn):
+        request = conn.read_head()
+        left = int(request.headers["content-length"]) - len(conn._received)
+        while left > 0 and (data := conn.sock.recv(65536)):
+            left -= len(data)
+        if not left:
+            conn.send(answer(request))
+
+    options = {"timeout": PATIENCE, "total_timeout": PATIENCE, "max_retries": 0}
+    with client_of(serve(handler), **options) as client, pytest.raises(RequestTimeout):
+        client.upload_documents("base", [("zeros", Slow(10_000_000))])
+
+
 def test_the_time_that_a_slow_file_takes_is_not_that_of_the_network(serve, clock):
     class Slow(Zeros):
         def readinto(self, buffer):
