@@ -19,8 +19,6 @@ class _Later:
     def __getattr__(self, attribute: str) -> object:
         from importlib import import_module
 
-        from importlib import import_module
-
         return getattr(import_module(self._name, __package__), attribute)
 
 

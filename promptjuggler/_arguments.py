@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ._secrets import Secret
 from .errors import ValidationError
@@ -81,23 +81,115 @@ def checked_base_url(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
     text = value.strip().rstrip("/")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValidationError(f"{name} is not a URL") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValidationError(f"{name} must be an http or https URL")
-    # urllib would decode what is percent-encoded in a host.
-    if not parts.hostname or port == 0 or "%" in parts.netloc:
-        raise ValidationError(f"{name} must name a host")
-    if "@" in parts.netloc:
-        raise ValidationError(f"{name} must not hold a user name or password")
-    if "?" in text or "#" in text:
-        raise ValidationError(f"{name} must not have a query or fragment")
     if not is_header_text(text) or "\\" in text:
         raise ValidationError(f"{name} must be printable ASCII without spaces")
+    if not text.lower().startswith(("http://", "https://")):
+        raise ValidationError(f"{name} must be an http or https URL")
+    if "?" in text or "#" in text:
+        raise ValidationError(f"{name} must not have a query or fragment")
+    authority, *path = text.partition("://")[2].split("/")
+    if "@" in authority:
+        raise ValidationError(f"{name} must not hold a user name or password")
+    problem = problem_of_authority(authority)
+    if problem is not None:
+        raise ValidationError(f"{name} {problem}")
+    # A server would resolve them, encoded or not (RFC 3986, 5.2.4).
+    if any(step.lower().replace("%2e", ".") in (".", "..") for step in path):
+        raise ValidationError(f"{name} must not have the steps . or .. in its path")
     return text
+
+
+_GREATEST_PORT = 65535
+_LONGEST_HOST = 253
+_LONGEST_LABEL = 63
+
+# RFC 1123, 2.1; names in private networks have underscores, too.
+_HEX_DIGITS = frozenset("0123456789abcdef")
+_OF_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def problem_of_authority(authority: str) -> str | None:
+    """What is wrong with the host and port of a URL, as `must ...`; None: nothing is.
+
+    Such as `api.example:8443`, `127.0.0.1` or `[::1]:8080`. It is not left to urlsplit(),
+    in which Pythons differ: two readings of a host are two hosts.
+    """
+    end_of_host = authority.find("]") + 1 if authority.startswith("[") else 0
+    if authority.startswith("[") and end_of_host == 0:
+        return "must name a host: a bracket is not closed"
+    rest = authority[end_of_host:]
+    name, colon, port = rest.partition(":")
+    if colon and not _is_port(port):
+        return "must have a port that is a number from 1 to 65535"
+    if end_of_host == 0:
+        return _problem_of_name(name)
+    if name:
+        return "must name a host: behind the ] there can be a port alone"
+    return _problem_of_ipv6(authority[1 : end_of_host - 1])
+
+
+def _is_port(text: str) -> bool:
+    is_short_number = text.isdecimal() and len(text) <= len(str(_GREATEST_PORT))
+    return is_short_number and 0 < int(text) <= _GREATEST_PORT
+
+
+def _problem_of_name(name: str) -> str | None:
+    """What is wrong with the name of a host (RFC 1123, 2.1), or with an IPv4 address."""
+    if not name:
+        return "must name a host"
+    # One dot at the end says that the name is whole.
+    labels = name.removesuffix(".").split(".")
+    if len(name) > _LONGEST_HOST + 1:
+        return f"must name a host: a name has at most {_LONGEST_HOST} characters"
+    for label in labels:
+        if not label:
+            return "must name a host: there is nothing between two of its dots"
+        if len(label) > _LONGEST_LABEL:
+            return (
+                "must name a host: between two dots there are at most"
+                f" {_LONGEST_LABEL} characters"
+            )
+        wrong = set(label.lower()) - _OF_LABELS
+        if wrong:
+            return f"must name a host: there is none with {min(wrong)!r} in its name"
+    # No top-level domain is a number: it is to be an address.
+    if labels[-1].isdecimal() and not _is_ipv4(name):
+        return "must name a host: this is no IPv4 address"
+    return None
+
+
+def _problem_of_ipv6(text: str) -> str | None:
+    """What is wrong with an IPv6 address (RFC 4291, 2.2)."""
+    if "%" in text:
+        return "must name a host: the zone of an address means nothing to others"
+    # Beside `::`, which stands for as many zeros as are missing.
+    before, left_out, after = text.partition("::")
+    groups = [group for half in (before, after) if half for group in half.split(":")]
+    missing = 8 - len(groups)
+    # Only at the very end can there be an IPv4 address, in place of two groups.
+    if groups and not text.endswith(":") and _is_ipv4(groups[-1]):
+        missing -= 1
+        groups.pop()
+    are_enough = missing > 0 if left_out else missing == 0
+    if not are_enough or not all(map(_is_group, groups)):
+        return "must name a host: this is no IPv6 address"
+    return None
+
+
+def _is_group(text: str) -> bool:
+    return 0 < len(text) <= 4 and not set(text.lower()) - _HEX_DIGITS
+
+
+def _is_ipv4(text: str) -> bool:
+    """Whether it is an IPv4 address in its usual form: a zero in front would be octal to
+    some."""
+    parts = text.split(".")
+    return len(parts) == 4 and all(map(_is_byte, parts))
+
+
+def _is_byte(text: str) -> bool:
+    is_short_number = text.isascii() and text.isdecimal() and len(text) <= 3
+    return is_short_number and str(int(text)) == text and int(text) <= 255
 
 
 def checked_seconds(name: str, value: object) -> float:
@@ -147,6 +239,8 @@ def checked_segment(name: str, value: object) -> str:
 def checked_version(value: object) -> str:
     """A version as a segment of a path: a number of at least 1, or a tag."""
     if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValidationError("version must be at least 1, or a tag")
         try:
             value = f"{value:d}"
         except ValueError:  # Python writes no int of over 4,300 digits.

@@ -7,9 +7,10 @@ The life of one request
    `urllib.request`: the built-in one, or that of the caller.
 2. Under the built-in one, `pool.KeepAliveHandler` takes an idle `connection.Connection`
    from the `pool.Pool`, or makes a new one.
-3. `Connection.exchange` connects if need be (`sockets.connected_socket`, the tunnel of a
-   proxy, TLS), sends the request, and reads the head of the answer, a
-   `response.Response`. Each step has the time of the request's `deadline.Deadline`.
+3. `Connection.exchange` connects if need be (`addresses.connected_socket`, the tunnel of
+   a proxy, TLS with the context of `certificates.Trust`), sends the request, and reads
+   the head of the answer, a `response.Response`. Each step has the time of the request's
+   `deadline.Deadline`.
 4. `Transport` has the body read (`bodies`) and unpacked, should it come packed
    (`codings`), and closes the answer. The answer tells that it ended, and the connection
    goes back into the pool if it can serve another request, or is closed.
@@ -17,8 +18,8 @@ The life of one request
    alone.
 
 Files: deadline <- sockets <- response <- connection <- pool <- transport. Beside them are
-messages, proxy, failures, bodies, codings and multipart. No file knows one that stands
-further right.
+addresses, certificates, messages, proxy, failures, bodies, codings and multipart. No file
+knows one that stands further right.
 
 What is used of the insides of the standard library
 ---------------------------------------------------
@@ -41,4 +42,5 @@ HTTPResponse.length                   counts down while the body is read
 Request.redirect_dict                 what urllib takes as redirects followed before
 HTTPError.fp, HTTPError.hdrs          None where a handler made the error up
 HTTPResponse.fp.raw._sock             the socket behind the answer of another opener
+_thread.RLock                         what threading.RLock() gives (certificates.Trust)
 """

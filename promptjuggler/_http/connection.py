@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+from .addresses import addresses_of, connected_socket
 from .deadline import Deadline
 from .exceptions import TunnelRefused, UnreadableBody
 from .messages import Route, Stage, UrllibRequest
 from .response import Response
-from .sockets import CHUNK_SIZE, Wire, addresses_of, connected_socket
+from .sockets import CHUNK_SIZE, Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# What the wall clock may say between two requests on one connection.
+# What the wall clock may say between two requests on one connection, and between the first
+# and the last: a name can move to another address.
 _LONGEST_IDLE = 30.0
+_GREATEST_AGE = 300.0
+_NEVER = float("inf")
 
 
 class Connection:
@@ -28,14 +33,18 @@ class Connection:
     then `become_idle` says whether another exchange may follow. In any other case, and after
     any failure of `exchange`, the connection is closed.
 
+    made_at       wall-clock time at which it was made
     idle_since    wall-clock time at which it became idle
     any_received  whether anything of the answer came, after an exchange that failed
     """
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, made_at: float) -> None:
         self.route = route
+        self.made_at = made_at
         self.idle_since = 0.0
         self.any_received = False
+        # What the server said last: it closes the connection then.
+        self._idle_limit = _NEVER
         self._process = os.getpid()
         self._deadline: Deadline | None = None
         self._wire: Wire | None = None
@@ -63,6 +72,7 @@ class Connection:
             request.deadline.restart()
             # It is of our class, see __init__.
             response: Response = self._http.getresponse()  # type: ignore[assignment]
+            self._idle_limit = response.keep_alive_seconds
             return response
         except BaseException:
             if self._wire is not None:
@@ -81,12 +91,16 @@ class Connection:
         return True
 
     def is_usable(self, now: float) -> bool:
-        """Whether an idle connection can serve a request: this process made it, the wall
-        clock has not gone on for long, and the server neither hung up nor said anything."""
+        """Whether an idle connection can serve a request: this process made it, not too
+        long ago, the wall clock has not gone on for longer than either side allows, and
+        the server neither hung up nor said anything."""
         if self._wire is None or self._process != os.getpid():
             return False
         # A process that was frozen notices by the wall clock. It can be set back, too.
-        if not 0 <= now - self.idle_since <= _LONGEST_IDLE:
+        idle = now - self.idle_since
+        if not 0 <= idle <= _LONGEST_IDLE or idle >= self._idle_limit:
+            return False
+        if not 0 <= now - self.made_at < _GREATEST_AGE:
             return False
         try:
             return self._wire.is_silent()
@@ -114,7 +128,7 @@ class Connection:
 
     def _let_go_of_deadline(self) -> None:
         if self._deadline is not None:
-            self._deadline.watch(None)
+            self._deadline.watch()
             self._deadline = None
         if self._wire is not None:
             self._wire.deadline = None
@@ -129,7 +143,7 @@ class Connection:
         route = self.route
         request.stage = Stage.CONNECT
         deadline.restart()
-        usual_port = 80 if route.through_proxy or route.tls is None else 443
+        usual_port = 80 if route.through_proxy or route.trust is None else 443
         host, port = _host_and_port(route.address, usual_port)
         sock = connected_socket(addresses_of(host, port), deadline)
         wire = Wire(sock, deadline)
@@ -137,9 +151,9 @@ class Connection:
         if route.tunnel_to is not None:
             request.stage = Stage.TUNNEL
             _open_tunnel(wire, route)
-        if route.tls is not None:
+        if route.trust is not None:
             request.stage = Stage.TLS
-            self._start_tls(wire, route.tls, deadline)
+            self._start_tls(wire, route.trust.context(), deadline)
 
     def _use(self, wire: Wire) -> None:
         wire.reader.deadline = wire.deadline
@@ -158,9 +172,12 @@ class Connection:
     ) -> None:
         """Shake hands with the host, be it behind a tunnel."""
         name, _ = _host_and_port(self.route.host_of_tls, 443)
+        # The dot at the end of a whole name is for look-ups: it stands in no certificate,
+        # and must not in the handshake (RFC 6066, 3).
+        name = name.removesuffix(".")
         # wrap_socket() takes the descriptor over; a shutdown in between would be lost.
         # Stop watching, check, wrap, and watch again.
-        deadline.watch(None)
+        deadline.watch()
         deadline.remaining()
         sock = context.wrap_socket(
             wire.socket, server_hostname=name, do_handshake_on_connect=False
@@ -174,9 +191,9 @@ class Connection:
 
     def _send(self, request: UrllibRequest) -> None:
         """Send a request, or as much of it as the server wants to read."""
+        assert self._wire is not None, "it is connected"
         request.stage = Stage.SEND
-        request.deadline.restart()
-        request.deadline.remaining()
+        self._wire.begin_step()
         request.times_sent += 1
         self._request_fully_sent = True
         try:
@@ -209,9 +226,12 @@ class Connection:
     def _request_chunks(
         self, chunks: Iterable[bytes | memoryview], deadline: Deadline
     ) -> Iterator[bytes | memoryview]:
-        """The chunks of a body, until the server answers. Each may take the whole timeout."""
+        """The chunks of a body, until the server answers."""
+        if self._wire is not None:
+            self._wire.queue_little()
         rest = iter(chunks)
         while True:
+            begun = time.monotonic()
             try:
                 chunk = next(rest, None)
             except OSError as error:
@@ -219,7 +239,8 @@ class Connection:
                 raise UnreadableBody(str(error)) from error.with_traceback(None)
             if chunk is None or self._answer_began():
                 return
-            deadline.restart()
+            # A slow disk is not the fault of the other side.
+            deadline.postpone(time.monotonic() - begun)
             yield chunk
 
     def _answer_began(self) -> bool:

@@ -52,5 +52,5 @@ class UnreadableCoding(HTTPException):
     """The Content-Encoding of an answer is not known, or its body does not have it."""
 
 
-class UnreadableBody(ValueError):
+class UnreadableBody(HTTPException):
     """A file that is uploaded failed. No OSError, which would look as one of the socket."""

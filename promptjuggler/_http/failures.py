@@ -191,7 +191,8 @@ def _advice(request: UrllibRequest, cause: BaseException) -> str:
     if request.type == "http" and isinstance(cause, ConnectionResetError):
         return _advice_about_plain_http(request)
     if is_certificate_failure(cause):
-        return advice_about_certificate(cause)
+        trust = request.route.trust if request.route is not None else None
+        return advice_about_certificate(cause, trust)
     came = cause.came if isinstance(cause, NotHttp) else str(cause)
     if isinstance(cause, _NO_HTTP) and _TLS_RECORD.match(came):
         return " (the server speaks TLS there: is the URL to begin with https://?)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 import urllib.request
 
 from .. import __version__
 from .._secrets import Secret, Secrets, printable
+from .certificates import Trust
 from .deadline import Deadline
 
 TYPE_CHECKING = False
@@ -103,7 +103,7 @@ class Route:
 
     address       the host that is connected to, with a port where it is not the usual
                   one; an IPv6 address in brackets
-    tls           the context of TLS; None for plain http
+    trust         whom to trust over TLS; None for plain http
     tunnel_to     the host behind a proxy to which a tunnel (CONNECT) is made, or None
     through_proxy whether `address` is that of a proxy
     authorization the Proxy-Authorization header, or None
@@ -117,7 +117,7 @@ class Route:
         "authorization",
         "secrets",
         "through_proxy",
-        "tls",
+        "trust",
         "tunnel_to",
     )
 
@@ -125,14 +125,14 @@ class Route:
         self,
         address: str,
         *,
-        tls: ssl.SSLContext | None = None,
+        trust: Trust | None = None,
         tunnel_to: str | None = None,
         through_proxy: bool = False,
         authorization: Secret[str] | None = None,
         secrets: Secrets | None = None,
     ) -> None:
         self.address = address
-        self.tls = tls
+        self.trust = trust
         self.tunnel_to = tunnel_to
         self.through_proxy = through_proxy
         self.authorization = authorization

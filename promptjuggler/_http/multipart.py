@@ -52,6 +52,10 @@ class Multipart:
         for part in self._parts:
             self.content_length += part.length
 
+    def __len__(self) -> int:
+        """`content_length`: what looks at the bodies of urllib's requests asks for it."""
+        return self.content_length
+
     def __iter__(self) -> Iterator[bytes]:
         for part in self._parts:
             yield part.head
@@ -149,7 +153,7 @@ def _name_and_opener(label: str, file: object) -> tuple[object, OpenFile]:
         path = os.fspath(file)
         if not isinstance(path, str) or not path:
             raise TypeError(f"{label} must be a path that is a str and not empty")
-        return os.path.basename(path), partial(_open_path, label, path)
+        return os.path.basename(path), _Path(label, path).open
     if isinstance(file, tuple) and len(file) == 2:
         name: object = file[0]
         content: IO[bytes] | bytes | bytearray = file[1]
@@ -170,19 +174,60 @@ def _unclosed(file: IO[bytes]) -> AbstractContextManager[IO[bytes]]:
     return nullcontext(file)
 
 
-def _open_path(label: str, path: str) -> IO[bytes]:
-    """The file of a path. Opening a named pipe would wait, so it must be a regular one."""
-    try:
-        # open() has an error for a directory, and for what is not there.
-        is_right = os.path.isfile(path) or os.path.isdir(path)
-        if is_right or not os.path.exists(path):
-            return open(path, "rb", buffering=0)
-    except ValueError:
+class _Path:
+    """The path of a file, which is opened anew for each attempt to send it.
+
+    So it could be another file by then, or have another content: it is the same one each
+    time, or an error.
+    """
+
+    __slots__ = ("_identity", "_label", "_path")
+
+    def __init__(self, label: str, path: str) -> None:
+        self._label = label
+        self._path = path
+        self._identity: tuple[int, ...] | None = None
+
+    def open(self) -> IO[bytes]:
+        """The file. Raises OSError, also where it is no longer the same."""
+        file = self._opened()
+        try:
+            identity = _identity_of(file)
+            if self._identity is None:
+                self._identity = identity
+            if self._identity != identity:
+                raise OSError(f"{self._label} has changed since its size was taken")
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _opened(self) -> IO[bytes]:
+        """Opening a named pipe would wait, so it must be a regular file."""
+        try:
+            # open() has an error for a directory, and for what is not there.
+            is_right = os.path.isfile(self._path) or os.path.isdir(self._path)
+            if is_right or not os.path.exists(self._path):
+                return open(self._path, "rb", buffering=0)
+        except ValueError:
+            raise ValueError(
+                f"{self._label} is a path with a character that no path can have"
+            ) from None
         raise ValueError(
-            f"{label} is a path with a character that no path can have"
-        ) from None
-    raise ValueError(
-        f"{label} must be a regular file: its size has to be known before it is sent"
+            f"{self._label} must be a regular file:"
+            " its size has to be known before it is sent"
+        )
+
+
+def _identity_of(file: IO[bytes]) -> tuple[int, ...]:
+    """What is another number where it is another file, or has another content."""
+    status = os.fstat(file.fileno())
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
     )
 
 
@@ -195,21 +240,33 @@ def _measured(label: str, source: IO[bytes]) -> tuple[int, int]:
         source.seek(0, os.SEEK_END)
         size = max(0, source.tell() - start)
         source.seek(start)
+        # Files of /proc say that they are empty.
+        is_longer = size == 0 and source.read(1) != b""
     except Exception as error:  # It is closed, a pipe, no file at all.
         kind = type(source).__name__
         raise ValueError(
             f"{label} must hold bytes, or a binary file that is open,"
             f" readable and seekable; this {kind} is not"
         ) from error
+    if is_longer:
+        raise ValueError(
+            f"{label} must be a file whose size is known before it is sent:"
+            " this one says that it is empty, and is not"
+        )
     return start, size
 
 
 def _checked_name(label: str, name: object) -> str:
+    """The last part of a name, on any system, as browsers send it: what is sent says
+    nothing of folders here, and leads into none there."""
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(
             f"{label} must have a filename that is a str, not empty, without a NUL"
         )
-    return name
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    if last in ("", ".", ".."):
+        raise ValueError(f"{label} must have a filename that is not that of a folder")
+    return last
 
 
 def _content_type(name: str) -> str:

@@ -50,6 +50,10 @@ class Pool:
             self._idle.extend(reversed(passed_over))
         return found
 
+    def new_connection(self, route: Route) -> Connection:
+        """A connection that was never used."""
+        return Connection(route, self.clock.wall())
+
     def take_back(self, connection: Connection, reusable: bool) -> None:
         """Keep a connection whose answer has ended, or close it if it is not reusable."""
         if reusable and connection.become_idle(self.clock.wall()):
@@ -109,7 +113,7 @@ class KeepAliveHandler(urllib.request.BaseHandler):
         assert route is not None, "only the transport sends requests here"
         idle = self._pool.take(route, request.longest_idle)
         if idle is None:
-            return self._exchange(Connection(route), request)
+            return self._exchange(self._pool.new_connection(route), request)
         try:
             return self._exchange(idle, request)
         except TimeoutError:
@@ -117,7 +121,7 @@ class KeepAliveHandler(urllib.request.BaseHandler):
         except (OSError, HTTPException):
             if request.get_method() == "POST" or idle.any_received:
                 raise
-        return self._exchange(Connection(route), request)
+        return self._exchange(self._pool.new_connection(route), request)
 
     https_open = http_open
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.request
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
+from .._arguments import problem_of_authority
 from .._secrets import Secret, Secrets
 from ..errors import ValidationError
 
@@ -38,12 +40,17 @@ def proxy_of_url(name: str, url: Secret[str]) -> Proxy:
     Raises `ValidationError`, with `name` for where the URL is from, and without the URL.
     """
     proxy = _parsed(url)
-    if proxy is None:
-        raise ValidationError(
-            f"{name} must be the URL of an HTTP proxy,"
-            " such as http://proxy.example:3128 (no https://)"
-        )
-    return proxy
+    if proxy is not None:
+        return proxy
+    problem = (
+        f"{name} must be the URL of an HTTP proxy,"
+        " such as http://proxy.example:3128 (no https://)"
+    )
+    # What stands unencoded in a password ends the host early: the name of the user would
+    # be that of the proxy.
+    if any(mark in url.value.rpartition("://")[2].rstrip("/") for mark in "/?#"):
+        problem += "; in a user name or password, / ? # are to be percent-encoded"
+    raise ValidationError(problem)
 
 
 def proxy_of_environment(scheme: str, host: str) -> Proxy | None:
@@ -55,17 +62,78 @@ def proxy_of_environment(scheme: str, host: str) -> Proxy | None:
     urllib's ProxyHandler is not used: it puts the password into errors, and NO_PROXY
     above a proxy that was asked for.
     """
-    if urllib.request.proxy_bypass(host):
-        return None
     # Rule 2 of _secrets.py: a URL can hold a password.
-    url = Secret(urllib.request.getproxies().get(scheme))
-    if not url.value:
+    proxies = Secret(urllib.request.getproxies())
+    url = Secret(proxies.value.get(scheme))
+    if not url.value or _is_bypassed(host, proxies.value.get("no")):
         return None
     return proxy_of_url(f"{scheme.upper()}_PROXY", Secret(url.value))
 
 
+def _is_bypassed(host: str, no_proxy: str | None) -> bool:
+    """Whether a host is reached without a proxy.
+
+    no_proxy  the variable of that name; None: the settings of the system tell
+    """
+    if no_proxy is None:
+        return bool(urllib.request.proxy_bypass(host))
+    if no_proxy.strip() == "*":
+        return True
+    name, _, port = host.rpartition(":")
+    if not name or host.endswith("]"):
+        name, port = host, ""
+    patterns = no_proxy.replace(",", " ").split()
+    return any(_is_excluded(name.lower(), port, one.lower()) for one in patterns)
+
+
+def _is_excluded(host: str, port: str, pattern: str) -> bool:
+    """Whether one pattern of NO_PROXY is for a host, as curl reads it: a domain with all
+    that is below, an address, with or without brackets, or a network (CIDR).
+
+    A port behind a host, as Python has it, is taken too.
+    """
+    address = _bits_of(host)
+    if address is not None:
+        network, _, length = pattern.partition("/")
+        return _is_in_network(address, network, length, port)
+    domain, colon, wanted_port = pattern.strip(".").partition(":")
+    if colon and wanted_port != port:
+        return False
+    host = host.removesuffix(".")
+    return domain != "" and (host == domain or host.endswith(f".{domain}"))
+
+
+def _is_in_network(address: str, network: str, length: str, port: str) -> bool:
+    """Whether an address, as bits, is in a network of so many bits; "" for all."""
+    bits = _bits_of(network)
+    if bits is None:
+        # With a port: neither `1.2.3.4:80` nor `[::1]:80` is an address.
+        bits = _bits_of(network.removesuffix(f":{port}"))
+    if bits is None or len(bits) != len(address):
+        return False
+    if not length:
+        return bits == address
+    if not (length.isascii() and length.isdecimal()):
+        return False
+    return address.startswith(bits[: int(length)])
+
+
+def _bits_of(text: str) -> str | None:
+    """An IP address, in brackets or not, as a text of 32 or 128 bits; None: it is none."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            packed = socket.inet_pton(family, bare)
+        except (OSError, ValueError):
+            continue
+        return "".join(f"{byte:08b}" for byte in packed)
+    return None
+
+
 def _parsed(url: Secret[str]) -> Proxy | None:
     """The proxy, or None: an error would hold the password (rule 3)."""
+    if "?" in url.value or "#" in url.value:
+        return None
     prefix = "" if "://" in url.value else "http://"
     try:
         parts = Secret(urlsplit(prefix + url.value.strip()))
@@ -81,8 +149,11 @@ def _parsed(url: Secret[str]) -> Proxy | None:
 
 
 def _names_http_proxy(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    return parts.scheme == "http" and host != "" and " " not in host
+    """Whether a URL names a host, and nothing there: a proxy has no paths."""
+    if parts.scheme != "http" or parts.path not in ("", "/"):
+        return False
+    address = parts.netloc.rpartition("@")[2].rstrip(":")
+    return problem_of_authority(address) is None
 
 
 def _authorization(parts: Secret[SplitResult]) -> Secret[str] | None:

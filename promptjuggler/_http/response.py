@@ -38,6 +38,9 @@ _MOST_DIGITS = 100
 # RFC 9112, 7.1. An extension says nothing to us.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
+_NEVER = float("inf")
+_LONGEST_NUMBER = 9
+
 
 def _is_interim(status: int) -> bool:
     """Whether another answer follows (RFC 9110, 15.2); none does in HTTP after a 101."""
@@ -202,6 +205,21 @@ class Response(HTTPResponse):
         return data
 
     # The end
+
+    @property
+    def keep_alive_seconds(self) -> float:
+        """How long the server keeps the connection when it is idle, as it says in
+        `Keep-Alive: timeout=5, max=100`; infinity where it does not say."""
+        said = self.headers.get("Keep-Alive")
+        if said is None:
+            return _NEVER
+        for parameter in said.lower().split(","):
+            name, _, value = parameter.partition("=")
+            digits = value.strip(' "')
+            is_number = digits.isascii() and digits.isdecimal()
+            if name.strip() == "timeout" and is_number:
+                return float(digits[:_LONGEST_NUMBER])
+        return _NEVER
 
     def close(self) -> None:
         """End the answer, read or not, and tell that it ended."""

@@ -1,10 +1,12 @@
-"""Sockets: connecting, and reading answers through the one buffer of a connection."""
+"""Sockets: sending within a deadline, and reading answers through the one buffer of a
+connection.
+"""
 
 from __future__ import annotations
 
-import errno
 import io
 import re
+import selectors
 import socket
 import ssl
 
@@ -12,85 +14,28 @@ from .deadline import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from _typeshed import WriteableBuffer
 
-    # (family, kind, protocol, name, address), as getaddrinfo() gives it.
-    AddressInfo = tuple[
-        socket.AddressFamily,
-        socket.SocketKind,
-        int,
-        str,
-        tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
-    ]
+# For a few sockets, once: it is quicker than the usual one, and needs no descriptor.
+WaitSelector: type[selectors.BaseSelector] = getattr(
+    selectors, "PollSelector", selectors.DefaultSelector
+)
 
 CHUNK_SIZE = 64 * 1024
 """Bodies are sent and answers are read in pieces of at most this many bytes."""
 
 _READ_EARLY = 4096
+_NEVER = float("inf")
+
+_LONGEST_QUEUE = 16 * 1024
+
+# Bytes in a second, over the time of a step: what is sent more slowly is cut off.
+_LEAST_RATE = 1024
 
 # A whole interim answer (RFC 9110, 15.2): status line, headers, empty line. Not 101,
 # which is the last answer in HTTP. Compiled when first used, see _arguments.py.
 _INTERIM_HEAD = rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n"
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
-
-
-def addresses_of(host: str, port: int) -> Sequence[AddressInfo]:
-    """The addresses of a host, in the order in which the system would try them.
-
-    Raises OSError. No timeout applies to looking up a name: the system has its own.
-    """
-    # getaddrinfo(str) imports the idna codec with stringprep and unicodedata (3 ms,
-    # measured); bytes do not.
-    name = host.encode() if host.isascii() else host
-    return socket.getaddrinfo(name, port, 0, socket.SOCK_STREAM)
-
-
-def connected_socket(
-    addresses: Sequence[AddressInfo], deadline: Deadline
-) -> socket.socket:
-    """A socket that is connected to the first address that answers. Raises OSError.
-
-    The addresses share the time of the step: with `socket.create_connection`, each would
-    have all of it.
-    """
-    failure = OSError("the name has no address")
-    for index, address in enumerate(addresses):
-        try:
-            share = deadline.remaining() / (len(addresses) - index)
-            return _connect_to(address, share, deadline)
-        except OSError as error:
-            failure = error
-    raise failure
-
-
-def _connect_to(
-    address: AddressInfo, share: float, deadline: Deadline
-) -> socket.socket:
-    """A socket connected to this address within `share` seconds."""
-    family, kind, protocol, _, where = address
-    sock = socket.socket(family, kind, protocol)
-    try:
-        deadline.watch(sock)
-        sock.settimeout(share)
-        sock.connect(where)
-        deadline.remaining()
-        _send_small_packets_at_once(sock)
-        return sock
-    except BaseException:
-        deadline.watch(None)
-        sock.close()
-        raise
-
-
-def _send_small_packets_at_once(sock: socket.socket) -> None:
-    """Turn Nagle's algorithm off, which would hold back the end of a request."""
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError as error:
-        if error.errno != errno.ENOPROTOOPT:  # The system has no such option.
-            raise
 
 
 class SocketReader(io.RawIOBase):
@@ -129,9 +74,16 @@ class SocketReader(io.RawIOBase):
 
     def answer_began(self) -> bool:
         """Whether the peer hung up, or began an answer that is not interim. Never waits."""
+        if self._has_answer():
+            # To look further could meet the end of the connection: it is behind it.
+            return True
         piece = bytearray(_READ_EARLY)
         count = self._receive_now(memoryview(piece))
         self._pushback += piece[: count or 0]
+        return self._has_answer()
+
+    def _has_answer(self) -> bool:
+        """Whether what was received early is the end, or no interim answer."""
         while match := re.match(_INTERIM_HEAD, self._pushback):
             del self._pushback[: match.end()]
         if self.peer_closed or len(self._pushback) > CHUNK_SIZE:
@@ -189,17 +141,75 @@ class Wire:
         self.deadline: Deadline | None = deadline
         self.reader = SocketReader(sock)
         self._buffer = _PersistentBuffer(self.reader)
+        self._sent_in_step = 0
+        self._enough_for_step = _NEVER
 
-    @property
-    def sendall(self) -> Callable[[bytes | memoryview], None]:
-        """Sends all that it is called with, within what is left of the step.
+    def sendall(self, data: bytes | memoryview) -> None:
+        """Send all of it, within the step of the deadline.
 
-        A property, since a function of ours would have what is sent, the key too, among
-        its variables: rule 2 of _secrets.py.
+        A new step begins with each part of it that is as much as the least rate asks for:
+        what is slow but goes on is not cut off.
         """
+        count = self._send(data)
+        while count < len(data):
+            data = memoryview(data)[count:]
+            count = self._send(data)
+
+    def queue_little(self) -> None:
+        """For what is long: let the system hold little of what was not sent yet.
+
+        A socket counts as ready for more only when a good part of its queue is gone,
+        which can be megabytes: an upload to a slow reader would seem to stand still. And
+        what is in the queue at the end is not to use up the time of the answer.
+        """
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        if option is None:
+            return
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, option, _LONGEST_QUEUE)
+        except OSError:
+            pass  # The system has no such option: it is as good as before.
+
+    def begin_step(self) -> None:
+        """A new step of the deadline begins. Raises TimeoutError where all are over."""
+        self._sent_in_step = 0
         if self.deadline is not None:
-            self.socket.settimeout(self.deadline.remaining())
-        return self.socket.sendall
+            self._enough_for_step = _LEAST_RATE * self.deadline.seconds
+            self.deadline.restart()
+            self.deadline.remaining()
+
+    def _send(self, data: bytes | memoryview) -> int:
+        """Send some of it, or wait until there is room; how many bytes were sent.
+
+        Only a wait can be too long: what was slow between two of them is this side.
+        """
+        assert self.deadline is not None, "it is not idle"
+        self.socket.settimeout(0)
+        try:
+            count = self.socket.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._wait(self.deadline, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            return 0
+        except ssl.SSLWantReadError:
+            self._wait(self.deadline, selectors.EVENT_READ)
+            return 0
+        self._sent_in_step += count
+        if self._sent_in_step >= self._enough_for_step:
+            self.begin_step()
+        return count
+
+    def _wait(self, deadline: Deadline, events: int) -> None:
+        """Wait until more can be sent.
+
+        Raises ConnectionAbortedError where the answer begins before: who answers often
+        reads no more.
+        """
+        with WaitSelector() as selector:
+            selector.register(self.socket, events)
+            ready = selector.select(deadline.remaining())
+        may_be_answer = any(found & selectors.EVENT_READ for _, found in ready)
+        if may_be_answer and self.reader.answer_began():
+            raise ConnectionAbortedError("the answer began before all was sent")
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """The buffer, whatever the mode."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import os
 import socket
 import ssl
 import sys
@@ -24,6 +23,7 @@ from .._clock import Clock
 from .._secrets import Secret
 from ..errors import ApiError, NetworkError, ValidationError
 from .bodies import body_pieces, read_whole, refuse_packed_stream
+from .certificates import Trust
 from .deadline import CancellableDeadline, Deadline
 from .error_answers import (
     LARGEST_ERROR_BODY,
@@ -39,7 +39,6 @@ from .sockets import CHUNK_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
     from typing import Literal
 
 __all__ = [
@@ -101,11 +100,9 @@ class Transport:
         self._opener = opener
         self._kept_alive = urllib.request.OpenerDirector()
         self._kept_alive.add_handler(KeepAliveHandler(self.pool))
-        self._context = ssl_context
+        self._trust = Trust(ssl_context)
         # By scheme and host.
         self._routes: dict[tuple[str, str], Route] = {}
-        # By process: a fork could copy a lock while it is held.
-        self._locks: dict[int, threading.Lock] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._ssl_context is not None or self._opener is not None:
@@ -212,16 +209,20 @@ class Transport:
             )
 
     def _route_to(self, scheme: str, host: str) -> Route:
-        tls = self.context() if scheme == "https" else None
+        trust: Trust | None = None
+        if scheme == "https":
+            trust = self._trust
+            # Now, so that the time for it is not that of the connect.
+            trust.context()
         proxy = self._given_proxy
         if self._proxy is None:
             proxy = proxy_of_environment(scheme, host)
         if proxy is None:
-            return Route(host, tls=tls)
+            return Route(host, trust=trust)
         return Route(
             proxy.address,
-            tls=tls,
-            tunnel_to=host if tls is not None else None,
+            trust=trust,
+            tunnel_to=host if trust is not None else None,
             through_proxy=True,
             authorization=proxy.authorization,
             secrets=proxy.secrets,
@@ -237,14 +238,8 @@ class Transport:
                 raise NetworkError(text, request_sent=False) from error
 
     def context(self) -> ssl.SSLContext:
-        """The context of TLS, made when it is first needed: that takes 30 ms."""
-        if self._context is None:
-            import threading
-
-            with self._locks.setdefault(os.getpid(), threading.Lock()):
-                if self._context is None:
-                    self._context = _default_context()
-        return self._context
+        """The context of TLS, made when it is first needed. Raises OSError."""
+        return self._trust.context()
 
 
 class StreamedAnswer:
@@ -274,7 +269,7 @@ class StreamedAnswer:
 
     def close(self) -> None:
         """Close the answer, and its connection with it."""
-        self._call.deadline.watch(None)
+        self._call.deadline.watch()
         self._response.close()
 
 
@@ -292,15 +287,6 @@ def _checked_proxy(proxy: Secret[str | Literal[False]] | None) -> Proxy | None:
     if not isinstance(proxy.value, str):
         raise wrong_type("proxy", "a str or False", proxy.value)
     return proxy_of_url("proxy", Secret(proxy.value))
-
-
-def _default_context() -> ssl.SSLContext:
-    """One that trusts what the system, SSL_CERT_FILE and SSL_CERT_DIR name."""
-    context = ssl.create_default_context()
-    # By itself, since what is the least version is up to who built OpenSSL or Python.
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPResponse:

@@ -234,6 +234,8 @@ def test_a_base_url_loses_its_trailing_slashes_and_keeps_its_path(given, used):
         "https://a.example/\x7f", "https://a.example:99999", "https://a.example:0", "https://a.example:x",
         "https://[::1", "https://a.example\\@b.example", "https://ä.example", "https://a.example/ä",
         "https://a%0d%0aX: y", "https://a.example%2fb", "https://a.example%40b.example",
+        "http://[::1].evil.example", "http://[::1].evil.example:8080/x", "http://[::1]x", "http://x[::1]",
+        "http://[a.example]", "http://[::1%25eth0]", "http://[v1.x]", "http://::1", "http://[]",
     ],
 )  # fmt: skip
 def test_a_bad_base_url_is_refused_and_not_shown(url, monkeypatch):
@@ -245,6 +247,97 @@ def test_a_bad_base_url_is_refused_and_not_shown(url, monkeypatch):
         monkeypatch.setenv("PROMPTJUGGLER_BASE_URL", url)
         with pytest.raises(ValidationError, match="^PROMPTJUGGLER_BASE_URL "):
             PromptJuggler(KEY)
+
+
+HOST = "must name a host"
+PORT = "must have a port that is a number from 1 to 65535"
+STEPS = "must not have the steps . or .. in its path"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://a.example/a/../b", STEPS),
+        ("https://a.example/..", STEPS),
+        ("https://a.example/./b", STEPS),
+        ("https://a.example/a/%2E%2e/b", STEPS),
+        ("https://a.example/.%2e", STEPS),
+        ("https://a.example:99999", PORT),
+        ("https://a.example:65536", PORT),
+        ("https://a.example:0", PORT),
+        ("https://a.example:000000443", PORT),
+        ("https://a.example:abc", PORT),
+        ("https://a.example:-1", PORT),
+        ("https://a.example:+443", PORT),
+        ("https://a.example:4_43", PORT),
+        ("https://a.example:", PORT),
+        ("https://[::1]:x", PORT),
+        ("https:///path", HOST),
+        ("https://:443", HOST),
+        ("https://.", HOST + ": there is nothing between two of its dots"),
+        ("https://a..example", HOST + ": there is nothing between two of its dots"),
+        ("https://.example", HOST + ": there is nothing between two of its dots"),
+        ("https://a.example..", HOST + ": there is nothing between two of its dots"),
+        (
+            f"https://{'a' * 64}.example",
+            HOST + ": between two dots there are at most 63 characters",
+        ),
+        (
+            f"https://{'a.' * 127}ab",
+            HOST + ": a name has at most 253 characters",
+        ),
+        ("https://a!.example", HOST + ": there is none with '!' in its name"),
+        ("https://a%20b.example", HOST + ": there is none with '%' in its name"),
+        ("https://*.example", HOST + ": there is none with '*' in its name"),
+        ("https://1.2.3.256", HOST + ": this is no IPv4 address"),
+        ("https://1.2.3", HOST + ": this is no IPv4 address"),
+        ("https://01.2.3.4", HOST + ": this is no IPv4 address"),
+        ("https://1.2.3.4.5", HOST + ": this is no IPv4 address"),
+        *[
+            (f"https://[{address}]", HOST + ": this is no IPv6 address")
+            for address in (
+                "1.2.3.4",
+                "::1::2",
+                ":::",
+                ":",
+                "1:2:3:4:5:6:7",
+                "1:2:3:4:5:6:7:8:9",
+                "::12345",
+                "::g",
+                "1::2:3:4:5:6:7:8",
+                "::1.2.3.4:5",
+                "1:2:3:4:5:6:7:1.2.3.4",
+                "::1.2.3.256",
+                "1:",
+                ":1",
+                "1:2:3:4:5:6:7:",
+            )  # fmt: skip
+        ],
+        ("https://[::1", HOST + ": a bracket is not closed"),
+        ("https://[::1].x", HOST + ": behind the ] there can be a port alone"),
+        (
+            "https://[::1%25x]",
+            HOST + ": the zone of an address means nothing to others",
+        ),
+    ],
+)
+def test_the_error_of_a_bad_base_url_says_what_is_wrong(url, problem):
+    with pytest.raises(ValidationError) as caught:
+        PromptJuggler(KEY, base_url=url)
+    assert str(caught.value) == f"base_url {problem}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example.", f"https://{'a' * 63}.example", f"https://{'a.' * 126}a", "http://my_service:8000",
+        "https://xn--grn-hoa.example", "http://localhost:65535", "http://127.0.0.1:1", "https://1.example",
+        "http://[2001:db8::1]:443", "http://[::ffff:1.2.3.4]", "http://[::]", "http://[1::]", "http://[1:2:3:4:5:6:7:8]",
+        "http://[1:2:3:4:5:6:1.2.3.4]", "http://[1:2:3:4:5:6:7::]", "https://A-1.example/a.b/..c/d..", "https://a.example/...",
+    ],
+)  # fmt: skip
+def test_a_base_url_that_is_merely_unusual_is_taken(url):
+    assert repr(PromptJuggler(KEY, base_url=url)) == f"PromptJuggler(base_url={url!r})"
 
 
 def test_a_base_url_must_be_a_str():

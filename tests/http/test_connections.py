@@ -45,7 +45,7 @@ from helpers.servers import (
 from promptjuggler import ApiError, NetworkError, PromptJuggler
 from promptjuggler._http.connection import Connection
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
-from promptjuggler._http.messages import Route
+from promptjuggler._http.messages import Route, UrllibRequest
 from promptjuggler._secrets import Secret
 
 
@@ -303,6 +303,91 @@ def test_a_clock_that_jumps_back_costs_a_connection_and_nothing_else(server):
         get(client)
         assert server.connections == 2
         get(client)
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"),
+    [
+        ("timeout=7", 7),
+        ("timeout=7, max=100", 7),
+        ("max=100,Timeout = 7", 7),
+        ('timeout="7"', 7),
+        ("timeout=0", 0),
+        # What is no number says nothing, and a long time is not waited for.
+        ("timeout=soon", 30),
+        ("max=1", 30),
+        ("timeout=", 30),
+        ("timeout=²", 30),
+        ("timeout=100", 30),
+        ("timeout=" + "9" * 400, 30),
+    ],
+)
+def test_a_connection_is_not_used_when_the_server_does_not_keep_it_any_more(
+    said, limit
+):
+    """`Keep-Alive: timeout=7` is how long it does."""
+
+    def handler(conn):
+        while request := conn.read_request():
+            conn.send(answer(request, headers={"Keep-Alive": said}))
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        clock = Clock(client)
+        get(client)
+        if limit:
+            clock.sleep(limit - 0.1)
+            get(client)
+        assert server.connections == 1
+        clock.sleep(limit + 0.1)
+        get(client)
+        assert server.connections == 2
+
+
+def test_it_is_what_the_server_said_last_that_counts():
+    said = iter(["timeout=1", "timeout=20", "timeout=20"])
+
+    def handler(conn):
+        while request := conn.read_request():
+            conn.send(answer(request, headers={"Keep-Alive": next(said)}))
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        clock = Clock(client)
+        get(client)
+        clock.sleep(0.5)
+        get(client)
+        clock.sleep(15)
+        get(client)
+        assert server.connections == 1
+
+
+def test_a_run_that_is_started_after_the_time_that_the_server_keeps_is_not_lost():
+    """It hangs up then, at the moment at which the request is sent."""
+
+    def handler(conn):
+        conn.send(answer(conn.read_request(), headers={"Keep-Alive": "timeout=1"}))
+        if conn.read_head():
+            conn.reset()
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        clock = Clock(client)
+        get(client)
+        clock.sleep(2)
+        CALLS["prompt"](client)
+        assert server.connections == 2
+
+
+def test_a_connection_is_used_for_five_minutes_however_steadily_calls_come(server):
+    """A name can move to another address, which only a new connection looks up."""
+    with client_of(server) as client:
+        clock = Clock(client)
+        for _ in range(11):
+            get(client)
+            clock.sleep(29)
+        assert server.connections == 1
+        for _ in range(10):
+            get(client)
+            clock.sleep(29)
         assert server.connections == 2
 
 
@@ -766,17 +851,18 @@ def test_a_forgotten_connection_does_not_take_a_limit_from_another_one(server, c
     the wait of the latest.
     """
     limit = CancellableDeadline(PATIENCE)
+    request = UrllibRequest("GET", server.url, limit, Secret("key"))
     route = Route(f"127.0.0.1:{server.port}")
-    old, new = Connection(route), Connection(route)
-    old.connect(limit)
+    old, new = Connection(route, 0.0), Connection(route, 0.0)
+    old.connect(request)
     if closed:
         old.close()
-    new.connect(limit)
+    new.connect(request)
     del old
     gc.collect()
-    assert limit._watched is new._wire.socket
+    assert limit._watched == (new._wire.socket,)
     new.close()
-    assert limit._watched is None
+    assert limit._watched == ()
 
 
 _INTERRUPTED = """

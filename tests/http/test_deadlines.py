@@ -21,7 +21,6 @@ from helpers.calls import (
     eventually,
     get,
     port_without_answer,
-    refusing_port,
 )
 from helpers.servers import (
     PATIENCE,
@@ -40,7 +39,6 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
-from promptjuggler._http.sockets import connected_socket
 from promptjuggler._secrets import Secret
 
 TIMEOUT = 0.1
@@ -334,74 +332,6 @@ def test_a_proxy_that_does_not_answer_a_plain_request_may_have_passed_it_on():
         get(client)
 
 
-def address(port):
-    return (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
-
-
-def test_the_addresses_of_a_name_share_the_time():
-    def check(dead_ends):
-        addresses = [address(port)] * dead_ends + [address(server.port)]
-        # The last address has an equal share: it must do on a busy machine.
-        with connected_socket(addresses, Deadline(1.5)) as sock:
-            assert sock.getpeername() == ("127.0.0.1", server.port)
-            assert 0 < sock.gettimeout() < 1.5
-
-    with ScriptedServer(answer_all) as server, port_without_answer() as port:
-        at_once(check, [1, 2, 3])
-
-
-def test_each_address_of_a_name_has_an_equal_share_of_the_time_that_is_left():
-    class Noting(Deadline):
-        """Notes the time that a connect had, when its socket is given up."""
-
-        shares = []
-        watched = None
-
-        def watch(self, sock):
-            if sock is None:
-                self.shares.append(self.watched.gettimeout())
-            self.watched = sock
-
-    with ScriptedServer(answer_all) as server, refusing_port() as port:
-        addresses = [address(port)] * 3 + [address(server.port)]
-        connected_socket(addresses, Noting(4 * PATIENCE)).close()
-    # To refuse takes no time: the next has a share of all that there was.
-    left = 4 * PATIENCE
-    expected = [left / 4, left / 3, left / 2]
-    assert Noting.shares == pytest.approx(expected, abs=PATIENCE / 8)
-
-
-def test_an_address_that_refuses_costs_no_time():
-    with (
-        ScriptedServer(answer_all) as server,
-        refusing_port() as port,
-        connected_socket(
-            [address(port)] * 5 + [address(server.port)], Deadline(PATIENCE)
-        ) as sock,
-    ):
-        assert sock.getpeername() == ("127.0.0.1", server.port)
-
-
-def test_where_no_address_answers_the_error_is_that_of_the_last():
-    with port_without_answer() as silent, refusing_port() as refusing:
-        with pytest.raises(ConnectionRefusedError):
-            connected_socket([address(silent), address(refusing)], Deadline(0.6))
-        with pytest.raises(TimeoutError):
-            connected_socket([address(refusing), address(silent)], Deadline(0.1))
-    with pytest.raises(OSError, match="no address"):
-        connected_socket([], Deadline(0.1))
-
-
-def test_a_name_is_looked_up_and_connected_to():
-    # One of its addresses at least is that of the server.
-    where = socket.getaddrinfo("localhost", 0, 0, socket.SOCK_STREAM)[-1][4]
-    with (
-        ScriptedServer(answer_all, host=where[0]) as server,
-        client_of(f"http://localhost:{server.port}") as client,
-    ):
-        get(client)
-
-
 # --- sending ---
 
 
@@ -424,7 +354,7 @@ def test_a_server_that_does_not_read_is_cut_off(serve, call):
 
 
 def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve, clock):
-    """The limit is for each piece that is sent, and not for the upload as a whole."""
+    """The limit is for so much as the least rate asks for, not for the upload as a whole."""
     size = 32_000_000
 
     def handler(conn):
@@ -445,6 +375,83 @@ def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve, clock):
         client.upload_documents("base", [("zeros", Zeros(size))])
     # Otherwise this test would show nothing.
     assert time.monotonic() - begun > PATIENCE
+
+
+@contextlib.contextmanager
+def reader_of(rate):
+    """A client of a server that reads so many bytes in a second, in small pieces, and has
+    a small buffer.
+    """
+
+    def handler(conn):
+        answer_one(conn)
+        request = conn.read_head()
+        left = int(request.headers["content-length"]) - len(conn._received)
+        while left > 0 and not conn.wait(0.02):
+            left -= len(conn.sock.recv(min(left, max(1, int(rate * 0.02)))))
+        conn.send(answer(request))
+
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server, max_retries=0, timeout=PATIENCE) as client,
+    ):
+        server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        get(client)
+        yield client
+
+
+UPLOADS = {
+    "upload": lambda client, size: client.upload_documents("b", [("z", Zeros(size))]),
+    "run": lambda client, size: client.run_prompt("p", 1, {"text": "x" * size}),
+}
+
+
+@pytest.mark.parametrize("kind", UPLOADS)
+def test_an_upload_that_moves_under_1_kib_in_a_second_is_cut_off(kind):
+    """Though something goes on moving: no single wait is long."""
+    with reader_of(400) as client:
+        begun = time.monotonic()
+        with pytest.raises(RequestTimeout, match=r"within 0\.5 s"):
+            UPLOADS[kind](client.with_options(timeout=0.5), 1_000_000)
+        assert time.monotonic() - begun < PATIENCE
+
+
+@pytest.mark.parametrize("kind", UPLOADS)
+def test_an_upload_that_is_slow_but_moves_faster_takes_as_long_as_it_takes(kind):
+    with reader_of(200_000) as client:
+        begun = time.monotonic()
+        UPLOADS[kind](client.with_options(timeout=0.7), 400_000)
+        # Otherwise this test would show nothing.
+        assert time.monotonic() - begun > 0.7
+
+
+def test_the_end_of_all_steps_holds_for_an_upload_that_never_waits(serve, clock):
+    class Slow(Zeros):
+        def readinto(self, buffer):
+            clock.move(0.5)
+            return super().readinto(buffer)
+
+    def handler(conn):
+        request = conn.read_head()
+        left = int(request.headers["content-length"]) - len(conn._received)
+        while left > 0 and (data := conn.sock.recv(65536)):
+            left -= len(data)
+        if not left:
+            conn.send(answer(request))
+
+    options = {"timeout": PATIENCE, "total_timeout": PATIENCE, "max_retries": 0}
+    with client_of(serve(handler), **options) as client, pytest.raises(RequestTimeout):
+        client.upload_documents("base", [("zeros", Slow(10_000_000))])
+
+
+def test_the_time_that_a_slow_file_takes_is_not_that_of_the_network(serve, clock):
+    class Slow(Zeros):
+        def readinto(self, buffer):
+            clock.move(PATIENCE)
+            return super().readinto(buffer)
+
+    with client_of(serve(answer_all), max_retries=0, timeout=PATIENCE) as client:
+        client.upload_documents("base", [("zeros", Slow(300_000))])
 
 
 # --- waiting for a run ---

@@ -17,6 +17,7 @@ from helpers.calls import (
 from helpers.clock import replace_clock
 from helpers.servers import (
     CA_FILE,
+    PATIENCE,
     ConnectProxy,
     ScriptedServer,
     client_context,
@@ -30,6 +31,7 @@ from promptjuggler import (
     RequestTimeout,
     ValidationError,
 )
+from promptjuggler._http.proxy import proxy_of_environment
 
 RUN = {
     "id": RUN_ID,
@@ -234,6 +236,64 @@ def test_no_proxy_is_honoured(variable, hosts, scheme, monkeypatch):
         assert (proxy.connections, len(server.requests)) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "::1", "[::1]", "0:0:0:0:0:0:0:1", "[0::1]", "a.example,::1", "a.example ::1", "::/64", "::1/128",
+        "[::1]:{port}",
+    ],
+)  # fmt: skip
+@BOTH
+def test_no_proxy_for_an_ipv6_address_is_honoured_however_it_is_written(
+    pattern, scheme, monkeypatch
+):
+    tls = server_context() if scheme == "https" else None
+    with (
+        ScriptedServer(respond((200, RUN)), tls=tls, host="::1") as server,
+        ConnectProxy(target=("::1", server.port)) as proxy,
+    ):
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", url_of(proxy))
+        monkeypatch.setenv("NO_PROXY", pattern.format(port=server.port))
+        for host in ("[::1]", "[0:0:0:0:0:0:0:1]"):
+            if tls is None or host == "[::1]":
+                call(f"{scheme}://{host}:{server.port}")
+        assert proxy.connections == 0
+        monkeypatch.setenv("NO_PROXY", "::2,[::1]:1,::1/x,::/129x,1::1/16,0.0.0.0/0")
+        call(f"{scheme}://[::1]:{server.port}")
+        assert proxy.connections == 1
+
+
+# As curl reads it, but for the last two, which are Python's own.
+BYPASSED = [
+    ("api.example", "example", True),
+    ("api.example", ".example", True),
+    ("api.example", "api.example.", True),
+    ("api.example.", "api.example", True),
+    ("API.example", "api.EXAMPLE", True),
+    ("api.example", "pi.example", False),
+    ("api.example", "b.api.example", False),
+    ("api.example", ".", False),
+    ("api.example", "", False),
+    ("api.example", "one, two three,example", True),
+    ("10.1.2.3", "10.1.2.3", True),
+    ("10.1.2.3", "10.0.0.0/8", True),
+    ("10.1.2.3", "10.1.2.0/25", True),
+    ("10.1.2.200", "10.1.2.0/25", False),
+    ("10.1.2.3", "2.3", False),
+    ("10.1.2.3", "10.1.2.3/", True),
+    ("10.1.2.3", "0.0.0.0/0", True),
+    ("api.example:81", "api.example:81", True),
+    ("api.example:81", "example:82", False),
+]
+
+
+@pytest.mark.parametrize(("host", "no_proxy", "bypassed"), BYPASSED)
+def test_no_proxy_is_read_as_curl_does(host, no_proxy, bypassed, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert (proxy_of_environment("http", host) is None) == bypassed
+
+
 def test_no_proxy_of_another_host_changes_nothing(monkeypatch):
     with server_and_proxy("http") as (_, proxy):
         monkeypatch.setenv("HTTP_PROXY", url_of(proxy))
@@ -300,6 +360,103 @@ def test_407_to_a_connect_is_a_network_error_and_nothing_was_sent():
         assert (caught.value.request_sent, server.connections) == (False, 0)
         assert "407" in str(caught.value)
         assert "wrong-pw" not in str(caught.value)
+
+
+def refuse_with(status):
+    """A proxy that answers every CONNECT so."""
+    return ScriptedServer(respond((status, "no", {}, None, False)))
+
+
+CALLS = {
+    "call": lambda pj: pj.get_prompt_run(RUN_ID),
+    "wait": lambda pj: pj.wait_for_prompt_run(RUN_ID, timeout=PATIENCE),
+    "run": lambda pj: pj.run_prompt("p", 1, {}),
+}
+
+
+@pytest.mark.parametrize("status", [401, 407])
+@pytest.mark.parametrize("kind", CALLS)
+def test_a_proxy_that_wants_another_password_is_asked_once(kind, status):
+    """Each further attempt brings nearer that the account is locked."""
+    with refuse_with(status) as proxy:
+        url = f"http://ann:wrong-pw@127.0.0.1:{proxy.port}"
+        with (
+            client("https://api.invalid", proxy=url, max_retries=3) as pj,
+            pytest.raises(
+                NetworkError, match=f"no tunnel through .*: {status} "
+            ) as caught,
+        ):
+            CALLS[kind](pj)
+        assert (caught.value.attempts, len(proxy.requests)) == (1, 1)
+        assert caught.value.request_sent is False
+        assert "wrong-pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_a_password_that_is_wrong_for_plain_requests_is_sent_once_too(kind):
+    with server_and_proxy("http", user="ann", password="right") as (server, proxy):
+        url = url_of(proxy, "ann:wrong-pw@")
+        with (
+            client("http://api.invalid", proxy=url, max_retries=3) as pj,
+            pytest.raises(ApiError) as caught,
+        ):
+            CALLS[kind](pj)
+        assert (caught.value.status_code, caught.value.attempts) == (407, 1)
+        assert (len(proxy.requests), server.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_tunnel_that_is_refused_otherwise_is_asked_for_again(status):
+    with refuse_with(status) as proxy:
+        with (
+            client("https://api.invalid", proxy=url_of(proxy), max_retries=2) as pj,
+            pytest.raises(NetworkError) as caught,
+        ):
+            pj.run_prompt("p", 1, {})
+        assert (caught.value.attempts, len(proxy.requests)) == (3, 3)
+
+
+# --- who failed ---
+
+
+@BOTH
+def test_a_proxy_that_is_down_is_named_as_what_failed(scheme):
+    with ConnectProxy() as gone:
+        url, port = url_of(gone, "ann:secret-pw@"), gone.port
+    with pytest.raises(NetworkError) as caught:
+        call(f"{scheme}://api.invalid", proxy=url)
+    text = f"could not connect to the proxy 127.0.0.1:{port} (for api.invalid"
+    assert str(caught.value).startswith(text)
+    assert "secret-pw" not in str(caught.value)
+
+
+@BOTH
+def test_a_proxy_whose_name_nobody_knows_is_named_as_what_failed(scheme, monkeypatch):
+    def getaddrinfo(*_):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(NetworkError) as caught:
+        call(f"{scheme}://api.invalid", proxy="http://proxy.example")
+    text = "could not connect to the proxy proxy.example:80 (for api.invalid"
+    assert str(caught.value).startswith(text)
+
+
+@BOTH
+def test_a_proxy_that_swallows_packets_is_named_as_what_failed(scheme):
+    with port_without_answer() as port, pytest.raises(RequestTimeout) as caught:
+        call(f"{scheme}://api.invalid", proxy=f"http://127.0.0.1:{port}", timeout=0.15)
+    text = f"no connection to the proxy 127.0.0.1:{port} (for api.invalid"
+    assert str(caught.value).startswith(text)
+    assert caught.value.request_sent is False
+
+
+def test_a_proxy_that_is_silent_about_a_tunnel_is_named_as_what_failed():
+    with ConnectProxy(behaviour="silent") as proxy:
+        with pytest.raises(RequestTimeout) as caught:
+            call("https://api.invalid", proxy=url_of(proxy), timeout=0.15)
+        text = f"no tunnel through the proxy 127.0.0.1:{proxy.port} (for api.invalid"
+        assert str(caught.value).startswith(text)
 
 
 def test_a_run_is_started_once_also_where_the_tunnel_is_only_made_at_the_second_attempt():
@@ -447,6 +604,43 @@ def test_a_proxy_that_is_no_url_of_an_http_proxy_is_refused_and_not_shown(url):
     ) as caught:
         client("https://api.invalid", proxy=url)
     assert "secret-pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ann:/secret-pw@proxy.example:3128", "http://ann:?secret-pw@proxy.example:3128",
+        "http://ann:#secret-pw@proxy.example:3128", "http://ann#secret-pw@proxy.example:3128",
+        "ann/secret-pw@proxy.example:3128", "http://ann:sec/secret-pw@proxy.example:3128",
+        "http://proxy.example:3128/secret-pw", "http://proxy.example:3128?secret-pw", "http://proxy.example?",
+        "http://proxy.example#", "http://127.0.0.1:3128/#secret-pw",
+    ],
+)  # fmt: skip
+def test_what_stands_unencoded_in_a_password_is_not_taken_for_the_end_of_the_host(url):
+    """The name of the user would be that of the proxy, and the key would go there."""
+    with pytest.raises(ValidationError) as caught:
+        client("http://api.invalid", proxy=url)
+    assert "secret-pw" not in str(caught.value)
+    assert "ann" not in str(caught.value)
+    assert str(caught.value).endswith(
+        "; in a user name or password, / ? # are to be percent-encoded"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1].evil.example", "http://[::1].evil.example:3128", "http://[::1]x:3128", "http://[proxy.example]:1",
+        "http://::1:3128", "http://a..b:3128", "http://a_b!:3128", f"http://{'a' * 64}:3128", "http://1.2.3:80",
+        "http://a.example:0", "http://a.example:+80", "http://a.example:8_0", "http://[fe80::1%25eth0]:80",
+        "http://[::1", "http://[]", "http://[::1]:99999",
+    ],
+)  # fmt: skip
+def test_what_can_be_no_host_or_could_be_two_is_no_proxy(url):
+    with pytest.raises(
+        ValidationError, match="^proxy must be the URL of an HTTP proxy"
+    ):
+        client("http://api.invalid", proxy=url)
 
 
 def test_the_text_says_that_a_proxy_over_tls_is_not_possible():

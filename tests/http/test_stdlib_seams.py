@@ -4,8 +4,10 @@ Each test has the name of a seam, as the docstring of `promptjuggler._http` list
 One that fails on a new Python says what has moved.
 """
 
+import _thread
 import io
 import re
+import threading
 import urllib.request
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead, NotConnected
 from urllib.error import HTTPError
@@ -256,6 +258,16 @@ def test_http_response_fp_raw_sock(status):
             assert sock.getpeername() == ("127.0.0.1", server.port)
 
 
+def test_thread_rlock():
+    """_thread.RLock is what threading.RLock() gives: its own thread gets it again."""
+    lock = _thread.RLock()
+    assert isinstance(threading.RLock(), _thread.RLock)
+    assert lock.acquire(timeout=PATIENCE)
+    assert lock.acquire(timeout=PATIENCE)
+    lock.release()
+    lock.release()
+
+
 def test_the_list_of_seams_has_every_mark_and_a_test_for_each():
     marked = set()
     for path in (FOLDER / "_http").glob("*.py"):
@@ -268,6 +280,8 @@ def test_the_list_of_seams_has_every_mark_and_a_test_for_each():
     tests = " ".join(
         str(value.__doc__) for name, value in globals().items() if name[:5] == "test_"
     )
-    for line in re.findall(r"^(?:HTTP|Request).*?(?=  |$)", listed, re.MULTILINE):
+    for line in re.findall(
+        r"^(?:HTTP|Request|_thread).*?(?=  |$)", listed, re.MULTILINE
+    ):
         for name in line.split(", "):
             assert name in tests, f"{name} has no test"

@@ -2,13 +2,20 @@
 a context.
 """
 
+import contextlib
+import os
+import re
+import resource
+import signal
 import ssl
 import subprocess
 import sys
 import threading
+import time
+import warnings
 
 import pytest
-from helpers.calls import RUN_ID, client_of, in_threads
+from helpers.calls import RUN_ID, client_of, eventually, in_threads
 from helpers.package import ENV, NAME
 from helpers.servers import (
     CA_FILE,
@@ -49,7 +56,7 @@ def succeeds(server, **options):
 
 
 def is_not_trusted(server, call=lambda pj: pj.get_prompt_run(RUN_ID), **options):
-    """The error of a call, which is not to be sent."""
+    """The text of the error of a call, which is not sent, and not tried again."""
     with client(server, **options) as pj, pytest.raises(NetworkError) as caught:
         call(pj)
     error = caught.value
@@ -57,10 +64,8 @@ def is_not_trusted(server, call=lambda pj: pj.get_prompt_run(RUN_ID), **options)
     assert isinstance(error.__cause__, ssl.SSLError)
     assert (error.request_sent, error.attempts, server.connections) == (False, 1, 1)
     assert server.requests == []
-    assert "ssl_context=" in str(error)
-    assert "SSL_CERT_FILE" in str(error)
-    assert "localhost" in str(error)
-    return error
+    assert str(error).startswith(f"could not connect to localhost:{server.port}: [SSL")
+    return str(error)
 
 
 def test_a_private_ca_is_trusted_through_the_ssl_context():
@@ -89,18 +94,135 @@ def test_an_ip_address_is_fine_where_the_certificate_has_it():
             assert pj.get_prompt_run(RUN_ID).status == "completed"
 
 
-def test_an_unknown_ca_is_not_trusted_and_the_text_says_what_to_do():
+def test_an_unknown_ca_is_not_trusted_and_the_text_says_what_was_used():
     with https_server() as server:
-        error = is_not_trusted(server)
-        assert isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        text = is_not_trusted(server)
+        assert text.endswith(
+            " (the certificates of the system were used; for a private certificate"
+            " authority, pass ssl_context= or set SSL_CERT_FILE)"
+        )
+    # Who has given a context need not hear that it can be given.
+    with https_server() as server:
+        text = is_not_trusted(server, ssl_context=ssl.create_default_context())
+        assert text.endswith(
+            " (the ssl_context= that was given does not trust its authority)"
+        )
 
 
-@pytest.mark.parametrize("cert", ["other", "expired", "self_signed"])
-def test_a_certificate_for_another_host_an_expired_one_and_a_self_signed_one_are_not_trusted(
-    cert,
+def folder(path):
+    path.mkdir()
+
+
+def unreadable(path):
+    """Root may read everything, but for what would be on a device that is not there."""
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "which is not there"),
+        (lambda path: path.touch(), "which is empty"),
+        (lambda path: path.write_text("no certificate"), "which holds no certificate"),
+        (folder, "which "),
+        (unreadable, "which cannot be read: Too many levels of symbolic links"),
+        (
+            lambda path: path.write_bytes((TLS / "lax_ca.pem").read_bytes()),
+            "which does not hold the authority of this server",
+        ),
+    ],
+)
+def test_the_text_names_the_file_of_ssl_cert_file_and_what_is_wrong_with_it(
+    monkeypatch, tmp_path, make, said
 ):
-    with https_server(cert) as server:
+    path = tmp_path / "ca.pem"
+    make(path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with https_server() as server:
+        text = is_not_trusted(server)
+        assert f" (SSL_CERT_FILE is {str(path)!r}, {said}" in text
+
+
+def test_the_text_names_what_ssl_cert_dir_and_an_empty_variable_are(monkeypatch):
+
+    def text():
+        with https_server() as server:
+            return is_not_trusted(server)
+
+    monkeypatch.setenv("SSL_CERT_DIR", str(TLS))
+    assert f" (SSL_CERT_DIR is {str(TLS)!r}, in which OpenSSL finds no" in text()
+    monkeypatch.setenv("SSL_CERT_DIR", "/no/such/folder")
+    assert " (SSL_CERT_DIR is '/no/such/folder', which is not there; for" in text()
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    assert " (SSL_CERT_FILE is '', which is no path; for" in text()
+
+
+def test_a_self_signed_certificate_is_not_trusted(monkeypatch):
+    with https_server("self_signed") as server:
         is_not_trusted(server, ssl_context=client_context())
+
+
+@pytest.mark.parametrize(
+    ("cert", "said"),
+    [
+        ("other", "certificate is not valid for 'localhost'"),
+        ("expired", "certificate has expired"),
+    ],
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_of_a_wrong_host_and_of_an_expired_certificate_nothing_but_that_is_said(
+    monkeypatch, cert, said, given
+):
+    """Another authority would not help."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
+    context = client_context() if given else None
+    with https_server(cert) as server:
+        text = is_not_trusted(server, ssl_context=context)
+        # Python adds the line of its source.
+        assert re.search(rf"{said}\.? \(_ssl\.c:\d+\)$", text)
+
+
+def strict_context():
+    """What `ssl.create_default_context` makes since Python 3.13."""
+    context = ssl.create_default_context(cafile=TLS / "lax_ca.pem")
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+def test_of_a_certificate_that_only_the_strict_checks_refuse_the_text_names_the_flag():
+    """An authority without a key usage, as many private ones are."""
+    with https_server("lax") as server:
+        text = is_not_trusted(server, ssl_context=strict_context())
+        assert "Python 3.13 and later check strictly" in text
+        assert "`context.verify_flags &= ~ssl.VERIFY_X509_STRICT`" in text
+        context = strict_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        with client(server, ssl_context=context) as pj:
+            assert str(pj.get_prompt_run(RUN_ID).id) == RUN_ID
+
+
+class Pinned(ssl.SSLContext):
+    """A context that refuses by itself, as truststore and others do, in its own words."""
+
+    def wrap_socket(self, *arguments, **options):
+        sock = super().wrap_socket(*arguments, **options)
+        sock.do_handshake = self.refuse
+        return sock
+
+    def refuse(self):
+        raise ssl.SSLCertVerificationError("the pin is another one")
+
+
+def test_what_python_code_does_not_trust_is_known_by_its_class():
+    context = Pinned(ssl.PROTOCOL_TLS_CLIENT)
+    with https_server() as server:
+        with (
+            client(server, ssl_context=context) as pj,
+            pytest.raises(NetworkError, match="the pin is another one") as caught,
+        ):
+            pj.wait_for_prompt_run(RUN_ID)
+        assert caught.value.attempts == 1
+        eventually(lambda: server.connections == 1)
 
 
 @pytest.mark.parametrize("call", [
@@ -136,6 +258,10 @@ def test_without_the_client_certificate_that_the_server_wants_there_is_a_network
         # With TLS 1.3 the client only learns of it after it has sent the request.
         assert caught.value.request_sent == (version is ssl.TLSVersion.TLSv1_3)
         assert server.requests == []
+        if "CERTIFICATE_REQUIRED" in str(caught.value):  # It can be a reset as well.
+            assert str(caught.value).endswith(
+                " (the server wants a client certificate that it trusts: see ssl_context=)"
+            )
 
 
 def test_http_spoken_to_an_https_client_is_a_network_error_and_nothing_was_sent():
@@ -184,6 +310,166 @@ def test_the_context_that_is_built_verifies_names_and_certificates():
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
+def test_a_context_speaks_tls_1_2_at_least_whatever_openssl_was_built_with(monkeypatch):
+    """Some builds have their own lowest version there, which is no number of one."""
+    usual = ssl.create_default_context
+
+    def lowest():
+        context = usual()
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", lowest)
+    context = PromptJuggler("k")._transport.context()
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+# --- a context that could not load what it should ---
+
+
+def calls(server, pj):
+    assert str(pj.get_prompt_run(RUN_ID).id) == RUN_ID
+
+
+@pytest.mark.parametrize("preloaded", [False, True])
+def test_a_file_of_certificates_may_come_to_be_there_later(
+    monkeypatch, tmp_path, preloaded
+):
+    path = tmp_path / "ca.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with https_server() as server, client(server) as pj:
+        if preloaded:
+            pj.preload()
+        else:
+            with pytest.raises(NetworkError, match="which is not there"):
+                pj.get_prompt_run(RUN_ID)
+        path.write_bytes(CA_FILE.read_bytes())
+        assert pj.get_prompt_run(RUN_ID).status == "completed"
+        assert pj.get_prompt_run(RUN_ID).status == "completed"
+        assert len(server.requests) == 2
+        assert server.connections == (1 if preloaded else 2)
+
+
+def test_a_first_call_while_no_file_can_be_opened_leaves_a_client_that_works(
+    monkeypatch,
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
+    with https_server() as server, client(server, max_retries=0) as pj:
+        with no_free_descriptor(), pytest.raises(NetworkError):
+            pj.get_prompt_run(RUN_ID)
+        assert pj.get_prompt_run(RUN_ID).status == "completed"
+
+
+@contextlib.contextmanager
+def no_free_descriptor():
+    """All descriptors that this process may have are taken."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for number in taken:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# --- signals and forks while the context is made ---
+
+
+def test_a_signal_handler_can_call_while_its_thread_makes_the_context(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
+    usual, results = ssl.create_default_context, []
+
+    def interrupted():
+        monkeypatch.setattr(ssl, "create_default_context", usual)
+        signal.raise_signal(signal.SIGUSR1)
+        return usual()
+
+    with https_server() as server, client(server) as pj:
+
+        def handler(*_):
+            results.append(pj.get_prompt_run(RUN_ID).status)
+
+        monkeypatch.setattr(ssl, "create_default_context", interrupted)
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            begun = time.monotonic()
+            results.append(pj.get_prompt_run(RUN_ID).status)
+            assert time.monotonic() - begun < PATIENCE
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert results == ["completed"] * 2
+        # The one of the handler stays: there is one for a client.
+        assert server.connections <= 2
+        context = pj._transport.context()
+        calls(server, pj)
+        assert pj._transport.context() is context
+
+
+def test_nobody_waits_for_long_for_a_thread_that_makes_the_context(monkeypatch):
+    """It can wait for this thread itself: a handler that interrupts an import, say."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
+    usual, making, enough = (
+        ssl.create_default_context,
+        threading.Event(),
+        threading.Event(),
+    )
+
+    def stuck():
+        monkeypatch.setattr(ssl, "create_default_context", usual)
+        making.set()
+        assert enough.wait(PATIENCE)
+        return usual()
+
+    with https_server() as server, client(server) as pj:
+        monkeypatch.setattr(ssl, "create_default_context", stuck)
+        thread = threading.Thread(target=pj._transport.context)
+        thread.start()
+        assert making.wait(PATIENCE)
+        calls(server, pj)
+        context = pj._transport.context()
+        enough.set()
+        thread.join()
+        assert pj._transport.context() is context
+
+
+def test_a_child_of_a_fork_makes_the_context_that_a_thread_of_the_parent_was_making(
+    monkeypatch,
+):
+    usual, making, enough = (
+        ssl.create_default_context,
+        threading.Event(),
+        threading.Event(),
+    )
+    pj = PromptJuggler("k", base_url="https://localhost:1")
+
+    def slow():
+        monkeypatch.setattr(ssl, "create_default_context", usual)
+        making.set()
+        assert enough.wait(PATIENCE)
+        return usual()
+
+    monkeypatch.setattr(ssl, "create_default_context", slow)
+    thread = threading.Thread(target=pj._transport.context)
+    thread.start()
+    assert making.wait(PATIENCE)
+    with warnings.catch_warnings():
+        # That there are threads is the point.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        begun = time.monotonic()
+        pj._transport.context()
+        os._exit(0 if time.monotonic() - begun < 0.9 else 1)
+    enough.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_a_context_that_was_given_is_used_as_it_is_and_never_changed():
     context = client_context()
     before = (
@@ -210,7 +496,7 @@ def test_neither_the_constructor_nor_a_request_over_http_builds_a_context():
         PromptJuggler("k", base_url=server.url) as pj,
     ):
         pj.get_prompt_run(RUN_ID)
-        assert pj._transport._context is None
+        assert pj._transport._trust._context is None
     code = f"""
 import gc, ssl
 from {NAME} import PromptJuggler

@@ -385,6 +385,7 @@ def test_a_client_of_an_http_base_url_may_stream_over_both(tls):
     "http:///x", "http://127.0.0.1:0/", "http://127.0.0.1:x/", "http://127.0.0.1:99999/", "http://[::1/",
     "http://user:pass@127.0.0.1/", "http://a b/", "http://%31/", "http://127.0.0.1\\@x/", "http://\ud800/", "\0",
     "http://grün.example/",
+    "http://[::1].evil.example/",
 ])  # fmt: skip
 @pytest.mark.parametrize("connected", [False, True])
 def test_an_address_that_is_none_ends_the_stream(url, connected):

@@ -29,6 +29,9 @@ commonName = supplied
 basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
+[lax_authority]
+basicConstraints = critical, CA:TRUE
+subjectKeyIdentifier = hash
 [here]
 subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1
 basicConstraints = critical, CA:FALSE
@@ -77,6 +80,11 @@ sign other other.example elsewhere 20200101 21200101
 sign expired localhost here 20200101 20210101
 sign client "a client" client 20200101 21200101
 sign self_signed localhost here 20200101 21200101 -selfsign -keyfile "$work/self_signed.key"
+
+# An authority that does not say what its key is for, as many private ones: Python 3.13 is the first to mind.
+sign lax_ca "promptjuggler lax test CA" lax_authority 20200101 21200101 -selfsign -keyfile "$work/lax_ca.key"
+cp "$work/lax_ca.crt" lax_ca.pem
+sign lax localhost here 20200101 21200101 -cert "$work/lax_ca.crt" -keyfile "$work/lax_ca.key"
 
 # For SSL_CERT_DIR: a folder in which OpenSSL finds the CA by the hash of its name.
 rm -rf hashed
