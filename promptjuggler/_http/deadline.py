@@ -6,6 +6,7 @@ clock could shorten.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 
@@ -60,22 +61,42 @@ class CancellableDeadline(Deadline):
     is open: then every read may take `seconds`, and not all reads together. One call of
     `read1()` can take several reads of the socket, and each that brings something,
     be it a part of a heartbeat, is a sign of life.
+
+    A fork copies it with the socket, which both processes then have. Only the one that
+    made the socket shuts it down: that would end the connection of both.
     """
 
-    __slots__ = ("_cancelled", "_lock", "_watched", "per_read")
+    __slots__ = ("_cancelled", "_lock", "_process", "_watched", "per_read")
 
     def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.per_read = False
+        self._begin_in_this_process()
+
+    def _begin_in_this_process(self) -> None:
         # A client that streams nothing needs no threading.
         import threading
 
-        super().__init__(seconds)
-        self.per_read = False
+        self._process = os.getpid()
         self._cancelled: threading.Event = threading.Event()
         self._watched: socket.socket | None = None
         # Held while a socket is registered or shut down, so that cancel() never shuts
         # down a descriptor that was closed and is used again. A signal handler can
         # cancel while its own thread holds the lock: hence an RLock.
         self._lock = threading.RLock()
+
+    def leave_to_parent(self) -> bool:
+        """After a fork, in the child: watch the parent's socket no longer. True once.
+
+        The locks are new ones: a thread that only the parent has may hold the old ones.
+        """
+        if self._process == os.getpid():
+            return False
+        was_cancelled = self.cancelled
+        self._begin_in_this_process()
+        if was_cancelled:
+            self._cancelled.set()
+        return True
 
     @property
     def cancelled(self) -> bool:
@@ -99,18 +120,29 @@ class CancellableDeadline(Deadline):
 
     def watch(self, sock: socket.socket | None) -> None:
         """As of any deadline; `cancel()` shuts this socket down."""
+        self.leave_to_parent()
         with self._lock:
             self._watched = sock
 
     def cancel(self) -> None:
         """End the wait, and all that would follow, for good. From any thread."""
+        self.leave_to_parent()
         self._cancelled.set()
         with self._lock:
-            if self._watched is None:
-                return
-            try:
-                # Not SSLSocket.shutdown(): it drops the TLS state first, and a thread
-                # blocked in recv() would then return encrypted bytes as plain ones.
-                socket.socket.shutdown(self._watched, socket.SHUT_RDWR)
-            except OSError:
-                pass  # It is not connected yet, or no longer.
+            if self._watched is not None:
+                _shut_down(self._watched)
+
+
+def _shut_down(sock: socket.socket) -> None:
+    """End a connection under the hands of whoever waits for it."""
+    try:
+        if isinstance(sock, socket.SocketType):
+            # Not SSLSocket.shutdown(): it drops the TLS state first, and a thread
+            # blocked in recv() would then return encrypted bytes as plain ones.
+            socket.SocketType.shutdown(sock, socket.SHUT_RDWR)
+        elif hasattr(sock, "shutdown"):
+            # What stands in for sockets, as that of eventlet, passes it on to one. If
+            # it does not, nobody can wake who waits: the wait ends at its time.
+            sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # It is not connected yet, or no longer.
