@@ -40,6 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
+    from email.message import Message
     from typing import Literal
 
 __all__ = [
@@ -293,6 +294,23 @@ class StreamedAnswer:
         self._socket = sock
         if sock is not None:
             call.deadline.watch(sock)
+
+    @property
+    def headers(self) -> Message:
+        """Those of the answer."""
+        return self._response.headers
+
+    def unreadable(
+        self, problem: str, begin: Secret[bytes] | None = None
+    ) -> DecodeError:
+        """The error of an answer that is not what was asked for.
+
+        begin  of its body: the error says what that is
+        """
+        response = self._response
+        body = begin or Secret(b"")
+        reply = Reply(self._call, response.status, response.headers, body)
+        return decode_error(reply, DecodeError(problem))
 
     def read(self) -> bytes:
         """What comes next; nothing at the end. Raises `NetworkError`."""

@@ -269,8 +269,9 @@ def test_without_retries_there_is_one_attempt():
         failing("scripts", FAILURES["an error"]) as server,
         streaming(server, waits=waits, client={"max_retries": 0}) as stream,
     ):
-        with pytest.raises(ApiError, match=r"^No\.$"):
+        with pytest.raises(ApiError) as caught:
             stream.__enter__()
+        assert str(caught.value) == "No."
         assert len(server.gets) == 1
     assert waits == []
 
@@ -294,8 +295,9 @@ def test_what_is_not_allowed_or_not_there_ends_the_stream_with_its_error(
             assert len(until(stream, DisconnectedEvent)) == 2
         elif connected:
             return
-        with pytest.raises(ApiError, match=r"^Never\.$") as caught:
+        with pytest.raises(ApiError) as caught:
             next(stream)
+        assert str(caught.value) == "Never."
         assert caught.value.status_code == status
         assert waits == [0.5] * connected
         assert list(stream) == []
@@ -317,7 +319,7 @@ def test_the_server_is_given_the_time_that_it_asks_for(status):
     waits = []
     busy = answers(status, "", {"Retry-After": "7"})
     with (
-        Hub(busy, says(then=ends), busy, says(done())) as server,
+        Hub(busy, says(token(1, "a"), then=ends), busy, says(done())) as server,
         streaming(server, waits=waits) as stream,
     ):
         until(stream, DoneEvent)
