@@ -3,6 +3,7 @@ what happens where the first connection cannot be made."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import uuid
@@ -28,7 +29,7 @@ from helpers.hub import (
     until,
     wire,
 )
-from helpers.secrets import assert_silent
+from helpers.secrets import assert_silent, chain, shows_a_secret
 from helpers.servers import (
     Conn,
     client_context,
@@ -489,3 +490,53 @@ def test_each_attempt_is_logged_without_the_query(caplog):
         post, "GET /a%20b: 200 in N ms (attempt 3)",
     ]  # fmt: skip
     assert {record.levelname for record in caplog.records} == {"DEBUG"}
+
+
+CUT_TOKENS = {
+    "in a chunk": b"%x\r\n%b",
+    "between two chunks": b"%x\r\n%b\r\n",
+    "in the size of the next chunk": b"%x\r\n%b\r\n1",
+}
+
+
+@pytest.mark.parametrize("framing", [*CUT_TOKENS, "before its length"])
+def test_an_answer_with_a_token_that_is_cut_off_shows_it_nowhere(framing):
+    """Not in what the standard library keeps of it, either: in `IncompleteRead`, say."""
+
+    def cut(conn):
+        body = json.dumps({"token": "sekret-token", "expiresAt": "2030-01-01T00:0"})
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        if framing in CUT_TOKENS:
+            size = len(body) + 9 * (framing == "in a chunk")
+            conn.send(head + b"Transfer-Encoding: chunked\r\n\r\n")
+            conn.send(CUT_TOKENS[framing] % (size, body.encode()))
+        else:
+            conn.send(head + b"Content-Length: 999\r\n\r\n" + body.encode())
+        conn.close()
+
+    with (
+        Hub(says(), mints=[cut]) as server,
+        streaming(server, client={"max_retries": 0}) as stream,
+        pytest.raises(NetworkError) as caught,
+    ):
+        stream.__enter__()
+    assert_silent(caught.value)
+    for error in chain(caught.value):
+        assert not shows_a_secret(repr(vars(error)))
+        assert not shows_a_secret(repr(getattr(error, "partial", b"")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [({"url": "ftp://x"}, "url"), ({"token": "a b"}, "token")],
+)
+def test_the_error_of_a_token_that_is_not_right_names_the_request(changes, path):
+    with (
+        Hub(says(), mints=[minted(**changes)]) as server,
+        streaming(server, client={"max_retries": 0}) as stream,
+        pytest.raises(DecodeError) as caught,
+    ):
+        stream.__enter__()
+    error = caught.value
+    url = f"{server.url}/api/v1/threads/{THREAD}/stream-token"
+    assert (error.path, error.method, error.url) == (path, "POST", url)
