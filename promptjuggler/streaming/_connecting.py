@@ -50,9 +50,6 @@ def _wrong_token(problem: str, path: str, token_url: str) -> DecodeError:
 
 def problem_of(answer: StreamedAnswer) -> DecodeError | None:
     """The error of an answer that is no event stream: a login page, say, or JSON."""
-    encoding = answer.headers.get("Content-Encoding", "identity").strip()
-    if encoding.lower() != "identity":
-        return answer.unreadable(f"a stream that is encoded as {encoding} is not read")
     kind = answer.headers.get_content_type()
     if kind == EVENT_STREAM:
         return None

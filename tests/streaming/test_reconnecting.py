@@ -466,10 +466,6 @@ NO_STREAMS = {
         (200, b"", {"Content-Type": "text/html"}),
         "the answer is no text/event-stream but text/html",
     ),
-    "something packed": (
-        (200, b"x", {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}),
-        "a stream that is encoded as gzip is not read",
-    ),
 }
 
 
