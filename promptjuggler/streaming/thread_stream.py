@@ -88,12 +88,14 @@ class ThreadStream:
     - `ApiError` for 401, 403 and 404 at any time;
     - `ApiError`, `NetworkError` or `DecodeError`, whichever was the last, where there is
       no first connection in all its attempts (`max_retries` of the client and one more),
-      or the server asks for more than a minute before the next;
-    - `NetworkError` where a certificate is not trusted, and at the first loss with
-      `reconnect=False`;
+      the server asks for more than a minute before the next, or that could not end
+      within the `total_timeout` of the client;
+    - `NetworkError` where another attempt would fail in the same way (a certificate that
+      is not trusted, a wrong password of a proxy, an answer that is no HTTP), and at the
+      first loss with `reconnect=False`;
     - `DecodeError` for a line or a frame that is too long, and for an address to which
       no token is sent;
-    - `WaitTimeout` where the `timeout` of the stream is over.
+    - `WaitTimeout` where the `timeout` of the stream is over;
     - `RuntimeError` where it was entered before; only this leaves it as it is.
     """
 

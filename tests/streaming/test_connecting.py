@@ -315,6 +315,27 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once():
         assert waits == []
 
 
+@EACH_STEP
+@pytest.mark.parametrize("connected", [False, True])
+def test_what_answers_and_speaks_no_http_ends_it_at_once(connected, step):
+    def speaks_no_http(conn):
+        conn.send(b"220 mail.example ESMTP\r\n\r\n")
+        conn.close()
+
+    scripts = [says(token(1, "a"), then=ends)] * connected
+    mints = [None] * connected
+    (scripts if step == "scripts" else mints).append(speaks_no_http)
+    waits = []
+    with (
+        Hub(*(scripts or [says()]), mints=mints) as server,
+        streaming(server, waits=waits) as stream,
+    ):
+        with pytest.raises(NetworkError, match="220 mail"):
+            list(stream)
+        assert waits == [0.5] * connected
+        assert server.minted <= 1 + connected
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_the_server_is_given_the_time_that_it_asks_for(status):
     waits = []

@@ -450,28 +450,25 @@ def test_the_delay_grows_over_failures_and_connections_that_do_not_count():
 NO_STREAMS = {
     "a login page": (
         (200, b"<!DOCTYPE html><p>Log in", {"Content-Type": "text/html"}),
-        "the answer is no text/event-stream but text/html; it is an HTML page "
-        "('<!DOCTYPE html><p>Log in'), 200, from ",
+        "text/html",
+        "'<!DOCTYPE html><p>Log in'",
     ),
-    "JSON": (
-        (200, {"error": "Maintenance."}),
-        "the answer is no text/event-stream but application/json; it is "
-        'application/json (\'{"error": "Maintenance."}\'), 200, from ',
-    ),
+    "JSON": ((200, {"error": "Maintenance."}), "application/json", "Maintenance."),
     "a text": (
         (200, b"Hello", {"Content-Type": "text/plain; charset=utf-8"}),
-        "the answer is no text/event-stream but text/plain; it is text/plain ('Hello'),",
+        "text/plain",
+        "'Hello'",
     ),
-    "nothing": (
-        (200, b"", {"Content-Type": "text/html"}),
-        "the answer is no text/event-stream but text/html",
-    ),
+    "nothing": ((200, b"", {"Content-Type": "text/html"}), "text/html", ""),
 }
+EACH_NO_STREAM = pytest.mark.parametrize(
+    ("reply", "kind", "begin"), NO_STREAMS.values(), ids=NO_STREAMS
+)
 
 
-@pytest.mark.parametrize(("reply", "text"), NO_STREAMS.values(), ids=NO_STREAMS)
+@EACH_NO_STREAM
 def test_an_answer_that_is_no_event_stream_is_an_error_at_the_first_connection(
-    reply, text
+    reply, kind, begin
 ):
     """It is tried as often as any failure, says what came, and from where."""
     waits = []
@@ -482,7 +479,8 @@ def test_an_answer_that_is_no_event_stream_is_an_error_at_the_first_connection(
         with pytest.raises(DecodeError) as caught:
             stream.__enter__()
         error = caught.value
-        assert str(error).startswith(text)
+        assert str(error).startswith(f"the answer is no text/event-stream but {kind}")
+        assert begin in str(error)
         assert (error.method, error.url) == ("GET", f"{server.url}/stream")
         assert error.status_code == 200
         assert error.headers["Content-Type"]
@@ -491,8 +489,10 @@ def test_an_answer_that_is_no_event_stream_is_an_error_at_the_first_connection(
     assert (waits, server.minted) == ([0.5, 1.0], 3)
 
 
-@pytest.mark.parametrize(("reply", "text"), NO_STREAMS.values(), ids=NO_STREAMS)
-def test_an_answer_that_is_no_event_stream_is_a_failed_attempt_later(reply, text):
+@EACH_NO_STREAM
+def test_an_answer_that_is_no_event_stream_is_a_failed_attempt_later(
+    reply, kind, begin
+):
     no = answers(*reply)
     first = says(token(1, "a"), then=ends)
     with (
@@ -503,7 +503,7 @@ def test_an_answer_that_is_no_event_stream_is_a_failed_attempt_later(reply, text
     assert waits == [0.5, 1.0, 2.0]
     reasons = [event.reason for event in events if isinstance(event, DisconnectedEvent)]
     assert len(reasons) == 3
-    assert all(reason.startswith(text) for reason in reasons[1:])
+    assert all(kind in reason and begin in reason for reason in reasons[1:])
 
 
 def test_an_answer_that_is_no_event_stream_and_says_no_more_is_not_waited_for_long():
