@@ -269,6 +269,9 @@ def checked_uuid(name: str, value: object) -> str:
 
 def uuid_of(text: str) -> str | None:
     """The canonical text of a UUID, of its URN (RFC 9562, 4), or of one in braces."""
+    # Who makes a client and sends nothing needs no patterns.
+    from ._json import canonical_uuid
+
     if text[:9].lower() == "urn:uuid:":
         return canonical_uuid(text[9:])
     if text.startswith("{") and text.endswith("}"):

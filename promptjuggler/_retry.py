@@ -77,26 +77,45 @@ def spread(seconds: float, chance: float) -> float:
 _FIRST_STREAM_DELAY = 0.5
 _LONGEST_STREAM_DELAY = 10.0
 
+# A server that hands over again so soon is not restarted: something is wrong with it.
+_SHORTEST_BETWEEN_HAND_OVERS = 5.0
+
 
 class Backoff:
     """How long a stream waits before it connects again. Pure: it counts, and never sleeps.
 
-    The delays double from 0.5 s to 10 s while nothing succeeds. The stream tells what
-    happened, and asks `next()` at each failure or loss.
+    The delays double from 0.5 s to 10 s, until a connection counts: the next loss or
+    failure then waits for 0.5 s again. The stream tells what happened, and asks `next()`
+    at each failure or loss.
     """
 
-    __slots__ = ("_delay",)
+    __slots__ = ("_at_once", "_delay", "_last_hand_over", "_starts_over")
 
     def __init__(self) -> None:
         self._delay = _FIRST_STREAM_DELAY
+        self._starts_over = False
+        self._at_once = False
+        self._last_hand_over = float("-inf")
 
     def reset(self) -> None:
-        """A connection has succeeded: the delays start over."""
-        self._delay = _FIRST_STREAM_DELAY
+        """A connection counts: the delays start over."""
+        self._starts_over = True
 
-    def at_once(self) -> None:
-        """The server hands over: the next connection is made without a delay."""
-        self._delay = 0.0
+    def hand_over(self, now: float) -> None:
+        """The server asks for a new connection, which is made without a delay.
+
+        But where it asked for one less than 5 s ago, that delay is due which has grown so
+        far, whatever came over the connection: a server, or one in between, that hands
+        over each connection at once would else be asked without a pause, for ever.
+
+        now  seconds of a clock that only grows
+        """
+        is_too_soon = now - self._last_hand_over < _SHORTEST_BETWEEN_HAND_OVERS
+        self._last_hand_over = now
+        if is_too_soon:
+            self._starts_over = False
+        else:
+            self._at_once = True
 
     def next(self, retry_after: float | None = None) -> float:
         """The seconds to wait now; the next delay is twice as long.
@@ -104,6 +123,12 @@ class Backoff:
         retry_after  the least number of seconds, as the server asked with its failure;
                      no more than `LONGEST_RETRY_AFTER` of them count. None: it did not.
         """
+        if self._starts_over:
+            self._starts_over = False
+            self._delay = _FIRST_STREAM_DELAY
+        if self._at_once:
+            self._at_once = False
+            return 0.0
         delay = self._delay
-        self._delay = min(max(delay * 2, _FIRST_STREAM_DELAY), _LONGEST_STREAM_DELAY)
+        self._delay = min(delay * 2, _LONGEST_STREAM_DELAY)
         return max(delay, min(retry_after or 0.0, LONGEST_RETRY_AFTER))

@@ -61,8 +61,9 @@ class StreamMethods(RunMethods):
         timeout        seconds for all of the iteration; None: no bound
         reconnect      whether a connection that is lost is made again
 
-        Nothing is sent before it is entered. A stream has no end of its own: leave the
-        loop. Entering and iterating raise `ApiError` for status 401, 403 or 404,
+        Nothing is sent before it is entered. Entering has the `total_timeout` of the
+        client, iterating has the `timeout` that is given here. A stream has no end of its
+        own: leave the loop. Entering and iterating raise `ApiError` for status 401, 403 or 404,
         `NetworkError` where the first connection cannot be made, or with `reconnect` False
         where one is lost, and `WaitTimeout` when `timeout` is over.
         """
@@ -76,7 +77,9 @@ class StreamMethods(RunMethods):
             create_token,
             channels=channels,
             last_event_id=last_event_id,
+            token_url=self._transport.base_url + request.path,
             connect_timeout=self._timeout,
+            total_timeout=self._total_timeout,
             idle_timeout=checked_seconds("idle_timeout", idle_timeout),
             timeout=checked_optional_seconds("timeout", timeout),
             attempts=self._max_retries + 1,

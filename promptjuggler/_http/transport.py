@@ -21,7 +21,7 @@ from urllib.error import HTTPError, URLError
 from .._arguments import wrong_type
 from .._clock import Clock
 from .._secrets import Secret
-from ..errors import ApiError, NetworkError, ValidationError
+from ..errors import ApiError, DecodeError, NetworkError, ValidationError
 from .bodies import body_pieces, read_whole, refuse_packed_stream
 from .certificates import Trust
 from .deadline import CancellableDeadline, Deadline
@@ -39,6 +39,7 @@ from .sockets import CHUNK_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from email.message import Message
     from typing import Literal
 
 __all__ = [
@@ -257,6 +258,23 @@ class StreamedAnswer:
         self._socket = sock
         if sock is not None:
             call.deadline.watch(sock)
+
+    @property
+    def headers(self) -> Message:
+        """Those of the answer."""
+        return self._response.headers
+
+    def unreadable(
+        self, problem: str, begin: Secret[bytes] | None = None
+    ) -> DecodeError:
+        """The error of an answer that is not what was asked for.
+
+        begin  of its body: the error says what that is
+        """
+        response = self._response
+        body = begin or Secret(b"")
+        reply = Reply(self._call, response.status, response.headers, body)
+        return decode_error(reply, DecodeError(problem))
 
     def read(self) -> bytes:
         """What comes next; nothing at the end. Raises `NetworkError`."""

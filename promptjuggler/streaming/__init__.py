@@ -1,8 +1,11 @@
 """Streams of events, while runs happen. From bytes to events, one file each:
 
 _sse           bytes to frames, by the HTML standard; pure
-_assembly      frames to events and views, by the protocol's rules; pure
+_fields        the fields of a frame's document; pure
+_held          what is held of a run that has not finished; pure
+_assembly      frames to events and views: the protocol's rules, numbered; pure
 events         the events and `RunView`; public
+_connecting    the address that a token is for, and what answers there
 thread_stream  `ThreadStream`: connects, reads on, connects again; public
 run_stream     `RunStream`: one run in a stream of its own; public
 

@@ -16,8 +16,12 @@ from typing import NamedTuple
 LONGEST_LINE = 8 * 1024 * 1024
 """The most bytes of a line; its end does not count."""
 
-LONGEST_FRAME = 64 * 1024 * 1024
-"""The most bytes of all data lines of a frame; their ends do not count."""
+LONGEST_FRAME = 8 * 1024 * 1024
+"""The most bytes of all data lines of a frame; their ends do not count. The values in a
+frame can take some times as much."""
+
+MOST_LINES = 65_536
+"""The most data lines of a frame: each takes 60 bytes beside its own."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -59,9 +63,8 @@ class FrameDecoder:
 
     def __init__(self, last_event_id: str = "") -> None:
         """`last_event_id` holds until the stream gives another; "" is none."""
-        self._unfinished_line = (
-            bytearray()
-        )  # It grows in place, however small the pieces.
+        # It grows in place, however small the pieces.
+        self._unfinished_line = bytearray()
         self._at_start = True
         self._after_cr = False
         self._id = last_event_id
@@ -99,6 +102,9 @@ class FrameDecoder:
             self._data.append(text)
             self._data_size += len(line)
             _check_size("the data of a frame", self._data_size, LONGEST_FRAME)
+            if len(self._data) > MOST_LINES:
+                text = f"a frame of the stream has more than {MOST_LINES} lines of data"
+                raise FrameTooLong(text)
         elif name == b"event":
             self._event = text
         elif name == b"id" and "\0" not in text:

@@ -179,7 +179,9 @@ class GapEvent(Frozen):
     """Something of a run was lost on the way, so its view ends there.
 
     A `ResetEvent` of that segment, or of a lower one, mends this: it is generated again.
-    Only where the beginning of the run was missed, nothing does, and the view is empty.
+    Only where the beginning of the run was missed, or where more came of it, or of all
+    runs, than is held (32 MiB of one, 64 MiB and 1,024 of all), nothing does, and the
+    view is empty.
 
     run_id   the run that it belongs to
     channel  the channel of that run

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from ..errors import NetworkError
+from ..errors import NetworkError, PromptJugglerError
 from .events import (
     ConnectedEvent,
     DisconnectedEvent,
@@ -50,11 +50,13 @@ class RunStream(Generic[_R]):
     Leaving the `with` early, and `close()`, end the stream and not the run: it goes on,
     costs what it costs, and `result()` or `wait_for_prompt_run` still has its answer.
 
-    Entering raises what starting a run does. `NetworkError.request_sent` is about that
-    request: where it is False, no run was started, also where the stream could not be
-    connected. Iterating raises what iterating over a `ThreadStream` does, above all
-    `WaitTimeout` where the `timeout` of the stream is over, and what `get_prompt_run`
-    does where an end is looked up. After any of these the run goes on too.
+    Entering raises what starting a run does, and `RuntimeError` the second time, when it
+    starts nothing. `may_have_taken_effect` of an error, and `NetworkError.request_sent`,
+    are about the start of the run: where it is False, no run was started, also where the
+    stream could not be connected. Iterating raises what iterating over a `ThreadStream`
+    does, above all `WaitTimeout` where the `timeout` of the stream is over, and what
+    `get_prompt_run` does where an end is looked up. After any of these the run goes on
+    too.
     """
 
     def __init__(
@@ -90,8 +92,8 @@ class RunStream(Generic[_R]):
     def __enter__(self) -> RunStream[_R]:
         try:
             self._stream.__enter__()
-        except NetworkError as error:
-            error.request_sent = False  # The request that counts starts the run.
+        except PromptJugglerError as error:
+            _is_about_the_start(error, was_started=False)
             raise
         try:
             if self._stream.closed:
@@ -129,13 +131,25 @@ class RunStream(Generic[_R]):
         It waits, and raises, as `wait_for_prompt_run` or `wait_for_workflow_run` does. The
         events need not have been read, nor need the stream be open.
         """
-        return self._wait_for_end(self.run_id)
+        run_id = self.run_id
+        try:
+            return self._wait_for_end(run_id)
+        except PromptJugglerError as error:
+            _is_about_the_start(error, was_started=True)
+            raise
 
     def __iter__(self) -> Iterator[StreamEvent]:
         return self
 
     def __next__(self) -> StreamEvent:
         run_id = self.run_id
+        try:
+            return self._next_event(run_id)
+        except PromptJugglerError as error:
+            _is_about_the_start(error, was_started=True)
+            raise
+
+    def _next_event(self, run_id: UUID) -> StreamEvent:
         while self._last_view is None:
             event: StreamEvent | None = next(self._stream)
             if isinstance(event, StaleEvent):
@@ -169,6 +183,14 @@ class RunStream(Generic[_R]):
             return DoneEvent(self.run_id, self._channel, True, view)
         message = _error_text(run)
         return FailureEvent(self.run_id, self._channel, "unknown", message, True, view)
+
+
+def _is_about_the_start(error: PromptJugglerError, *, was_started: bool) -> None:
+    """Have an error of another request tell whether the run was started: nobody is to
+    start a second one because a look at the first was refused."""
+    error.may_have_taken_effect = was_started
+    if isinstance(error, NetworkError):
+        error.request_sent = was_started
 
 
 def _error_text(run: PromptRun | WorkflowRun) -> str:

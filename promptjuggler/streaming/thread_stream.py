@@ -3,7 +3,8 @@
 It connects as the platform's own streaming client does. Each connection has a token of
 its own, so no token's age ends a stream, and goes on after the last event that came. A
 connection that ends is made again: at once where the server hands over (`reconnect`),
-else after a delay of `_retry.Backoff`.
+else after a delay of `_retry.Backoff`, which grows until a connection has given a frame of the
+protocol: an address that answers everything with 200 is no stream yet.
 
 A stream is in one of these phases:
 
@@ -14,7 +15,6 @@ and `closed` at any time, by its user, another thread, a signal handler, or an e
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,16 +24,15 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from .._arguments import (
-    checked_base_url,
     checked_channels,
     checked_last_event_id,
+    checked_uuid,
 )
 from .._clock import Clock
 from .._http.transport import (
     CancellableDeadline,
     StreamedAnswer,
     Transport,
-    is_final,
     log_attempt,
 )
 from .._retry import LONGEST_RETRY_AFTER, Backoff
@@ -41,13 +40,17 @@ from .._secrets import Secret
 from ..errors import ApiError, DecodeError, NetworkError, WaitTimeout
 from ..models.streaming import StreamTokenResponse
 from ._assembly import Assembler
+from ._connecting import (
+    EVENT_STREAM,
+    is_final_failure,
+    problem_of,
+    retry_after_of,
+    stream_url,
+)
 from ._sse import Frame, FrameDecoder, FrameTooLong
 from .events import ConnectedEvent, DisconnectedEvent, RunView, StreamEvent
 
 __all__ = ["ThreadStream"]
-
-_REFUSALS = frozenset({401, 403, 404})
-"""Statuses that another attempt would get too: not allowed, or no such thread."""
 
 
 class _Phase(Enum):
@@ -75,19 +78,25 @@ class ThreadStream:
     wait for. A connection that is lost is made again meanwhile. Leaving the `with`, or
     `close()`, ends the stream; the runs go on.
 
-    One thread iterates. `close`, `closed` and `view` may be used by any other.
+    One thread iterates. `close`, `closed` and `view` may be used by any other. A stream
+    is entered once. After a fork, the connection is that of the parent: a child that
+    leaves its copy of the stream does not touch it, and one that goes on iterating
+    connects anew.
 
     Entering and iterating raise, and the stream is then closed:
 
     - `ApiError` for 401, 403 and 404 at any time;
     - `ApiError`, `NetworkError` or `DecodeError`, whichever was the last, where there is
       no first connection in all its attempts (`max_retries` of the client and one more),
-      or the server asks for more than a minute before the next;
-    - `NetworkError` where a certificate is not trusted, and at the first loss with
-      `reconnect=False`;
-    - `DecodeError` for a line that is too long, and for an address to which no token is
-      sent;
-    - `WaitTimeout` where the `timeout` of the stream is over.
+      the server asks for more than a minute before the next, or that could not end
+      within the `total_timeout` of the client;
+    - `NetworkError` where another attempt would fail in the same way (a certificate that
+      is not trusted, a wrong password of a proxy, an answer that is no HTTP), and at the
+      first loss with `reconnect=False`;
+    - `DecodeError` for a line or a frame that is too long, and for an address to which
+      no token is sent;
+    - `WaitTimeout` where the `timeout` of the stream is over;
+    - `RuntimeError` where it was entered before; only this leaves it as it is.
     """
 
     def __init__(
@@ -97,7 +106,9 @@ class ThreadStream:
         *,
         channels: Iterable[str],
         last_event_id: str | None,
+        token_url: str,
         connect_timeout: float,
+        total_timeout: float | None,
         idle_timeout: float,
         timeout: float | None,
         attempts: int,
@@ -107,7 +118,9 @@ class ThreadStream:
         """Not to be called: `PromptJuggler.stream` does, and says what the options are.
 
         create_token     asks for a new token, within the deadline that it is given
+        token_url        where it asks, for errors
         connect_timeout  seconds for each step of an attempt to connect
+        total_timeout    seconds for all of the attempts of entering; None: no bound
         attempts         how many the first connection may take, at least 1
 
         Raises `ValidationError` for `channels` and `last_event_id`.
@@ -115,6 +128,7 @@ class ThreadStream:
         # These first: __del__ needs them even where a check below has failed.
         self._deadline = CancellableDeadline(connect_timeout)
         self._reading = threading.Lock()
+        self._entering = threading.Lock()  # Held from then on.
         self._answer: StreamedAnswer | None = None
 
         names = checked_channels(channels)
@@ -123,17 +137,23 @@ class ThreadStream:
         """The id of the last event that came, or None: a later stream can go on after it."""
         self._transport = transport
         self._create_token = create_token
+        self._token_url = token_url
         self._connect_timeout = connect_timeout
+        self._total_timeout = total_timeout
         self._idle_timeout = idle_timeout
         self._timeout = timeout
         self._attempts = attempts
         self._reconnect = reconnect
         self._clock = clock
 
+        self._end = inf  # Of the iteration, by the clock.
+        self._url = ""  # Of the stream, for errors.
         self._phase = _Phase.NEW
         self._attempt = 0  # The number of the attempt that is made, 0 when connected.
         self._backoff = Backoff()
         self._delay = 0.0  # Seconds to wait before the next attempt.
+        # Whether the connection has given no frame of the protocol yet.
+        self._is_unproven = True
         # Ends early when the stream is closed. The one thing that tests replace here.
         self._wait: Callable[[float], object] = self._deadline.wait
 
@@ -143,12 +163,18 @@ class ThreadStream:
         self._events: deque[StreamEvent] = deque()
 
     def __enter__(self) -> ThreadStream:
+        if not self._entering.acquire(blocking=False):
+            raise RuntimeError("a stream is entered once: make another")
         try:
+            if self._total_timeout is not None:
+                end = self._clock.monotonic() + self._total_timeout
+                self._deadline.overall = min(end, self._end)
             while self._phase is not _Phase.CONNECTED and not self.closed:
                 self._connect()
         except BaseException:
             self.close()
             raise
+        self._deadline.overall = self._end
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -162,6 +188,7 @@ class ThreadStream:
 
         May be called by any thread, in a signal handler, and again.
         """
+        self._leave_to_parent()
         self._deadline.cancel()
         # A read in progress fails now, and its thread closes the connection. It is not
         # waited for: in a signal handler, it can be this very thread.
@@ -180,25 +207,26 @@ class ThreadStream:
         """What came of a run so far, built now; empty for a run that is not known.
 
         Of a run that has finished only `gapped` is kept: its `DoneEvent` or
-        `FailureEvent` has the last view.
+        `FailureEvent` has the last view. Raises `ValidationError` for what is no UUID.
         """
-        return self._assembler.view(run_id)
+        return self._assembler.view(checked_uuid("run_id", run_id))
 
     def __iter__(self) -> Iterator[StreamEvent]:
         return self
 
     def __next__(self) -> StreamEvent:
-        if self._timeout is not None and self._deadline.overall == inf:
-            self._deadline.overall = self._clock.monotonic() + self._timeout
+        if self._timeout is not None and self._end == inf:
+            self._end = self._clock.monotonic() + self._timeout
+            self._deadline.overall = self._end
         try:
             while not self.closed:
                 self._check_time()
                 if self._events:
                     return self._events.popleft()
-                if self._phase is _Phase.CONNECTED:
-                    self._receive()
-                else:
+                if self._phase is not _Phase.CONNECTED:
                     self._connect()
+                elif self._receive():
+                    return self._events.popleft()
         except BaseException:
             self.close()
             raise
@@ -210,8 +238,9 @@ class ThreadStream:
     def _connect(self) -> None:
         """One attempt, after the delay that is due. Raises where no other is made."""
         if self._delay:
-            time_left = self._deadline.overall - self._clock.monotonic()
-            self._wait(min(self._delay, time_left))
+            self._wait(
+                min(self._delay, self._deadline.overall - self._clock.monotonic())
+            )
             self._check_time()
         if self.closed:
             return
@@ -224,9 +253,12 @@ class ThreadStream:
             self._check_time(error)
             if not isinstance(error, DecodeError):
                 error.attempts = self._attempt
+            self._delay = self._backoff.next(retry_after_of(error))
             if self._gives_up_after(error):
                 raise
-            self._attempt_failed(error)
+            # NEW and LOST stay what they are.
+            if self._phase is _Phase.LOST:
+                self._events.append(DisconnectedEvent(str(error)))
         else:
             self._connected()
 
@@ -235,10 +267,9 @@ class ThreadStream:
         self._deadline.seconds = self._connect_timeout
         self._deadline.per_read = False
         token = self._create_token(self._deadline)
-        url = _stream_url(token.url, self._transport.base_url, self._channel_parameters)
-        if not re.fullmatch("[!-~]+", token.token):
-            raise DecodeError("token: expected printable ASCII", path="token")
-        headers = {"Accept": "text/event-stream"}
+        url = stream_url(token, self._token_url, self._channel_parameters)
+        self._url = url.partition("?")[0]
+        headers = {"Accept": EVENT_STREAM}
         if self.last_event_id:
             # As UTF-8 (HTML standard, 9.2.3). http.client encodes headers as Latin-1.
             headers["Last-event-id"] = self.last_event_id.encode().decode("latin-1")
@@ -255,6 +286,12 @@ class ThreadStream:
             self._log(url, type(error).__name__, begun)
             raise
         self._log(url, 200, begun)
+        with self._reading:
+            problem = problem_of(self._answer) if self._answer else None
+            if problem is not None:
+                self._drop_connection()
+        if problem is not None:
+            raise problem
 
     def _log(self, url: str, outcome: object, begun: float) -> None:
         # Not the query: it has the names of channels, and may have anything else.
@@ -262,19 +299,20 @@ class ThreadStream:
 
     def _gives_up_after(self, error: ApiError | NetworkError | DecodeError) -> bool:
         """Whether this attempt, which failed, is the last."""
-        if _is_final(error):
+        if is_final_failure(error) or not self._has_time_for_another():
             return True
         if self._phase is not _Phase.NEW:
             return False
         if self._attempt >= self._attempts:
             return True
-        return (_retry_after(error) or 0.0) > LONGEST_RETRY_AFTER
+        return (retry_after_of(error) or 0.0) > LONGEST_RETRY_AFTER
 
-    def _attempt_failed(self, error: ApiError | NetworkError | DecodeError) -> None:
-        """NEW and LOST stay what they are, and the delays grow."""
-        self._delay = self._backoff.next(_retry_after(error))
-        if self._phase is _Phase.LOST:
-            self._events.append(DisconnectedEvent(str(error)))
+    def _has_time_for_another(self) -> bool:
+        """Whether another attempt can begin within the `total_timeout` of entering."""
+        if self._deadline.overall == self._end:
+            return True  # It is none, or it is the iteration's: that ends by itself.
+        next_attempt = self._clock.monotonic() + self._delay
+        return next_attempt < self._deadline.overall
 
     def _connected(self) -> None:
         """NEW or LOST becomes CONNECTED."""
@@ -282,8 +320,8 @@ class ThreadStream:
         self._deadline.per_read = True
         self._decoder = FrameDecoder(self.last_event_id or "")
         self._frames = iter(())
+        self._is_unproven = True
         self._attempt = 0
-        self._backoff.reset()
         self._phase = _Phase.CONNECTED
         self._events.append(ConnectedEvent())
         if self.closed:
@@ -291,32 +329,54 @@ class ThreadStream:
 
     # --- receiving ---
 
-    def _receive(self) -> None:
-        """Take in the next frame, or read on where there is none."""
+    def _receive(self) -> bool:
+        """Take in the next frame, or read on where there is none.
+
+        True if the frame has an event. Nothing was waited for then.
+        """
         try:
             frame = next(self._frames, None)
             if frame is None:
                 self._frames = self._decoder.feed(self._read())
-                return
-            self._events.extend(self._assembler.receive(frame.event, frame.data))
-            self.last_event_id = frame.id or None
-            if frame.event == "reconnect":
-                self._backoff.at_once()
-                raise NetworkError("the server asked for a new connection")
+                return False
+            self._take(frame)
         except FrameTooLong as error:
             # No loss: on a new connection, the same would come again.
-            raise DecodeError(str(error)) from error
+            problem = DecodeError(str(error), method="GET", url=self._url)
+            raise problem from error
         except NetworkError as error:
             self._lost(error)
+        return bool(self._events)
+
+    def _take(self, frame: Frame) -> None:
+        """Take in a frame. Raises NetworkError where it ends the connection."""
+        kind = frame.event
+        self._events.extend(self._assembler.receive(kind, frame.data))
+        self.last_event_id = frame.id or None
+        if kind == "reconnect":
+            self._backoff.reset()
+            self._backoff.hand_over(self._clock.monotonic())
+            raise self._loss("the server asked for a new connection")
+        if self._is_unproven and self._assembler.knows(kind):
+            self._is_unproven = False
+            self._backoff.reset()
 
     def _read(self) -> bytes:
         """What comes next. However properly a stream ends, to the thread it is a loss."""
+        if self._leave_to_parent():
+            raise self._loss(
+                "the process was forked, and its connection is the parent's"
+            )
         with self._reading:
             # None where another thread has closed the stream just now.
             data = self._answer.read() if self._answer else b""
         if not data:
-            raise NetworkError("the server ended the stream")
+            raise self._loss("the server ended the stream")
         return data
+
+    def _loss(self, text: str) -> NetworkError:
+        """The error of a connection that has ended without one."""
+        return NetworkError(text, method="GET", url=self._url)
 
     def _lost(self, error: NetworkError) -> None:
         """CONNECTED becomes LOST; without `reconnect` that is an error."""
@@ -338,42 +398,16 @@ class ThreadStream:
         if answer:
             answer.close()
 
+    def _leave_to_parent(self) -> bool:
+        """After a fork, in the child: see `CancellableDeadline.leave_to_parent`."""
+        if not self._deadline.leave_to_parent():
+            return False
+        self._reading = threading.Lock()
+        return True
+
     def _check_time(self, last_failure: Exception | None = None) -> None:
         """Raise WaitTimeout once the whole time of the stream is over."""
-        if self._timeout is None or self._clock.monotonic() < self._deadline.overall:
+        if self._end == inf or self._clock.monotonic() < self._end:
             return
         text = f"the stream has not ended within {self._timeout:g} s"
         raise WaitTimeout(text) from last_failure
-
-
-def _is_final(error: ApiError | NetworkError | DecodeError) -> bool:
-    """Whether another attempt would certainly fail in the same way."""
-    if isinstance(error, ApiError):
-        return error.status_code in _REFUSALS
-    if isinstance(error, DecodeError):
-        # An address that no token is sent to; other answers may be those of a gateway.
-        return error.path == "url"
-    return is_final(error)
-
-
-def _retry_after(error: Exception) -> float | None:
-    """The seconds that the server asked for with an error, or None."""
-    return error.retry_after if isinstance(error, ApiError) else None
-
-
-def _stream_url(url: str, base_url: str, parameters: list[str]) -> str:
-    """What to get: the address that came with a token, and the channels.
-
-    Raises `DecodeError` for an address to which no token is sent. Where the client was
-    told to speak https, its tokens are not sent without it.
-    """
-    problem = "url: expected an https URL"
-    try:
-        parts = urlsplit(quote(url, safe="!#$%&'()*+,/:;=?@[]"))
-        checked_base_url("url", f"{parts.scheme}://{parts.netloc}")
-    except ValueError as error:
-        raise DecodeError(problem, path="url") from error
-    if parts.scheme == "http" and urlsplit(base_url).scheme == "https":
-        raise DecodeError(problem, path="url")
-    query = "&".join(filter(None, [parts.query, *parameters]))
-    return parts._replace(query=query, fragment="").geturl()

@@ -6,6 +6,7 @@ It knows no route: who makes a Listener hands in what answers a request.
 from __future__ import annotations
 
 import http.server
+import os
 import re
 import socket
 import socketserver
@@ -46,9 +47,14 @@ class Listener(socketserver.TCPServer):
         self.answer = answer
         self._connections: set[socket.socket] = set()
         self._hung_up = False
+        self._process = os.getpid()
         self._lock = threading.Lock()
         super().__init__((_HOST, port), _Handler)
         self.port: int = self.socket.getsockname()[1]
+
+    def was_forked(self) -> bool:
+        """Whether this is the copy that a forked child has of its parent's listener."""
+        return self._process != os.getpid()
 
     def accept_connections(self) -> None:
         """Serve, until the jobs are told to end; it is noticed with the next connection."""

@@ -323,8 +323,14 @@ class FakeServer:
         all others that are pending, go on after the next `start()`. Webhooks
         on their way are waited for likewise. It does nothing if the server is
         closed, or was never started.
+
+        A forked child has a copy of the server without its threads. There, this
+        only lets go of the port, and the parent's server goes on.
         """
         if self._listener is None or self._jobs.is_closing():
+            return
+        if self._listener.was_forked():
+            self._listener.server_close()
             return
         self._jobs.close()
         self._listener.hang_up()

@@ -230,14 +230,12 @@ def test_an_answer_of_success_that_cannot_be_read_may_have_taken_effect(reply):
 
 def test_what_was_not_sent_has_no_effect_and_what_was_sent_may_have():
     start = lambda pj: pj.run_prompt("p", 1, {})  # noqa: E731
-    refused = PromptJuggler(
-        "k", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
-    )
-    assert failure_of(refused, start).may_have_taken_effect is False
-    assert (
-        failure_of(refused, lambda pj: pj.run_prompt("", 1, {})).may_have_taken_effect
-        is False
-    )
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        refused = PromptJuggler("k", base_url=url, max_retries=0)
+        assert failure_of(refused, start).may_have_taken_effect is False
+        wrong = failure_of(refused, lambda pj: pj.run_prompt("", 1, {}))
+        assert wrong.may_have_taken_effect is False
     with ScriptedServer(lambda conn: conn.reset()) as server:
         assert failure_of(client(server), start).may_have_taken_effect is True
     with ScriptedServer(lambda conn: conn.hang()) as server:

@@ -157,7 +157,6 @@ FAILURES = {
     "nothing": Conn.close,
     "a reset": Conn.reset,
     "half an answer": lambda conn: (conn.send(b"HTTP/1.1 200 O"), conn.close()),
-    "no HTTP": lambda conn: (conn.send(b"SMTP\r\n\r\n"), conn.close()),
     "no content": answers(204),
     "a redirect": answers(302, "", {"Location": "https://elsewhere.example/"}),
 }

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import threading
 import time
 
@@ -40,11 +41,13 @@ from helpers.servers import (
 )
 
 from promptjuggler import (
+    ApiError,
     ConnectedEvent,
     DisconnectedEvent,
     DoneEvent,
     TokenEvent,
 )
+from promptjuggler._http import deadline, sockets
 from promptjuggler.testing import FakeServer
 
 WAYS_TO_BE_BUSY = {
@@ -396,3 +399,99 @@ def test_streams_leave_no_threads_and_no_sockets_behind():
         gc.collect()
         # The server notices that a client is gone when it has something to send.
         eventually(lambda: server.publish(THREAD, "live", {}) or count() <= before)
+
+
+# --- entered once ---
+
+
+def test_a_stream_is_entered_once_and_the_second_time_does_it_no_harm():
+    with Hub(says(*HELLO)) as server, streaming(server) as stream, stream:
+        with pytest.raises(RuntimeError, match="entered once"), stream:
+            pytest.fail("it was entered")
+        assert not stream.closed
+        assert texts(until(stream, DoneEvent)) == ["Hel", "lo"]
+        assert server.minted == 1
+
+
+def test_a_stream_that_could_not_be_entered_is_not_entered_again():
+    with Hub(NO_ONE) as server, streaming(server, client={"max_retries": 0}) as stream:
+        with pytest.raises(ApiError):
+            stream.__enter__()
+        with pytest.raises(RuntimeError, match="entered once"):
+            stream.__enter__()
+        assert server.minted == 1
+
+
+# --- what stands in for sockets ---
+
+
+class GreenSocket:
+    """A socket as that of eventlet is: it has one, and passes on what it has not.
+
+    Its class has no `shutdown`, and it is no `socket.socket`.
+    """
+
+    def __init__(self, *arguments, **options):
+        self._real = _socket_class(*arguments, **options)
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+
+class SocketWithoutShutdown(GreenSocket):
+    """One that cannot be woken at all."""
+
+    def __getattr__(self, name):
+        if name == "shutdown":
+            raise AttributeError(name)
+        return super().__getattr__(name)
+
+
+_socket_class = socket.socket
+
+
+class ModuleWith:
+    """The module `socket`, in which another class stands in for `socket.socket`."""
+
+    def __init__(self, kind):
+        self.socket = kind
+
+    def __getattr__(self, name):
+        return getattr(socket, name)
+
+
+@pytest.fixture
+def stand_in(monkeypatch, request):
+    module = ModuleWith(request.param)
+    monkeypatch.setattr(sockets, "socket", module)
+    monkeypatch.setattr(deadline, "socket", module)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    "stand_in", [GreenSocket, SocketWithoutShutdown], indirect=True
+)
+def test_a_stream_works_with_sockets_that_have_no_shutdown_of_their_own(stand_in):
+    """As under eventlet, whose class takes the place of `socket.socket`."""
+    first = says(reset(), token(1, "a"), ("reconnect", {}))
+    with Hub(first, says(token(2, "b"), *HELLO[3:])) as server:
+        with streaming(server) as stream, stream:
+            events = until(stream, DoneEvent)
+            assert isinstance(stream._deadline._watched, stand_in)
+            assert texts(events) == ["a", "b"]
+            assert not events[-1].gapped
+        assert list(stream) == []
+        eventually(server.is_idle)
+
+
+@pytest.mark.parametrize("stand_in", [GreenSocket], indirect=True)
+def test_a_socket_that_passes_shutdown_on_is_woken(stand_in):
+    waiting = threading.Event()
+    script = says(then=lambda conn: (waiting.set(), conn.hang()))
+    with Hub(script) as server, streaming(server) as stream:
+        consumer = Consumer(stream)
+        assert waiting.wait(PATIENCE)
+        stream.close()
+        consumer.join(PATIENCE)
+        assert not consumer.is_alive()
+        assert consumer.error is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 import pytest
 from helpers.frames import done, reset, token
@@ -18,6 +19,7 @@ from helpers.hub import (
     chunk,
     ends,
     failing,
+    instead_of_waiting,
     says,
     sends,
     streaming,
@@ -332,3 +334,233 @@ def test_no_secret_shows_when_a_stream_is_lost(ending):
         with pytest.raises(NetworkError) as caught:
             list(stream)
         assert_silent(caught.value)
+
+
+# --- a connection counts once it gave a frame of the protocol ---
+
+RECONNECT = ("reconnect", {})
+
+
+def waits_at(server, count, *, seconds=0.0, clock=None, **options):
+    """The first delays of a stream, which are not waited for.
+
+    seconds  so long each connection or attempt seems to last
+    """
+    waits = []
+
+    def wait(delay):
+        waits.append(delay)
+        if clock is not None:
+            clock.move(delay)
+        if len(waits) == count:
+            stream.close()
+
+    with server, streaming(server, client={"max_retries": 0}, **options) as stream:
+        instead_of_waiting(stream, wait)
+        for event in stream:
+            if seconds and isinstance(event, ConnectedEvent):
+                clock.move(seconds)
+    return waits
+
+
+HASTY = {
+    "alone": [RECONNECT],
+    "after a frame": [token(1, "a"), RECONNECT],
+    "after a whole run": [reset(), token(1, "a"), done(), RECONNECT],
+    "after stale": [("stale", {}), RECONNECT],
+}
+
+
+@pytest.mark.parametrize("frames", HASTY.values(), ids=HASTY)
+def test_a_server_that_hands_over_each_connection_at_once_is_asked_less_and_less(
+    frames,
+):
+    """The first time it is followed at once, whatever came before it."""
+    assert waits_at(Hub(says(*frames)), 7) == DELAYS
+
+
+def test_a_storm_of_hand_overs_is_a_few_requests_in_a_minute(clock):
+    server = Hub(says(token(1, "a"), RECONNECT))
+    begun = time.monotonic()
+    waits = waits_at(server, 24, clock=clock)
+    assert time.monotonic() - begun > 60
+    # Besides the 24, some that were followed at once.
+    assert server.minted < 32
+    assert waits[:5] == DELAYS[:5]
+
+
+def test_hand_overs_that_are_five_seconds_apart_are_followed_at_once(clock):
+    waits = []
+    scripts = [says(token(number, "a"), RECONNECT) for number in range(1, 6)]
+    with (
+        Hub(*scripts, says(done())) as server,
+        streaming(server, waits=waits) as stream,
+    ):
+        for event in stream:
+            if isinstance(event, ConnectedEvent):
+                clock.move(5.0)
+            if isinstance(event, DoneEvent):
+                break
+        assert (waits, server.minted) == ([], 6)
+
+
+NO_COUNT, COUNTS = [0.5, 1.0, 2.0, 4.0], [0.5] * 4
+
+FIRST_BYTES = {
+    "no byte": (b"", NO_COUNT),
+    "heartbeats": (b":\n\n" * 5, NO_COUNT),
+    "frames of another protocol": (
+        b"event: news\ndata: {}\n\ndata: x\n\n",
+        NO_COUNT,
+    ),
+    "half a frame": (wire(token(1, "a"))[:-1], NO_COUNT),
+    "a token": (wire(token(1, "a")), COUNTS),
+    "an end": (wire(done()), COUNTS),
+    "stale": (wire(("stale", {})), COUNTS),
+}
+
+
+@pytest.mark.parametrize("end", [ends, Conn.close])
+@pytest.mark.parametrize(("data", "delays"), FIRST_BYTES.values(), ids=FIRST_BYTES)
+def test_the_delay_grows_until_a_connection_has_given_a_frame_of_the_protocol(
+    data, delays, end
+):
+    """Heartbeats alone do not count, nor does a head of an answer."""
+
+    def script(conn):
+        conn.send(CHUNKED + (chunk(data) if data else b""))
+        end(conn)
+
+    assert waits_at(Hub(script), 4) == delays
+
+
+def test_the_delay_grows_over_failures_and_connections_that_do_not_count():
+    no = FAILURES["an error"]
+    empty = says(then=ends)
+    server = Hub(says(token(1, "a"), then=ends), no, empty, no, empty, empty)
+    assert waits_at(server, 6) == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+
+
+# --- an answer that is no event stream ---
+
+NO_STREAMS = {
+    "a login page": (
+        (200, b"<!DOCTYPE html><p>Log in", {"Content-Type": "text/html"}),
+        "text/html",
+        "'<!DOCTYPE html><p>Log in'",
+    ),
+    "JSON": ((200, {"error": "Maintenance."}), "application/json", "Maintenance."),
+    "a text": (
+        (200, b"Hello", {"Content-Type": "text/plain; charset=utf-8"}),
+        "text/plain",
+        "'Hello'",
+    ),
+    "nothing": ((200, b"", {"Content-Type": "text/html"}), "text/html", ""),
+}
+EACH_NO_STREAM = pytest.mark.parametrize(
+    ("reply", "kind", "begin"), NO_STREAMS.values(), ids=NO_STREAMS
+)
+
+
+@EACH_NO_STREAM
+def test_an_answer_that_is_no_event_stream_is_an_error_at_the_first_connection(
+    reply, kind, begin
+):
+    """It is tried as often as any failure, says what came, and from where."""
+    waits = []
+    with (
+        Hub(answers(*reply)) as server,
+        streaming(server, waits=waits, client={"max_retries": 2}) as stream,
+    ):
+        with pytest.raises(DecodeError) as caught:
+            stream.__enter__()
+        error = caught.value
+        assert str(error).startswith(f"the answer is no text/event-stream but {kind}")
+        assert begin in str(error)
+        assert (error.method, error.url) == ("GET", f"{server.url}/stream")
+        assert error.status_code == 200
+        assert error.headers["Content-Type"]
+        assert_silent(error)
+        assert stream.closed
+    assert (waits, server.minted) == ([0.5, 1.0], 3)
+
+
+@EACH_NO_STREAM
+def test_an_answer_that_is_no_event_stream_is_a_failed_attempt_later(
+    reply, kind, begin
+):
+    no = answers(*reply)
+    first = says(token(1, "a"), then=ends)
+    with (
+        Hub(first, no, no, says(token(2, "b"), done())) as server,
+        streaming(server, waits=(waits := [])) as stream,
+    ):
+        events = until(stream, DoneEvent)
+    assert waits == [0.5, 1.0, 2.0]
+    reasons = [event.reason for event in events if isinstance(event, DisconnectedEvent)]
+    assert len(reasons) == 3
+    assert all(kind in reason and begin in reason for reason in reasons[1:])
+
+
+def test_an_answer_that_is_no_event_stream_and_says_no_more_is_not_waited_for_long():
+    """What it is, is known by its head."""
+
+    def page(conn):
+        head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 99\r\n\r\n"
+        )
+        conn.send(head)
+        conn.hang()
+
+    with (
+        Hub(page) as server,
+        streaming(server, client={"max_retries": 0, "timeout": 1.0}) as stream,
+        pytest.raises(DecodeError, match="no text/event-stream but text/html"),
+    ):
+        stream.__enter__()
+
+
+def test_what_a_page_says_of_the_token_is_masked():
+    """A server that shows the request shows the token too."""
+    page = "<html>Bearer sekret-token-1\x1b[2J"
+    no = answers(200, page, {"Content-Type": "text/html\x9b"})
+    with (
+        Hub(no) as server,
+        streaming(server, client={"max_retries": 0}) as stream,
+        pytest.raises(DecodeError) as caught,
+    ):
+        stream.__enter__()
+    assert "Bearer ***" in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/event-stream; charset=utf-8",
+        "TEXT/Event-Stream;charset=UTF-8",
+        "text/event-stream;boundary=x",
+    ],
+)
+def test_the_type_of_an_event_stream_may_have_parameters(kind):
+    def script(conn):
+        conn.send(CHUNKED.replace(b"text/event-stream", kind.encode()))
+        conn.send(chunk(wire(done())))
+        conn.hang()
+
+    with Hub(script) as server, streaming(server) as stream:
+        until(stream, DoneEvent)
+
+
+@pytest.mark.parametrize(
+    "end", [ends, Conn.reset, lambda conn: conn.send(chunk(wire(RECONNECT)))]
+)
+def test_the_error_of_a_loss_names_the_request(end):
+    first = says(token(1, "a"), then=end)
+    with (
+        Hub(first, path="/a?x=sekret") as server,
+        streaming(server, reconnect=False) as stream,
+        pytest.raises(NetworkError) as caught,
+    ):
+        list(stream)
+    assert (caught.value.method, caught.value.url) == ("GET", f"{server.url}/a")

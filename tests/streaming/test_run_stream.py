@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import threading
+import typing
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 
 import pytest
 from helpers.calls import eventually
@@ -15,6 +19,7 @@ from helpers.hub import (
     Consumer,
     Hub,
     RunHub,
+    answers,
     client_of,
     ends,
     hangs,
@@ -24,15 +29,17 @@ from helpers.hub import (
     sends,
     streaming,
     texts,
+    until,
 )
 from helpers.secrets import assert_silent
-from helpers.servers import PATIENCE, ScriptedServer, descriptors
+from helpers.servers import PATIENCE, Conn, ScriptedServer, descriptors
 
 from promptjuggler import (
     ApiError,
     DoneEvent,
     FailureEvent,
     NetworkError,
+    PromptJuggler,
     PromptJugglerError,
     PromptRun,
     ResetEvent,
@@ -606,3 +613,220 @@ def test_failure_frames_of_the_wire_are_failures_of_the_run():
             "Too long.",
             True,
         )
+
+
+# --- entered once ---
+
+
+def test_entering_a_second_time_starts_no_second_run_and_leaves_the_first(fake):
+    """As a helper does that enters what its caller has entered in an ExitStack."""
+    with client_of(fake) as pj, contextlib.ExitStack() as stack:
+        stream = stack.enter_context(pj.stream_prompt("greeting", 1, {"name": "Ada"}))
+        run_id = stream.run_id
+        with pytest.raises(RuntimeError, match="entered once"), stream:
+            pytest.fail("it was entered")
+        assert stream.run_id == run_id
+        assert texts(stream) == ["Hello, ", "Ada!"]
+        assert stream.result().id == run_id
+    runs = [request for request in fake.requests if request.path.endswith("/runs")]
+    assert len(runs) == 1
+
+
+def test_entering_again_after_the_end_starts_no_second_run(fake):
+    with client_of(fake) as pj:
+        stream = pj.stream_prompt("greeting", 1, {"name": "Ada"})
+        for number in range(3):
+            with (
+                contextlib.nullcontext()
+                if number == 0
+                else pytest.raises(RuntimeError, match="entered once"),
+                stream,
+            ):
+                list(stream)
+    runs = [request for request in fake.requests if request.path.endswith("/runs")]
+    assert len(runs) == 1
+
+
+def test_of_threads_that_enter_at_once_one_starts_a_run(fake):
+    def enter(stream):
+        try:
+            stream.__enter__()
+        except RuntimeError:
+            return 0
+        return 1
+
+    with client_of(fake) as pj:
+        stream = pj.stream_prompt("greeting", 1, {"name": "Ada"})
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(enter, [stream] * 8)) == 1
+        stream.close()
+    runs = [request for request in fake.requests if request.path.endswith("/runs")]
+    assert len(runs) == 1
+
+
+# --- ids however they are written ---
+
+
+class Known(str, Enum):
+    """An id of the program's own, as the text that it is."""
+
+    THREAD = THREAD
+    RUN = str(RUN)
+
+
+SPELLINGS = {
+    "a str enum": lambda known: known,
+    "a UUID": lambda known: uuid.UUID(known.value),
+    "capitals": lambda known: known.value.upper(),
+    "a URN": lambda known: f"urn:uuid:{known.value}",
+    "a URN in capitals": lambda known: f"URN:UUID:{known.value.upper()}",
+    "braces": lambda known: "{" + known.value + "}",
+    "no hyphens": lambda known: known.value.replace("-", ""),
+}
+
+
+@pytest.mark.parametrize("method", ["stream_prompt", "stream_workflow"])
+@pytest.mark.parametrize("form", SPELLINGS.values(), ids=SPELLINGS)
+def test_the_thread_of_a_run_may_be_written_as_for_every_other_method(
+    fake, form, method
+):
+    given = form(Known.THREAD)
+    with client_of(fake) as pj:
+        stream = getattr(pj, method)("summary", 1, {"text": "a"}, thread=given)
+        assert stream.thread == uuid.UUID(THREAD)
+        pj.create_stream_token(given)
+        assert fake.requests[-1].path == f"/api/v1/threads/{THREAD}/stream-token"
+
+
+@pytest.mark.parametrize("form", SPELLINGS.values(), ids=SPELLINGS)
+def test_the_run_of_a_view_may_be_written_as_for_every_other_method(form):
+    with Hub(says(reset(), token(1, "a"))) as server, streaming(server) as stream:
+        until(stream, TokenEvent)
+        assert stream.view(form(Known.RUN)).text == "a"
+
+
+@pytest.mark.parametrize("wrong", ["", "x", 5, None, b"1", f"{RUN}\n"])
+def test_a_view_of_what_is_no_id_is_refused(wrong):
+    with (
+        Hub() as server,
+        streaming(server) as stream,
+        pytest.raises(ValidationError, match="run_id must be a UUID"),
+    ):
+        stream.view(wrong)
+
+
+# --- the options, and subclasses ---
+
+
+@pytest.mark.parametrize("name", ["stream_prompt", "stream_workflow"])
+def test_the_options_are_spelled_out_with_their_types(name):
+    """For type checkers, and for tools that look at signatures."""
+    method = getattr(PromptJuggler, name)
+    parameters = inspect.signature(method).parameters
+    run = inspect.signature(getattr(PromptJuggler, name.replace("stream", "run")))
+    of_stream = ["idle_timeout", "timeout", "reconnect"]
+    assert list(parameters) == [*run.parameters, *of_stream]
+    assert not any(
+        parameter.kind is inspect.Parameter.VAR_KEYWORD
+        for parameter in parameters.values()
+    )
+    assert set(typing.get_type_hints(method)) == {*parameters, "return"} - {"self"}
+
+
+@pytest.mark.parametrize("name", ["stream_prompt", "stream_workflow"])
+def test_a_misspelled_option_is_a_type_error_that_names_the_method(fake, name):
+    with (
+        client_of(fake) as pj,
+        pytest.raises(TypeError, match=rf"{name}\(\).*'priorty'"),
+    ):
+        getattr(pj, name)("p", 1, {}, priorty="low")
+    assert fake.requests == []
+
+
+def test_reconnect_false_is_an_option_of_a_run():
+    """The loss of its only connection is an error."""
+    with (
+        RunHub(says(reset(), token(1, "a"), then=ends)) as server,
+        client_of(server) as pj,
+        pj.stream_prompt("p", 1, {}, reconnect=False) as stream,
+    ):
+        with pytest.raises(NetworkError, match="ended the stream"):
+            list(stream)
+        assert len(server.gets) == 1
+
+
+def test_a_subclass_may_do_with_the_results_of_its_methods_what_it_likes(fake):
+    """Streams call none of the methods that it can replace to start a run."""
+    started = []
+
+    class Client(PromptJuggler):
+        def run_prompt(self, *arguments, **options):
+            run = super().run_prompt(*arguments, **options)
+            started.append(run.id)
+            return str(run.id)
+
+        def run_workflow(self, *arguments, **options):
+            return None
+
+        def create_stream_token(self, thread):
+            return super().create_stream_token(thread).token
+
+    with Client(fake.api_key, base_url=fake.url) as pj:
+        with pj.stream_prompt("greeting", 1, {"name": "Ada"}) as stream:
+            assert texts(stream) == ["Hello, ", "Ada!"]
+        with pj.stream_workflow("summary", 1, {"text": "a"}) as stream:
+            assert list(stream)
+        assert started == []
+        assert pj.run_prompt("greeting", 1, {"name": "Ada"}) == str(started[0])
+
+
+# --- what an error says of the start of the run ---
+
+NO_STREAM = {
+    "a status": answers(500, {"error": "No."}),
+    "a refusal": answers(403, {"error": "No."}),
+    "no answer": Conn.reset,
+    "a page": answers(200, "<html>", {"Content-Type": "text/html"}),
+}
+
+
+@pytest.mark.parametrize("step", ["mints", "scripts"])
+@pytest.mark.parametrize("no", NO_STREAM.values(), ids=NO_STREAM)
+def test_where_there_is_no_stream_the_error_says_that_no_run_was_started(no, step):
+    scripts, mints = ([no], []) if step == "scripts" else ([says()], [no] * 2)
+    with (
+        RunHub(*scripts, mints=mints) as server,
+        client_of(server, max_retries=0) as pj,
+    ):
+        with pytest.raises(PromptJugglerError) as caught, pj.stream_prompt("p", 1, {}):
+            pytest.fail("it was entered")
+        assert caught.value.may_have_taken_effect is False
+        assert getattr(caught.value, "request_sent", False) is False
+        assert not any(request.target.endswith("/runs") for request in server.requests)
+
+
+@pytest.mark.parametrize("no", NO_STREAM.values(), ids=NO_STREAM)
+def test_what_fails_after_the_start_does_not_say_that_no_run_was_started(no):
+    """Who starts a run again by that word would pay for two."""
+    first = says(reset(), token(1, "a"), then=ends)
+    with (
+        RunHub(first, no, mints=[None, None, no]) as server,
+        client_of(server, max_retries=0) as pj,
+        pj.stream_prompt("p", 1, {}, timeout=0.3) as stream,
+    ):
+        instead_of_waiting(stream, lambda seconds: None)
+        with pytest.raises(PromptJugglerError) as caught:
+            list(stream)
+        assert caught.value.may_have_taken_effect is True
+        assert getattr(caught.value, "request_sent", True) is True
+
+
+def test_a_result_that_is_refused_does_not_say_that_no_run_was_started():
+    with (
+        RunHub(says(reset()), answers(404, {"error": "No."})) as server,
+        client_of(server) as pj,
+        pj.stream_prompt("p", 1, {}) as stream,
+    ):
+        with pytest.raises(ApiError) as caught:
+            stream.result()
+        assert caught.value.may_have_taken_effect is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import re
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -17,7 +18,8 @@ from promptjuggler.streaming._sse import (
 
 # What the package promises, stated here once more.
 LONGEST_LINE = 8 * 1024 * 1024
-LONGEST_FRAME = 64 * 1024 * 1024
+LONGEST_FRAME = 8 * 1024 * 1024
+MOST_LINES = 65_536
 
 
 def decode(*pieces: bytes, last_event_id: str = "") -> list[Frame]:
@@ -346,7 +348,7 @@ LINE = b"data:".ljust(MEBIBYTE, b"x") + b"\n"  # Its end does not count.
 def test_the_data_of_one_frame_is_limited() -> None:
     """Lines that are short enough do not add up without end.
 
-    64 MiB of them are read, and not a byte more; in frames of their own they do no harm.
+    8 MiB of them are read, and not a byte more; in frames of their own they do no harm.
     """
     most = LONGEST_FRAME // MEBIBYTE
     (frame,) = decode(*[LINE] * most, b"\n")
@@ -363,6 +365,65 @@ def test_lines_between_the_data_of_a_frame_do_not_lift_its_limit(field: bytes) -
     """The count goes on over them: only an empty line begins another frame."""
     count = LONGEST_FRAME // MEBIBYTE + 1
     frames: list[Frame] = []
-    with pytest.raises(FrameTooLong, match="the data of a frame .* 67108864 bytes"):
+    with pytest.raises(FrameTooLong, match="the data of a frame .* 8388608 bytes"):
         decode_into(frames, [LINE, field] * count)
     assert frames == []
+
+
+@pytest.mark.parametrize("line", [b"data\n", b"data:\r\n", b"data: a\n", b"data:ab\n"])
+def test_the_lines_of_one_frame_are_limited(line: bytes) -> None:
+    """65,536 of them are read, and not one more, however short they are."""
+    (frame,) = decode(line * MOST_LINES, b"\n")
+    assert frame.data.count("\n") == MOST_LINES - 1
+    frames: list[Frame] = []
+    with pytest.raises(FrameTooLong, match="more than 65536 lines of data"):
+        decode_into(frames, [b"data: before\n\n", *[line] * (MOST_LINES + 1)])
+    assert frames == [message("before")]
+
+
+ENDLESS_FRAMES = {
+    "one line": b"data:" + b"x" * 65_531,
+    "tiny lines of data": b"data:xy\n" * 8_000,
+    "lines of data": b"data:%b\n" % (b"x" * 1_000) * 64,
+}
+
+
+@pytest.mark.parametrize("piece", ENDLESS_FRAMES.values(), ids=ENDLESS_FRAMES)
+def test_a_frame_without_end_takes_a_few_times_its_greatest_length_in_memory(
+    piece: bytes,
+) -> None:
+    """One of 59 MiB is an error long before its end."""
+    pieces = (piece for _ in range(59 * MEBIBYTE // len(piece)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FrameTooLong):
+            decode_into([], pieces)
+    finally:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 3 * LONGEST_FRAME
+
+
+HELD_BY_NOBODY = {
+    "lines that are no data": b"event: %b\nid: %b\n: %b\n" % ((b"x" * 20_000,) * 3),
+    "empty lines": b"\n" * 65_536,
+    "heartbeats": b":\n\n" * 10_000,
+    "frames": b"id: 1\nevent: x\ndata: 1\n\n" * 1_000,
+}
+
+
+@pytest.mark.parametrize("piece", HELD_BY_NOBODY.values(), ids=HELD_BY_NOBODY)
+def test_what_is_held_does_not_grow_with_what_has_come(piece: bytes) -> None:
+    """After ten times as much, it is no more."""
+    decoder = FrameDecoder()
+    held = []
+    tracemalloc.start()
+    try:
+        for count in (2, 20):
+            for _ in range(count):
+                for _ in decoder.feed(piece):
+                    pass
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[1] < held[0] + 1_000

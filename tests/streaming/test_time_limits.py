@@ -11,8 +11,11 @@ from helpers.hub import (
     CHUNKED,
     HELLO,
     NO_ONE,
+    THREAD,
     Hub,
+    answers,
     chunk,
+    client_of,
     ends,
     hangs,
     instead_of_waiting,
@@ -28,6 +31,7 @@ from helpers.servers import (
 )
 
 from promptjuggler import (
+    ApiError,
     ConnectedEvent,
     DisconnectedEvent,
     DoneEvent,
@@ -170,7 +174,7 @@ def test_what_failed_when_the_time_was_over_is_the_cause(way):
     scripts, mints = WAYS_TO_WAIT[way]
     with (
         Hub(*scripts, mints=mints) as server,
-        streaming(server, waits=[], timeout=0.1) as stream,
+        streaming(server, waits=[], timeout=0.5) as stream,
     ):
         with pytest.raises(WaitTimeout) as caught:
             list(stream)
@@ -197,3 +201,82 @@ def test_no_secret_shows_when_the_time_is_over(way):
         with pytest.raises(WaitTimeout) as caught:
             list(stream)
         assert_silent(caught.value)
+
+
+# --- total_timeout: of entering ---
+
+
+def test_no_attempt_to_enter_begins_that_could_not_end_within_the_total_timeout(clock):
+    """The error is that of the last attempt, and says how many there were."""
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        clock.move(seconds)
+
+    options = {"max_retries": 9, "total_timeout": 3.0}
+    with Hub(NO_ONE) as server, streaming(server, client=options) as stream:
+        instead_of_waiting(stream, wait)
+        with pytest.raises(ApiError) as caught:
+            stream.__enter__()
+        assert caught.value.attempts == 3
+        assert server.minted == 3
+        assert stream.closed
+    assert waits == [0.5, 1.0]
+
+
+def test_a_delay_that_the_server_asks_for_is_not_begun_where_the_total_timeout_ends_it():
+    busy = answers(503, "", {"Retry-After": "30"})
+    options = {"max_retries": 9, "total_timeout": 20.0}
+    waits = []
+    with Hub(busy) as server, streaming(server, client=options, waits=waits) as stream:
+        with pytest.raises(ApiError) as caught:
+            stream.__enter__()
+        assert (caught.value.attempts, caught.value.retry_after) == (1, 30)
+    assert waits == []
+
+
+@pytest.mark.parametrize("step", ["mints", "scripts"])
+def test_an_attempt_to_enter_is_cut_off_by_the_total_timeout(step):
+    options = {"max_retries": 9, "total_timeout": 0.2}
+    silent = {"mints": [hangs]} if step == "mints" else {}
+    with Hub(hangs, **silent) as server, streaming(server, client=options) as stream:
+        begun = time.monotonic()
+        with pytest.raises(RequestTimeout) as caught:
+            stream.__enter__()
+        assert time.monotonic() - begun < PATIENCE
+        assert caught.value.attempts == 1
+        assert stream.closed
+
+
+def test_the_total_timeout_is_not_for_the_iteration(clock):
+    """Nor for the connections that are made in it."""
+    options = {"max_retries": 0, "total_timeout": PATIENCE}
+    first = says(reset(), token(1, "a"), then=ends)
+    with (
+        Hub(first, NO_ONE, says(token(2, "b"), done())) as server,
+        streaming(server, client=options, waits=[]) as stream,
+        stream,
+    ):
+        clock.move(PATIENCE * 2)
+        until(stream, DisconnectedEvent)
+        clock.move(PATIENCE * 2)
+        assert until(stream, DoneEvent)[-1].view.text == "ab"
+
+
+def test_the_timeout_of_the_iteration_is_not_lengthened_by_the_total_timeout(clock):
+    options = {"total_timeout": PATIENCE * 9}
+    with (
+        Hub(says(reset(), token(1, "a"))) as server,
+        streaming(server, client=options, timeout=PATIENCE) as stream,
+        stream,
+    ):
+        until(stream, TokenEvent)
+        clock.move(PATIENCE)
+        with pytest.raises(WaitTimeout):
+            next(stream)
+
+
+def test_the_total_timeout_is_that_of_with_options():
+    with Hub(hangs) as server, client_of(server) as pj, pytest.raises(RequestTimeout):
+        pj.with_options(total_timeout=0.1).stream(THREAD).__enter__()
