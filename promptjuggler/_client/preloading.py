@@ -41,7 +41,7 @@ def preload(transport: Transport) -> None:
         import_module(name, __package__)
     # To load their modules would not do: on Python 3.10, to ask a package for a name that
     # is no attribute of it yet takes the lock of the module, though that is loaded.
-    for name in models.__all__:
+    for name in vars(models)["__all__"]:
         getattr(models, name)
     for name in _STREAMS:
         getattr(streaming, name)

@@ -41,7 +41,7 @@ from promptjuggler import (
     ValidationError,
 )
 from promptjuggler._client import requests
-from promptjuggler._http.failures import retry_after_seconds
+from promptjuggler._http.retry_after import retry_after_seconds
 from promptjuggler._retry import may_send_again, seconds_to_wait
 
 PASSING = {408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530}
