@@ -17,6 +17,9 @@ _SHORTEST_LOOK = 0.05
 # The last look comes when this part of the rest has passed, so that it can still end.
 _PART_BEFORE_LAST_LOOK = 0.9
 
+# sleep() refuses some hundreds of years.
+_LONGEST_SLEEP = 86_400.0
+
 _PASSING_STATUSES = frozenset({408, 425, 429})
 
 
@@ -42,16 +45,21 @@ class Poller:
         self._grows = interval is None
         self._interval = _FIRST_INTERVAL if interval is None else interval
 
-    def delay(self, now: float, retry_after: float) -> float | None:
-        """The seconds to wait before the next look; None where no time is left for one.
+    def is_time_for_a_look(self, now: float) -> bool:
+        """Whether another look could still end."""
+        return self._end - now >= _SHORTEST_LOOK
+
+    def delay(self, now: float, retry_after: float) -> float:
+        """The seconds to wait before the next look, while there is time for one.
 
         retry_after  what the server asked for, 0 if nothing. Where it reaches past the
                      end, the last look comes shortly before the end all the same
         """
-        left = self._end - now
-        if left < _SHORTEST_LOOK:
-            return None
         delay = max(self._interval, retry_after)
         if self._grows:
             self._interval = min(self._interval * _GROWTH, _LONGEST_INTERVAL)
-        return min(delay, left * _PART_BEFORE_LAST_LOOK)
+        return min(delay, (self._end - now) * _PART_BEFORE_LAST_LOOK, _LONGEST_SLEEP)
+
+    def rest(self, now: float) -> float:
+        """The seconds that are left, without another look."""
+        return max(self._end - now, 0.0)

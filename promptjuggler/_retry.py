@@ -7,6 +7,9 @@ from collections.abc import Callable
 LONGEST_RETRY_AFTER = 60.0
 """A `Retry-After` of more seconds is not waited for."""
 
+SHORTEST_ATTEMPT = 0.05
+"""An attempt needs time: with fewer seconds left, none is begun."""
+
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 8.0
 
@@ -14,7 +17,7 @@ _LONGEST_DELAY = 8.0
 # the same moment do not come back at the same moment.
 _JITTER = 0.25
 
-# And so much is added to what a server asks for, which many clients were told at once.
+# And up to this part is added to what a server asks for.
 _SPREAD = 0.1
 
 # The server is overloaded, or did not carry the request out in time: the same request
@@ -60,7 +63,15 @@ def seconds_to_wait(
     doublings = min(attempt - 1, 10)
     delay = min(_FIRST_DELAY * 2.0**doublings, _LONGEST_DELAY)
     chance = random()
-    return max(delay * (1 - _JITTER * chance), least * (1 + _SPREAD * chance))
+    return max(delay * (1 - _JITTER * chance), spread(least, chance))
+
+
+def spread(seconds: float, chance: float) -> float:
+    """What a server asks for, in seconds, and up to a tenth more by chance (from 0 to 1).
+
+    It may have asked many clients for the same.
+    """
+    return seconds * (1 + _SPREAD * chance)
 
 
 _FIRST_STREAM_DELAY = 0.5

@@ -13,15 +13,19 @@ them with `repr`. So, in every frame of ours that an error can pass through:
    once its own variable is gone: the frame that held the document is then in no
    traceback.
 4. An error of the standard library becomes the `__cause__` of ours only without its
-   traceback, since frames of `http.client` and `json` hold headers and documents.
-
+   traceback, since frames of `http.client` and `json` hold headers and documents. So
+   does all that led to it, and an exception of a signal handler that passes through.
 5. What a server, a proxy or the standard library says stands in a text of ours only
-   `masked`, without what was sent as a secret, and `printable`.
+   `masked`, without what was sent as a secret, and `printable`. It is masked before it
+   is cut: what is left of a secret that was cut is not found.
 
 Code that looks odd because of one of these names its number.
 """
 
 from __future__ import annotations
+
+import json
+from urllib.parse import quote
 
 # True for type checkers only. `from typing import TYPE_CHECKING` would load typing, which
 # takes 5 ms of the start of every program; all modules of the package do without.
@@ -83,15 +87,33 @@ class Secrets:
     def masked(self, text: str) -> str:
         """A text in which every secret of at least four characters shows as `***`."""
         # The longest first: one can be a part of another.
-        for secret in sorted(self._texts.value, key=len, reverse=True):
-            if len(secret) >= _SHORTEST_MASKED:
-                text = text.replace(secret, _MASK)
+        for secret in sorted(self._forms().value, key=len, reverse=True):
+            text = text.replace(secret, _MASK)
         return text
+
+    def _forms(self) -> Secret[set[str]]:
+        """Each text as it is, and as it is written in JSON and in URLs."""
+        return Secret(
+            {
+                form
+                for text in self._texts.value
+                if len(text) >= _SHORTEST_MASKED
+                for form in (
+                    text,
+                    json.dumps(text)[1:-1],
+                    json.dumps(text, ensure_ascii=False)[1:-1],
+                    quote(text, safe="", errors="replace"),
+                )
+            }
+        )
 
 
 def printable(text: str) -> str:
-    """A text in which all that is unprintable is an escape: a line stays one line, and
-    what a server says neither forges lines of a log nor steers a terminal."""
+    """A text in which all that is unprintable is an escape.
+
+    A line stays one line, and what a server says neither forges lines of a log nor steers
+    a terminal.
+    """
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

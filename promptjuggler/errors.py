@@ -58,7 +58,9 @@ class PromptJugglerError(Exception):
                            what was asked for
     """
 
-    def __init__(self, message: str, *, may_have_taken_effect: bool = True) -> None:
+    def __init__(
+        self, message: str = "", *, may_have_taken_effect: bool = True
+    ) -> None:
         super().__init__(message)
         self.may_have_taken_effect = may_have_taken_effect
 

@@ -11,18 +11,21 @@ from .._http.transport import (
     Reply,
     Request,
     Transport,
+    add_total_timeout,
     decode_error,
     is_final,
     log_attempt,
     log_delay,
+    problem_of_deletion,
 )
 from .._polling import Poller, heals
-from .._retry import may_send_again, seconds_to_wait
+from .._retry import SHORTEST_ATTEMPT, may_send_again, seconds_to_wait, spread
 from ..errors import (
     ApiError,
     DecodeError,
     NetworkError,
     PromptJugglerError,
+    RequestTimeout,
     WaitTimeout,
 )
 
@@ -71,40 +74,38 @@ class Caller:
         return _read(kind, self._send_once(request, deadline, attempt=1))
 
     def _delete(self, request: Request) -> None:
-        """Send a DELETE. Its right answer has no body; another with one must be JSON.
+        """Send a DELETE. Its right answer has no body.
 
-        Where it meets 404, and an earlier attempt may have arrived, that attempt has
+        Where it meets 404, and an earlier attempt reached the server, that attempt has
         deleted the thing.
         """
+        attempts = _Attempts(self._end_of_call())
         try:
-            reply = self._send(request)
+            reply = self._send(request, attempts)
         except ApiError as error:
-            if error.status_code == 404 and error.may_have_taken_effect:
+            if error.status_code == 404 and attempts.reached_before:
                 return
             raise
-        if reply.body.value:
-            _read(object, reply)
+        problem = problem_of_deletion(reply)
+        if problem is not None:
+            raise problem
 
-    def _send(self, request: Request) -> Reply:
+    def _send(self, request: Request, attempts: _Attempts | None = None) -> Reply:
         """The loop that sends again. Raises the error of the last attempt."""
-        end = self._end_of_call()
-        attempt = 0
-        times_sent = 0
-        may_have_arrived = False
+        attempts = attempts or _Attempts(self._end_of_call())
         while True:
-            attempt += 1
+            attempts.count += 1
             try:
-                deadline = Deadline(self._timeout, end)
-                return self._send_once(request, deadline, attempt)
+                deadline = Deadline(self._timeout, attempts.end)
+                return self._send_once(request, deadline, attempts.count)
             except (ApiError, NetworkError) as error:
-                # The transport may have sent it twice, see KeepAliveHandler.
-                may_have_arrived = may_have_arrived or error.attempts > 1
-                may_have_arrived = may_have_arrived or error.may_have_taken_effect
-                times_sent += error.attempts
-                error.attempts = times_sent
-                error.may_have_taken_effect = may_have_arrived
-                delay = self._delay_before_retry(request, error, attempt)
-                if delay is None or self._clock.monotonic() + delay >= end:
+                attempts.failed(error)
+                delay = self._delay_before_retry(request, error, attempts.count)
+                now = self._clock.monotonic()
+                if attempts.is_out_of_time(error, now, delay):
+                    add_total_timeout(error, self._total_timeout or 0.0)
+                    raise
+                if delay is None:
                     raise
                 log_delay(request.method, request.path, delay, error)
             self._clock.sleep(delay)
@@ -171,17 +172,19 @@ class Caller:
 
         Raises `WaitTimeout` at the end of the time, or at once what cannot heal.
         """
-        timeout = checked_wait("timeout", timeout)
+        wanted = checked_wait("timeout", timeout)
         interval = checked_optional_seconds("poll_interval", poll_interval)
-        now = self._clock.monotonic()
-        end = min(now + max(timeout, 0.0), self._end_of_call())
+        begun = self._clock.monotonic()
+        end_of_call = self._end_of_call()
+        end = min(begun + wanted, end_of_call)
         poller = Poller(end, interval)
-        wait = _Wait(request, timeout)
+        wait = _Wait(request, begun)
+        # Even without any time, there is one look, and it gets the time that it needs.
+        end_of_looks = end if wanted > 0 else end_of_call
         while True:
-            # Even without any time, there is one look, and it gets the time that it needs.
-            one_look = Deadline(self._timeout, end if timeout > 0 else _NEVER)
+            deadline = Deadline(self._timeout, end_of_looks)
             try:
-                last = self._call_once(kind, request, one_look)
+                last = self._call_once(kind, request, deadline)
                 if last.status not in under_way:
                     return last
                 wait.saw(last, self._clock.monotonic())
@@ -190,22 +193,78 @@ class Caller:
                     raise
                 wait.failed(error)
             now = self._clock.monotonic()
-            delay = poller.delay(now, wait.retry_after)
-            if delay is None:
-                raise wait.timed_out(now)
+            if not poller.is_time_for_a_look(now):
+                self._clock.sleep(poller.rest(now))
+                raise wait.timed_out(end, self._clock.monotonic())
+            asked = spread(wait.retry_after, self._clock.random())
+            delay = poller.delay(now, asked)
+            wait.log_delay(delay)
             self._clock.sleep(delay)
 
 
+class _Attempts:
+    """The attempts of one call so far, for the decision about another and for the error.
+
+    end             the time at which the call must be over
+    count           the number of the attempt that is made, from 1
+    reached_before  whether an attempt before the last one may have reached the server
+    """
+
+    __slots__ = (
+        "_may_have_taken_effect",
+        "_reached",
+        "_times_sent",
+        "count",
+        "end",
+        "reached_before",
+    )
+
+    def __init__(self, end: float) -> None:
+        self.end = end
+        self.count = 0
+        self.reached_before = False
+        self._reached = False
+        self._may_have_taken_effect = False
+        self._times_sent = 0
+
+    def failed(self, error: ApiError | NetworkError) -> None:
+        """An attempt failed. Its error then tells of all attempts."""
+        # The transport may have sent it twice, see KeepAliveHandler.
+        was_lost_before = error.attempts > 1
+        self.reached_before = self._reached or was_lost_before
+        self._reached = isinstance(error, ApiError) or error.request_sent
+        self._reached = self._reached or self.reached_before
+        effect = self._may_have_taken_effect or was_lost_before
+        self._may_have_taken_effect = effect or error.may_have_taken_effect
+        self._times_sent += error.attempts
+        error.attempts = self._times_sent
+        error.may_have_taken_effect = self._may_have_taken_effect
+
+    def is_out_of_time(
+        self, error: ApiError | NetworkError, now: float, delay: float | None
+    ) -> bool:
+        """Whether it is the end of the call that allows no more.
+
+        delay  before the next attempt; None where there is none anyway
+        """
+        if delay is None and not isinstance(error, RequestTimeout):
+            return False
+        return now + (delay or 0.0) + SHORTEST_ATTEMPT > self.end
+
+
 class _Wait:
-    """What one wait has seen, for its decision to go on and for its `WaitTimeout`."""
+    """What one wait has seen, for its decision to go on and for its `WaitTimeout`.
 
-    __slots__ = ("_failure", "_last", "_request", "_seen_at", "_timeout")
+    begun   when it began
+    """
 
-    def __init__(self, request: Request, timeout: float) -> None:
+    __slots__ = ("_begun", "_failure", "_last", "_request", "_seen_at")
+
+    def __init__(self, request: Request, begun: float) -> None:
         self._request = request
-        self._timeout = timeout
+        self._begun = begun
         self._last: Waited | None = None
-        self._seen_at = 0.0
+        self._seen_at = begun
         # Since the last result was seen.
         self._failure: ApiError | NetworkError | DecodeError | None = None
 
@@ -223,7 +282,8 @@ class _Wait:
 
     def failed(self, error: ApiError | NetworkError | DecodeError) -> None:
         """A look failed, in a way that can heal."""
-        self._failure = error
+        # Its traceback holds the frame that holds this: they would keep each other alive.
+        self._failure = error.with_traceback(None)
 
     def cannot_heal(self, error: ApiError | NetworkError | DecodeError) -> bool:
         """Whether another look would have the same end.
@@ -236,13 +296,24 @@ class _Wait:
             return isinstance(self._failure, DecodeError)
         return is_final(error)
 
-    def timed_out(self, now: float) -> WaitTimeout:
-        """The error that says what was seen last, when, and what has failed since."""
+    def log_delay(self, seconds: float) -> None:
+        """Tell the log of a delay before a look that makes up for one that failed."""
+        if self._failure is not None:
+            request = self._request
+            log_delay(request.method, request.path, seconds, self._failure)
+
+    def timed_out(self, end: float, now: float) -> WaitTimeout:
+        """The error that says what was seen last, when, and what has failed since.
+
+        end  when the wait was over
+        now  what it is now: without any time, its one look took some
+        """
         state = "no status was seen"
         if self._last is not None:
             ago = now - self._seen_at
             state = f"was {self._last.status} when last seen, {ago:.0f} s ago"
-        text = f"{self._request.path} has not ended within {self._timeout:g} s: {state}"
+        seconds = round(end - self._begun, 3)
+        text = f"{self._request.path} has not ended within {seconds:g} s: {state}"
         failure = self._failure
         if failure is not None:
             since = "since then" if self._last is not None else "the last failure"

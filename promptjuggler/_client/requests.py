@@ -1,10 +1,12 @@
 """The requests of the operations: the one place that builds paths and bodies.
 
-Arguments are checked here. Raises `ValidationError`.
+Arguments are checked here. Raises `ValidationError`, and `NetworkError` where Python is
+ending.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 
 from .. import models
@@ -19,7 +21,7 @@ from .._arguments import (
 )
 from .._http.transport import Request
 from .._secrets import Secret, Secrets
-from ..errors import ValidationError
+from ..errors import NetworkError, ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +41,19 @@ if TYPE_CHECKING:
 
 def prompt_revision(slug: object, version: object) -> Request:
     """For a revision of a prompt."""
+    _check_python_goes_on()
     return _get(_version_path("prompts", slug, version))
 
 
 def prompt_run(run_id: object) -> Request:
     """For a run of a prompt."""
+    _check_python_goes_on()
     return _get(_path("promptruns", checked_uuid("run_id", run_id)))
 
 
 def workflow_run(run_id: object) -> Request:
     """For a run of a workflow."""
+    _check_python_goes_on()
     return _get(_path("workflowruns", checked_uuid("run_id", run_id)))
 
 
@@ -79,6 +84,7 @@ def run_options(
     metadata: object,
 ) -> Secret[RunOptions]:
     """The options of a run, checked."""
+    _check_python_goes_on()
     try:
         return Secret(
             {
@@ -97,17 +103,20 @@ def run_options(
 
 def stream_token(thread: object) -> Request:
     """For a token of a thread's stream. A second token does no harm."""
+    _check_python_goes_on()
     path = _path("threads", checked_uuid("thread", thread), "stream-token")
     return Request("POST", path, repeatable=True)
 
 
 def knowledge_base(slug: object) -> Request:
     """For a knowledge base."""
+    _check_python_goes_on()
     return _get(_path("knowledge-bases", checked_segment("slug", slug)))
 
 
 def new_documents(slug: object, files: object) -> Request:
     """That uploads files. Raises the OSError of a path, too."""
+    _check_python_goes_on()
     # Most programs upload nothing.
     from .._http.multipart import Multipart
 
@@ -129,9 +138,22 @@ def new_documents(slug: object, files: object) -> Request:
 
 def knowledge_document(document_id: object, *, method: str = "GET") -> Request:
     """For a document, or with "DELETE" to delete it."""
+    _check_python_goes_on()
     checked = checked_uuid("document_id", document_id)
     path = _path("knowledge-documents", checked)
     return Request(method, path, repeatable=True)
+
+
+def _check_python_goes_on() -> None:
+    """The first step of each operation: what is loaded late would be an ImportError.
+
+    A call in a `__del__` can come while Python ends and has put its modules away.
+    """
+    if sys.meta_path is None:
+        raise NetworkError(
+            "nothing can be sent: Python is ending, and loads no module any more",
+            request_sent=False,
+        )
 
 
 def _path(*segments: str) -> str:

@@ -27,17 +27,25 @@ class Deadline:
     overall   the time of `time.monotonic()` at which all steps must be over
     """
 
-    __slots__ = ("_end_of_step", "overall", "seconds")
+    __slots__ = ("_end_of_step", "_limit", "overall", "seconds")
 
     def __init__(self, seconds: float, overall: float = _NEVER) -> None:
         self.seconds = seconds
         self.overall = overall
         self._end_of_step = 0.0
+        self._limit = 0.0
         self.restart()
 
     def restart(self) -> None:
         """A new step begins now."""
-        self._end_of_step = min(time.monotonic() + self.seconds, self.overall)
+        now = time.monotonic()
+        self._limit = min(self.seconds, self.overall - now)
+        self._end_of_step = now + self._limit
+
+    @property
+    def limit(self) -> float:
+        """The seconds that this step was given, in milliseconds; for errors."""
+        return round(max(self._limit, 0.0), 3)
 
     def begin_wait(self) -> None:
         """A wait for the other side begins now: for most deadlines, no new step."""

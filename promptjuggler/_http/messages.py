@@ -7,7 +7,7 @@ import sys
 import urllib.request
 
 from .. import __version__
-from .._secrets import Secret, Secrets
+from .._secrets import Secret, Secrets, printable
 from .deadline import Deadline
 
 TYPE_CHECKING = False
@@ -205,6 +205,10 @@ class UrllibRequest(urllib.request.Request):
         if self.route is not None:
             secrets = secrets | self.route.secrets
         return secrets
+
+    def clean(self, text: str) -> str:
+        """A text for an error of this request: rule 5 of _secrets.py."""
+        return printable(self.secrets.masked(text))
 
     @property
     def shown_url(self) -> str:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from email.message import Message
 
 # RFC 9110 has whole seconds alone; servers send fractions, too.
-_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{0,10})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
+
+_LONGEST = 1e9
 
 
 def retry_after_seconds(headers: Message) -> float | None:
@@ -24,7 +26,7 @@ def retry_after_seconds(headers: Message) -> float | None:
     """
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
-        return float(value)
+        return min(float(value), _LONGEST)
     moment = _moment(value)
     if moment is None:
         return None

@@ -22,15 +22,15 @@ from urllib.error import HTTPError, URLError
 from .._arguments import wrong_type
 from .._clock import Clock
 from .._secrets import Secret
-from ..errors import DecodeError, NetworkError, ValidationError
+from ..errors import ApiError, DecodeError, NetworkError, ValidationError
 from .deadline import CancellableDeadline, Deadline
-from .failures import (
+from .error_answers import (
     LARGEST_ERROR_BODY,
     api_error,
     decode_error,
-    is_final,
-    network_errors,
+    problem_of_deletion,
 )
+from .failures import add_total_timeout, is_final, network_errors
 from .messages import Reply, Request, Route, UrllibRequest
 from .pool import KeepAliveHandler, Pool
 from .proxy import Proxy, proxy_of_environment, proxy_of_url
@@ -49,10 +49,12 @@ __all__ = [
     "Request",
     "StreamedAnswer",
     "Transport",
+    "add_total_timeout",
     "decode_error",
     "is_final",
     "log_attempt",
     "log_delay",
+    "problem_of_deletion",
 ]
 
 LARGEST_ANSWER = 100 * 2**20
@@ -125,15 +127,18 @@ class Transport:
         call = UrllibRequest(
             request.method, url, deadline, self._api_key, request.secrets
         )
-        if not request.repeatable:
-            call.longest_idle = _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE
-        if request.body is not None:
-            call.data = request.body.value
-            call.add_unredirected_header("Content-type", request.content_type)
-            call.add_unredirected_header("Content-length", str(request.content_length))
-        with network_errors(call), closing(self._open(call, _SUCCESS)) as response:
-            body = self._read_whole(call, response)
-            return Reply(call, response.status, response.headers, body)
+        with network_errors(call):
+            if not request.repeatable:
+                call.longest_idle = _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE
+            if request.body is not None:
+                call.data = request.body.value
+                call.add_unredirected_header("Content-type", request.content_type)
+                call.add_unredirected_header(
+                    "Content-length", str(request.content_length)
+                )
+            with closing(self._open(call, _SUCCESS)) as response:
+                body = self._read_whole(call, response)
+                return Reply(call, response.status, response.headers, body)
 
     def open_stream(
         self,
@@ -193,11 +198,6 @@ class Transport:
         body = Secret(b"".join(chunks))
         if len(body.value) > LARGEST_ANSWER:
             raise _too_large(response)
-        # seam: HTTPResponse.length. It counts down as the body is read: what is left of
-        # it at the end is missing. Answers of other handlers have none.
-        missing = getattr(response, "length", None)
-        if missing:
-            raise IncompleteRead(body.value, missing)
         return body
 
     def _answer_chunks(
@@ -213,6 +213,7 @@ class Transport:
             # read() waits until it has all that it was asked for.
             chunk = response.read(count) if sock is None else response.read1(count)
             if not chunk:
+                _check_end(response)
                 return
             yield chunk
             left -= len(chunk)
@@ -358,6 +359,17 @@ def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
     return sock if isinstance(sock, socket.socket) else None
 
 
+def _check_end(response: http.client.HTTPResponse) -> None:
+    """Raise `IncompleteRead` where the end of a body came too early.
+
+    seam: HTTPResponse.length. It counts down as the body is read: what is left of it at
+    the end is missing. Answers of other handlers have none.
+    """
+    missing = getattr(response, "length", None)
+    if missing:
+        raise IncompleteRead(b"", missing)
+
+
 def _too_large(response: http.client.HTTPResponse) -> DecodeError:
     size = LARGEST_ANSWER // 2**20
     return DecodeError(
@@ -366,16 +378,16 @@ def _too_large(response: http.client.HTTPResponse) -> DecodeError:
 
 
 def log_delay(method: str, path: str, seconds: float, error: Exception) -> None:
-    """An INFO line for a delay before a request is sent again."""
+    """An INFO line for the delay before another attempt, after one with this error."""
     logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.getLogger("promptjuggler").info(
-            "%s %s: again in %.1f s, after %s",
-            method,
-            path,
-            seconds,
-            type(error).__name__,
-        )
+    if logging is None:
+        return
+    outcome: object = type(error).__name__
+    if isinstance(error, ApiError):
+        outcome = error.status_code
+    logging.getLogger("promptjuggler").info(
+        "%s %s: %s, again in %.1f s", method, path, outcome, seconds
+    )
 
 
 def log_attempt(

@@ -1,0 +1,79 @@
+"""What the standard library raised, as the cause of an error of ours: without anything
+secret (rule 4 of _secrets.py).
+"""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from json import JSONDecodeError
+from urllib.error import URLError
+
+from .._secrets import Secrets
+from .exceptions import AddressError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def reason_of(error: BaseException) -> BaseException:
+    """What urllib has wrapped, or else the error itself. It can be an exception of ours."""
+    if isinstance(error, URLError) and isinstance(error.reason, BaseException):
+        return error.reason
+    return error
+
+
+def cause_of(reason: BaseException) -> BaseException:
+    """The error of the standard library that is behind a reason."""
+    return reason.failure if isinstance(reason, AddressError) else reason
+
+
+def scrub(
+    error: BaseException, secrets: Secrets, handled: BaseException | None
+) -> None:
+    """Take from an error, and from all that led to it, what can hold secrets.
+
+    That are the frames of its traceback, which have headers; the documents that it holds;
+    and what a server or a proxy said.
+
+    secrets  what must show in no text
+    handled  what the caller was handling when we were called: it led to the error, too,
+             but is none of ours
+    """
+    for one in _chain(error, handled):
+        one.__traceback__ = None
+        if isinstance(one, (OSError, HTTPException, ValueError)):
+            _scrub_values(one, secrets)
+
+
+def _scrub_values(error: BaseException, secrets: Secrets) -> None:
+    error.args = tuple(_scrubbed(value, secrets) for value in error.args)
+    for name, value in vars(error).items():
+        vars(error)[name] = _scrubbed(value, secrets)
+    if isinstance(error, JSONDecodeError):
+        error.doc = ""
+    if isinstance(error, UnicodeDecodeError):
+        error.object = b""
+
+
+def _chain(
+    error: BaseException, handled: BaseException | None
+) -> Iterator[BaseException]:
+    """An error, and each one that is behind it."""
+    seen = {id(handled), id(None)}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        reason = reason_of(one)
+        waiting += (one.__cause__, one.__context__, reason, cause_of(reason))
+
+
+def _scrubbed(value: object, secrets: Secrets) -> object:
+    """A value that an error holds; bytes are a document, or a part of one."""
+    if isinstance(value, str):
+        return secrets.masked(value)
+    return b"" if isinstance(value, bytes) else value
