@@ -106,7 +106,8 @@ def _network_error(
     if isinstance(cause, TimeoutError):
         kind = RequestTimeout
         failed = _what_failed(request, reason, sent, verb="no connection to")
-        text = f"{failed} within {request.deadline.limit:g} s"
+        limit = request.deadline.limit
+        text = f"{failed} within {limit:g} s" if limit else f"{failed} in time"
     elif isinstance(reason, UnreadableBody):
         text = f"the request could not be sent whole: {reason}"
     else:

@@ -502,7 +502,7 @@ def test_every_operation_of_the_client_is_in_the_table_of_these_tests():
         for name in dir(PromptJuggler)
         if not name.startswith(("_", "wait_for_", "stream"))
     }
-    assert public - set(OPERATIONS) == {"close", "with_options"}
+    assert public - set(OPERATIONS) == {"close", "preload", "with_options"}
     assert set(OPERATIONS) <= public
 
 
@@ -626,9 +626,10 @@ def test_any_2xx_answer_is_decoded(status):
 
 
 @pytest.mark.parametrize(
-    "reply", [(200, {"deleted": True}), (200,), (202, "<html>"), (204,)]
+    "reply",
+    [(200, {"deleted": True}), (200,), (202, []), (200, {"error": None}), (204,)],
 )
-def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
+def test_a_deletion_succeeds_with_any_2xx_answer_that_is_empty_or_json(reply):
     with (
         ScriptedServer(respond(reply, (200, DOCUMENT))) as server,
         client(server) as pj,
@@ -636,6 +637,113 @@ def test_a_deletion_succeeds_with_any_2xx_answer_whatever_its_body(reply):
         assert pj.delete_knowledge_document(RUN_ID) is None
         assert pj.get_knowledge_document(RUN_ID).status == "ready"
         assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<html>Log in", "it is an HTML page, 200, from URL, and begins '<html>Log in'"),
+        ("deleted", "it is text/plain, 200, from URL, and begins 'deleted'"),
+        (b"\xff\xfe", "it is text/plain, 200, from URL"),
+        (b'{"id": ', "it is text/plain, 200, from URL"),
+        (b"[" * 100_000, "it is text/plain, 200, from URL"),
+    ],
+)
+def test_a_deletion_that_is_answered_by_what_is_no_json_is_a_decode_error(body, text):
+    with (
+        ScriptedServer(respond((200, body))) as server,
+        client(server, max_retries=2) as pj,
+    ):
+        with pytest.raises(DecodeError) as caught:
+            pj.delete_knowledge_document(RUN_ID)
+        error = caught.value
+        url = f"{server.url}/api/v1/knowledge-documents/{RUN_ID}"
+        assert str(error) == (
+            f"the document is no answer to a DELETE: {text.replace('URL', url)}"
+        )
+        assert (error.status_code, error.method, error.url) == (200, "DELETE", url)
+        assert error.may_have_taken_effect
+        assert len(server.requests) == 1
+
+
+def test_a_deletion_that_is_answered_by_200_and_an_error_was_not_carried_out():
+    with (
+        ScriptedServer(respond((200, {"error": "Locked."}))) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        pj.delete_knowledge_document(RUN_ID)
+    assert str(caught.value) == (
+        "the document is no answer to a DELETE (the answer says: Locked.)"
+    )
+
+
+LOGIN = b"\xef\xbb\xbf \n<!DOCTYPE html>\n<html><title>Log in</title>" + b"x" * 10_000
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_login_page_in_place_of_an_answer_is_named_with_where_it_is_from(name):
+    call, method, path, _ = OPERATIONS[name]
+    reply = (200, LOGIN, {"Content-Type": "text/html; charset=utf-8", "X-Gate": "7"})
+    with (
+        ScriptedServer(respond(reply)) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        call(pj)
+    error = caught.value
+    url = f"{server.url}/api/v1{path}"
+    begin = "<!DOCTYPE html> <html><title>Log in</title>xxx"
+    assert f": it is an HTML page, 200, from {url}, and begins '{begin}" in str(error)
+    assert len(str(error)) < 300
+    assert (error.status_code, error.method, error.url) == (200, method, url)
+    assert (error.headers["x-gate"], error.body) == ("7", LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": "Quota exceeded."}, "Quota exceeded."),
+        ({"message": "Quota exceeded."}, "Quota exceeded."),
+        ({"error": {"message": "Quota\n\x1b[2Jexceeded."}}, "Quota\\n\\x1b[2Jexceeded."),
+    ],
+)
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name[0] != "d"])
+def test_the_text_of_an_error_that_comes_with_a_status_of_success_is_shown(
+    name, body, said
+):
+    with (
+        ScriptedServer(respond((200, body))) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        OPERATIONS[name][0](pj)
+    assert str(caught.value).endswith(f" (the answer says: {said})")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**PROMPT_RUN, "status": 5, "error": "sekret"},
+        {**PROMPT_RUN, "transcript": [{"type": "text", "content": 5}], "message": "sekret"},
+        b'{"id": "sekret", ',
+        b'["sekret"',
+        b'"sekret',
+        ["sekret"],
+        "sekret",
+    ],
+)
+def test_nothing_is_shown_of_what_may_be_a_document_of_the_api(body):
+    with (
+        ScriptedServer(respond((200, body))) as server,
+        client(server) as pj,
+        pytest.raises(DecodeError) as caught,
+    ):
+        pj.get_prompt_run(RUN_ID)
+    if body == "sekret":  # a text, and no JSON
+        assert str(caught.value).endswith("and begins 'sekret'")
+    else:
+        assert "sekret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The log: one line at DEBUG for each attempt, and nothing that is secret or large in it."""
+"""The log: one line at DEBUG for each attempt, one at INFO for each delay before another,
+and nothing that is secret or large in it.
+"""
 
 import logging
 import re
@@ -41,8 +43,12 @@ def test_each_attempt_is_a_line_with_method_path_status_milliseconds_and_attempt
         with pytest.raises(ApiError):
             pj.delete_knowledge_document(RUN_ID)
     logged = lines()
-    assert {line[:2] for line in logged} == {("promptjuggler", "DEBUG")}
-    texts = [re.sub(r"\d+ ms", "N ms", text) for _, _, text in logged]
+    assert {line[0] for line in logged} == {"promptjuggler"}
+    texts = [
+        re.sub(r"\d+ ms", "N ms", text)
+        for _, level, text in logged
+        if level == "DEBUG"
+    ]
     assert texts == [
         "GET /api/v1/prompts/greet/1: 503 in N ms (attempt 1)",
         "GET /api/v1/prompts/greet/1: 200 in N ms (attempt 2)",
@@ -62,7 +68,11 @@ def test_an_attempt_without_an_answer_is_logged_with_the_name_of_its_error(lines
             pytest.raises(NetworkError),
         ):
             pj.get_prompt_run(RUN_ID)
-    texts = [re.sub(r"\d+ ms", "N ms", text) for _, _, text in lines()]
+    texts = [
+        re.sub(r"\d+ ms", "N ms", text)
+        for _, level, text in lines()
+        if level == "DEBUG"
+    ]
     assert texts == [
         f"GET /api/v1/promptruns/{RUN_ID}: {outcome} in N ms (attempt {attempt})"
         for outcome, attempt in (
@@ -84,10 +94,62 @@ def test_line_breaks_in_arguments_cannot_forge_a_line(lines):
     assert len(text.splitlines()) == 1
 
 
-def test_nothing_is_logged_at_any_other_level_and_nothing_by_other_loggers(caplog):
+def levels_above_debug(caplog):
+    return [
+        (record.name, record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.levelno > logging.DEBUG
+    ]
+
+
+def test_each_delay_before_another_attempt_is_a_line_at_info_and_nothing_else_is(
+    caplog,
+):
     caplog.set_level(logging.INFO)
+    path = f"/api/v1/promptruns/{RUN_ID}"
     with (
         ScriptedServer(respond((500, "no"))) as server,
+        quiet(server) as pj,
+        pytest.raises(ApiError),
+    ):
+        pj.get_prompt_run(RUN_ID)
+    with (
+        ScriptedServer(Conn.reset) as server,
+        quiet(server, max_retries=1) as pj,
+        pytest.raises(NetworkError),
+    ):
+        pj.get_prompt_run(RUN_ID)
+    assert levels_above_debug(caplog) == [
+        ("promptjuggler", "INFO", f"GET {path}: 500, again in 0.5 s"),
+        ("promptjuggler", "INFO", f"GET {path}: 500, again in 1.0 s"),
+        ("promptjuggler", "INFO", f"GET {path}: NetworkError, again in 0.5 s"),
+    ]
+
+
+def test_the_delay_after_a_failed_look_of_a_wait_is_logged_and_a_usual_one_is_not(
+    caplog,
+):
+    caplog.set_level(logging.INFO)
+    run = {
+        "id": RUN_ID,
+        "createdAt": "2026-01-02T03:04:05Z",
+        "emitted": [],
+        "transcript": [],
+    }
+    pending, completed = {**run, "status": "pending"}, {**run, "status": "completed"}
+    replies = [(200, pending), (503, "", {"Retry-After": "7"}), (200, completed)]
+    with ScriptedServer(respond(*replies)) as server, quiet(server) as pj:
+        pj.wait_for_prompt_run(RUN_ID)
+    path = f"/api/v1/promptruns/{RUN_ID}"
+    assert levels_above_debug(caplog) == [
+        ("promptjuggler", "INFO", f"GET {path}: 503, again in 7.0 s")
+    ]
+
+
+def test_nothing_is_logged_at_info_where_nothing_is_tried_again(caplog):
+    caplog.set_level(logging.INFO)
+    with (
+        ScriptedServer(respond((404, {"error": "secret-text"}))) as server,
         quiet(server) as pj,
         pytest.raises(ApiError),
     ):

@@ -82,9 +82,10 @@ def test_a_target_that_is_no_url_is_shown_as_it_came():
     with ScriptedServer(respond((302, "", {"Location": "http://[broken"}))) as server:
         with (
             PromptJuggler("k", base_url=server.url) as pj,
-            pytest.raises(ApiError, match=r"leads to http://\[broken$"),
+            pytest.raises(ApiError) as caught,
         ):
             pj.get_prompt_run(RUN_ID)
+        assert str(caught.value).endswith("leads to http://[broken")
         # urllib's own redirect handler cannot read it.
         with PromptJuggler(
             "k", base_url=server.url, opener=plain_opener(), max_retries=0
@@ -118,8 +119,9 @@ def test_a_redirect_to_https_of_the_same_host_is_not_followed_either():
                 base_url=f"http://localhost:{server.port}",
                 ssl_context=client_context(),
             )
-            with pj, pytest.raises(ApiError, match=f"this one leads to {target}$"):
+            with pj, pytest.raises(ApiError) as caught:
                 pj.get_prompt_run(RUN_ID)
+            assert str(caught.value).endswith(f"this one leads to {target}")
         assert secure.connections == 0
 
 
@@ -128,9 +130,24 @@ def test_the_servers_own_error_text_wins_over_the_target():
     with (
         ScriptedServer(respond(reply)) as server,
         PromptJuggler("k", base_url=server.url) as pj,
-        pytest.raises(ApiError, match=r"^Log in\.$"),
+        pytest.raises(ApiError) as caught,
     ):
         pj.get_prompt_run(RUN_ID)
+    assert str(caught.value) == "Log in."
+
+
+@pytest.mark.parametrize(
+    "body", ["Found. Redirecting to /login", {"message": "Moved."}, "<p>moved</p>"]
+)
+def test_no_other_text_hides_where_a_redirect_leads_to(body):
+    reply = (302, body, {"Location": "/login"})
+    with (
+        ScriptedServer(respond(reply)) as server,
+        PromptJuggler("k", base_url=server.url) as pj,
+        pytest.raises(ApiError) as caught,
+    ):
+        pj.get_prompt_run(RUN_ID)
+    assert str(caught.value).endswith(f"this one leads to {server.url}/login")
 
 
 def test_a_redirect_without_a_target_is_an_api_error_too():
@@ -138,6 +155,7 @@ def test_a_redirect_without_a_target_is_an_api_error_too():
     with (
         ScriptedServer(respond(reply)) as server,
         PromptJuggler("k", base_url=server.url) as pj,
-        pytest.raises(ApiError, match=r"^HTTP 302 Found$"),
+        pytest.raises(ApiError) as caught,
     ):
         pj.get_prompt_run(RUN_ID)
+    assert str(caught.value) == "HTTP 302 Found"
