@@ -642,7 +642,10 @@ def test_a_deletion_succeeds_with_any_2xx_answer_that_is_empty_or_json(reply):
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        ("<html>Log in", "it is an HTML page, 200, from URL, and begins '<html>Log in'"),
+        (
+            "<html>Log in",
+            "it is an HTML page, 200, from URL, and begins '<html>Log in'",
+        ),
         ("deleted", "it is text/plain, 200, from URL, and begins 'deleted'"),
         (b"\xff\xfe", "it is text/plain, 200, from URL"),
         (b'{"id": ', "it is text/plain, 200, from URL"),
@@ -705,7 +708,10 @@ def test_a_login_page_in_place_of_an_answer_is_named_with_where_it_is_from(name)
     [
         ({"error": "Quota exceeded."}, "Quota exceeded."),
         ({"message": "Quota exceeded."}, "Quota exceeded."),
-        ({"error": {"message": "Quota\n\x1b[2Jexceeded."}}, "Quota\\n\\x1b[2Jexceeded."),
+        (
+            {"error": {"message": "Quota\n\x1b[2Jexceeded."}},
+            "Quota\\n\\x1b[2Jexceeded.",
+        ),
     ],
 )
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name[0] != "d"])
@@ -725,7 +731,11 @@ def test_the_text_of_an_error_that_comes_with_a_status_of_success_is_shown(
     "body",
     [
         {**PROMPT_RUN, "status": 5, "error": "sekret"},
-        {**PROMPT_RUN, "transcript": [{"type": "text", "content": 5}], "message": "sekret"},
+        {
+            **PROMPT_RUN,
+            "transcript": [{"type": "text", "content": 5}],
+            "message": "sekret",
+        },
         b'{"id": "sekret", ',
         b'["sekret"',
         b'"sekret',

@@ -1,5 +1,6 @@
 """The errors: their tree, what they hold, and that no other error leaves a call."""
 
+import copy
 import gc
 import http.client
 import io
@@ -7,6 +8,8 @@ import pickle
 import re
 import socket
 import ssl
+import sys
+import traceback
 import urllib.request
 import weakref
 from email.message import Message
@@ -105,9 +108,21 @@ SAMPLES = [
         attempts=3,
     ),
     ApiError("No."),
+    ApiError(
+        "No.", 503, headers=some_headers(), method="GET", url="http://a.example/b"
+    ),
     NetworkError("broken", request_sent=False, attempts=2),
+    NetworkError("broken", method="POST", url="http://a.example/b"),
     RequestTimeout("too late", request_sent=True, attempts=4),
     DecodeError("a.b: wrong", path="a.b", status_code=200, body=b"\xff"),
+    DecodeError(
+        "wrong",
+        status_code=200,
+        headers=some_headers(),
+        method="GET",
+        url="http://a.example/b",
+    ),
+    PromptJugglerError("some text", may_have_taken_effect=False),
     ValidationError("slug must not be ''"),
     WaitTimeout("still pending", last={"status": "pending"}),
 ]
@@ -127,36 +142,177 @@ def test_every_error_pickles_with_every_field(error, protocol):
     assert copied == fields
 
 
-def test_an_error_of_a_real_answer_pickles_whole():
-    with ScriptedServer(
-        respond((503, "später", {"Retry-After": "3", "X-Name": "\xe9"}))
-    ) as server:
-        error = failure_of(client(server))
-    again = pickle.loads(pickle.dumps(error))
-    assert (again.status_code, again.body, again.retry_after, again.attempts) == (
-        503,
-        "später",
-        3.0,
-        1,
+@pytest.mark.parametrize("reply", [
+    (503, "später", {"Retry-After": "3", "X-Name": "\xe9"}), (404, {"error": "No."}), (200, "<html>"), (200, {"id": 5}),
+    lambda conn, request: conn.reset(), lambda conn, request: conn.hang(),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    "copied", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))]
+)
+def test_an_error_of_a_real_request_is_copied_and_pickled_whole_with_its_notes(
+    reply, copied
+):
+    with ScriptedServer(respond(reply)) as server:
+        error = failure_of(client(server, timeout=0.5))
+    again = copied(error)
+    fields, others = dict(vars(error)), dict(vars(again))
+    headers, other_headers = fields.pop("headers", None), others.pop("headers", None)
+    assert (type(again), str(again), others) == (type(error), str(error), fields)
+    assert (headers and headers.items()) == (other_headers and other_headers.items())
+    assert getattr(again, "__notes__", []) == getattr(error, "__notes__", [])
+
+
+# Method, URL, and the note of a traceback
+
+
+REPLIES = {
+    "api": ((404, {"error": "No."}), ApiError, "HTTP 404: "),
+    "decode": ((200, "<html>"), DecodeError, "HTTP 200: "),
+    "document": ((200, {"id": 5}), DecodeError, "HTTP 200: "),
+    "network": (lambda conn, request: conn.reset(), NetworkError, ""),
+}
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+@pytest.mark.parametrize(
+    ("call", "method", "path"),
+    [
+        (lambda pj: pj.get_prompt_run(RUN_ID), "GET", f"/promptruns/{RUN_ID}"),
+        (lambda pj: pj.run_prompt("a b", 1, {}), "POST", "/prompts/a%20b/1/runs"),
+    ],
+)
+def test_an_error_has_the_method_and_the_url_of_its_request_and_a_note_with_them(
+    kind, call, method, path
+):
+    reply, expected, status = REPLIES[kind]
+    with ScriptedServer(respond(reply)) as server, client(server) as pj:
+        error = failure_of(pj, call)
+    url = f"{server.url}/api/v1{path}"
+    assert (type(error), error.method, error.url) == (expected, method, url)
+    note = f"{status}{method} {url}"
+    if sys.version_info >= (3, 11):
+        assert error.__notes__ == [note]
+    shown = "".join(traceback.format_exception(type(error), error, None))
+    assert (note in shown) == (sys.version_info >= (3, 11))
+
+
+def test_an_error_without_a_request_has_no_note():
+    for error in (ApiError("x", 404), NetworkError("x"), DecodeError("x")):
+        assert not hasattr(error, "__notes__")
+
+
+# May it have taken effect?
+
+
+@pytest.mark.parametrize(
+    ("status", "effect"),
+    [
+        *(
+            (status, False)
+            for status in (300, 302, 308, 400, 401, 404, 409, 422, 429, 499)
+        ),
+        *((status, True) for status in (408, 500, 502, 503, 520, 599, 600, 999)),
+    ],
+)
+def test_only_a_redirect_or_a_refusal_says_that_nothing_was_carried_out(status, effect):
+    with ScriptedServer(respond((status, {"error": "No."}))) as server:
+        error = failure_of(client(server), lambda pj: pj.run_prompt("p", 1, {}))
+    assert (error.status_code, error.may_have_taken_effect) == (status, effect)
+    assert ApiError("x", status).may_have_taken_effect is effect
+
+
+@pytest.mark.parametrize("reply", ["<html>", {"id": 5}, "", {"error": "x"}])
+def test_an_answer_of_success_that_cannot_be_read_may_have_taken_effect(reply):
+    with ScriptedServer(respond((200, reply))) as server:
+        error = failure_of(client(server), lambda pj: pj.run_prompt("p", 1, {}))
+    assert (type(error), error.may_have_taken_effect) == (DecodeError, True)
+
+
+def test_what_was_not_sent_has_no_effect_and_what_was_sent_may_have():
+    start = lambda pj: pj.run_prompt("p", 1, {})  # noqa: E731
+    refused = PromptJuggler(
+        "k", base_url=f"http://127.0.0.1:{closed_port()}", max_retries=0
     )
-    assert again.headers["x-name"] == "\xe9"
+    assert failure_of(refused, start).may_have_taken_effect is False
+    assert (
+        failure_of(refused, lambda pj: pj.run_prompt("", 1, {})).may_have_taken_effect
+        is False
+    )
+    with ScriptedServer(lambda conn: conn.reset()) as server:
+        assert failure_of(client(server), start).may_have_taken_effect is True
+    with ScriptedServer(lambda conn: conn.hang()) as server:
+        slow = client(server, timeout=0.1)
+        assert failure_of(slow, start).may_have_taken_effect is True
+    assert WaitTimeout("x").may_have_taken_effect is True
+    assert PromptJugglerError("x").may_have_taken_effect is True
+
+
+@pytest.mark.parametrize(
+    ("first", "effect"),
+    [
+        ((503, {"error": "Busy."}), True),
+        (lambda conn, request: conn.reset(), True),
+        ((429, {"error": "Slow down."}), False),
+    ],
+)
+def test_an_earlier_attempt_that_may_have_taken_effect_is_not_forgotten(first, effect):
+    replies = respond(first, (404, {"error": "Gone."}))
+    with ScriptedServer(replies) as server, client(server, max_retries=1) as pj:
+        error = failure_of(pj, lambda pj: pj.create_stream_token(RUN_ID))
+    assert (error.status_code, error.attempts) == (404, 2)
+    assert error.may_have_taken_effect is effect
+
+
+def test_an_attempt_on_a_connection_that_was_closed_is_not_forgotten_either():
+    """A DELETE that was lost on a kept connection is sent again at once, on a new one."""
+
+    def handler(conn):
+        conn.read_request()
+        if conn.index == 0:
+            conn.reply(404, {"error": "No."})
+            conn.read_request()
+            conn.close()
+        else:
+            conn.reply(401, {"error": "No."})
+
+    delete = lambda pj: pj.delete_knowledge_document(RUN_ID)  # noqa: E731
+    with ScriptedServer(handler) as server, client(server) as pj:
+        assert failure_of(pj, delete).may_have_taken_effect is False
+        error = failure_of(pj, delete)
+    assert (error.status_code, error.attempts, error.may_have_taken_effect) == (
+        401,
+        2,
+        True,
+    )
 
 
 def test_errors_have_useful_defaults_when_they_are_made_by_hand():
-    error = ApiError("x")
-    assert vars(error) == {
+    assert vars(ApiError("x")) == {
         "status_code": None,
         "body": "",
         "headers": None,
         "retry_after": None,
         "attempts": 1,
+        "method": "",
+        "url": "",
+        "may_have_taken_effect": True,
     }
-    assert (NetworkError("x").request_sent, NetworkError("x").attempts) == (True, 1)
-    assert (
-        DecodeError("x").path,
-        DecodeError("x").status_code,
-        DecodeError("x").body,
-    ) == ("", None, b"")
+    assert vars(NetworkError("x")) == {
+        "request_sent": True,
+        "attempts": 1,
+        "method": "",
+        "url": "",
+        "may_have_taken_effect": True,
+    }
+    assert vars(DecodeError("x")) == {
+        "path": "",
+        "status_code": None,
+        "body": b"",
+        "headers": None,
+        "method": "",
+        "url": "",
+        "may_have_taken_effect": False,
+    }
     assert WaitTimeout("x").last is None
     assert (
         str(RequestTimeout("x")),
@@ -172,20 +328,45 @@ def test_errors_have_useful_defaults_when_they_are_made_by_hand():
     ("status", "reason", "body", "text"),
     [
         (422, None, {"error": "inputs is required."}, "inputs is required."),
-        (404, None, {"error": " Not found.\n", "more": 1}, " Not found.\n"),
-        (500, None, {"error": "Kaputt: ü\u2028"}, "Kaputt: ü\u2028"),
+        (404, None, {"error": " Not found. ", "more": 1}, " Not found. "),
+        (500, None, {"error": "Kaputt: ü" * 500}, "Kaputt: ü" * 500),
         (502, None, "<html>Bad Gateway</html>", "HTTP 502 Bad Gateway"),
         (502, "", "", "HTTP 502 Bad Gateway"),
         (503, "Come Back Later", b"", "HTTP 503 Come Back Later"),
         (599, "", b"", "HTTP 599"),
         (500, None, {"error": ""}, "HTTP 500 Internal Server Error"),
         (500, None, {"error": {"code": 5}}, "HTTP 500 Internal Server Error"),
-        (500, None, {"message": "x"}, "HTTP 500 Internal Server Error"),
-        (500, None, ["error"], "HTTP 500 Internal Server Error"),
+        (500, None, {"data": "x"}, "HTTP 500 Internal Server Error"),
+        (500, None, [5, None], "HTTP 500 Internal Server Error"),
+        (500, None, 7, "HTTP 500 Internal Server Error"),
         (500, None, b'{"error": "cut', "HTTP 500 Internal Server Error"),
+        (500, None, b'["cut', "HTTP 500 Internal Server Error"),
+        (403, None, {"message": "Forbidden by WAF."}, "Forbidden by WAF."),
+        (403, None, {"Message": "x", "detail": "No access."}, "No access."),
+        (400, None, {"title": "Bad input", "status": 400}, "Bad input"),
+        (400, None, {"title": "Bad input", "detail": "age is 7."}, "age is 7."),
+        (401, None, {"error": {"message": "Bad key.", "code": 5}}, "Bad key."),
+        (401, None, {"error": None, "message": "Bad key."}, "Bad key."),
+        (422, None, {"errors": ["one", {"message": "two"}, 3]}, "one; two"),
+        (422, None, {"errors": [{"detail": "a"}, {"title": "b"}]}, "a; b"),
+        (422, None, {"detail": [{"loc": [1], "message": "c"}]}, "c"),
+        (500, None, ["one", "two"], "one; two"),
+        (500, None, "a text", "a text"),
+        (500, None, b'"a text"', "a text"),
+        (429, None, "slow down\nplease", "slow down"),
+        (503, None, b"\xef\xbb\xbfno healthy upstream\r\n", "no healthy upstream"),
+        (503, None, b'\xef\xbb\xbf{"error": "No."}', "No."),
+        (500, None, "x" * 5000, "x" * 1000),
+        (500, None, {"message": "x" * 5000}, "x" * 1000),
+        (
+            500,
+            None,
+            {"message": {"message": {"message": {"message": {"message": "x"}}}}},
+            "HTTP 500 Internal Server Error",
+        ),
         (500, None, b"\xff\xfe", "HTTP 500 Internal Server Error"),
         (500, None, b"[" * 100_000, "HTTP 500 Internal Server Error"),
-        (500, None, b"1" * 5000, "HTTP 500 Internal Server Error"),
+        (500, None, b"1" * 5000, "1" * 1000),
         (304, None, b"", "HTTP 304 Not Modified"),
         (300, None, b"", "HTTP 300 Multiple Choices"),
     ],
@@ -206,7 +387,7 @@ def test_the_text_of_an_api_error_is_the_error_of_the_server_or_else_the_status(
         None,
     )
     if isinstance(body, bytes):
-        assert error.body == body.decode("utf-8", "replace")
+        assert error.body == body.decode("utf-8-sig", "replace")
 
 
 @pytest.mark.parametrize(
@@ -233,9 +414,10 @@ def test_any_other_status_is_an_api_error(status):
 
 def test_retry_after_can_be_seconds_or_a_date_in_each_of_the_three_forms():
     cases = {
-        "7": 7.0, "0": 0.0, " 12 ": 12.0, "99999999999999999999": 9999999999.0,
+        "7": 7.0, "0": 0.0, " 12 ": 12.0, "99999999999999999999": 1e9, "9" * 4000: 1e9,
+        "2.5": 2.5, "59.9": 59.9, "3.": 3.0, "0.0": 0.0,
         "Sun, 06 Nov 1994 08:49:37 GMT": 0.0, "Sunday, 06-Nov-94 08:49:37 GMT": 0.0, "Sun Nov  6 08:49:37 1994": 0.0,
-        "": None, "soon": None, "-5": None, "1.5": None, "²": None, "Sun, 99 Nov 1994 99:49:37 GMT": None,
+        "": None, "soon": None, "-5": None, ".5": None, "1.5.2": None, "1,5": None, "inf": None, "²": None, "Sun, 99 Nov 1994 99:49:37 GMT": None,
         "Mon, 01 Jan 99999 00:00:00 GMT": None,
     }  # fmt: skip
     for value, seconds in cases.items():
@@ -264,6 +446,19 @@ def test_a_date_of_retry_after_is_utc_whatever_the_local_time_zone(form, monkeyp
         time.tzset()
 
 
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"]
+)
+@pytest.mark.parametrize("body", ["", "5\r\n{"])
+def test_an_error_whose_body_was_cut_off_says_so(head, body):
+    raw = f"HTTP/1.1 403 No\r\n{head}\r\n{body}".encode()
+    with ScriptedServer(lambda conn: (conn.read_request(), conn.send(raw))) as server:
+        error = failure_of(client(server))
+    assert (type(error), error.status_code) == (ApiError, 403)
+    came = len(error.body)
+    assert str(error) == f"HTTP 403 No (its body was cut off after {came} bytes)"
+
+
 # What is behind a NetworkError
 
 
@@ -279,16 +474,23 @@ def test_a_refused_connection_was_not_sent_and_has_the_error_of_the_system_as_it
     error = failure_of(pj)
     assert (type(error), error.request_sent, error.attempts) == (NetworkError, False, 1)
     assert type(error.__cause__) is ConnectionRefusedError
-    assert str(error).startswith("could not connect to 127.0.0.1: ")
+    port = error.url.split("/")[2].partition(":")[2]
+    assert str(error).startswith(f"could not connect to 127.0.0.1:{port}: ")
 
 
 def test_the_text_names_the_host_as_the_url_has_it():
+    port = closed_port()
     error = failure_of(
-        PromptJuggler(
-            "test-key", base_url=f"http://[::1]:{closed_port()}", max_retries=0
-        )
+        PromptJuggler("test-key", base_url=f"http://[::1]:{port}", max_retries=0)
     )
-    assert str(error).startswith("could not connect to [::1]: ")
+    assert str(error).startswith(f"could not connect to [::1]:{port}")
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_a_host_without_a_port_is_named_with_the_usual_one(scheme, port):
+    pj = PromptJuggler("k", base_url=f"{scheme}://nothing.invalid", max_retries=0)
+    text = f"could not connect to nothing.invalid:{port}: "
+    assert str(failure_of(pj)).startswith(text)
 
 
 def test_a_name_that_does_not_exist_was_not_sent():

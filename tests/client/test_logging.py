@@ -45,9 +45,7 @@ def test_each_attempt_is_a_line_with_method_path_status_milliseconds_and_attempt
     logged = lines()
     assert {line[0] for line in logged} == {"promptjuggler"}
     texts = [
-        re.sub(r"\d+ ms", "N ms", text)
-        for _, level, text in logged
-        if level == "DEBUG"
+        re.sub(r"\d+ ms", "N ms", text) for _, level, text in logged if level == "DEBUG"
     ]
     assert texts == [
         "GET /api/v1/prompts/greet/1: 503 in N ms (attempt 1)",

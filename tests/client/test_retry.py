@@ -40,14 +40,14 @@ from promptjuggler import (
 )
 from promptjuggler._retry import may_send_again, seconds_to_wait
 
-PASSING = {408, 429, 500, 502, 503, 504}
+PASSING = {408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530}
 
 
 # --- the rules ---
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_of_all_statuses_six_are_passing_and_only_429_says_that_nothing_was_done(sent):
+def test_of_all_statuses_13_are_passing_and_only_429_says_that_nothing_was_done(sent):
     for status in range(100, 1000):
         assert may_send_again(
             repeatable=True, status_code=status, request_sent=sent
@@ -117,6 +117,14 @@ def test_the_delay_is_never_less_than_what_the_server_asked_for(retry_after):
             )
 
 
+def test_clients_that_were_told_the_same_time_come_back_at_different_times():
+    chances = [0.0, 0.1, 0.5, 0.999]
+    delays = [
+        seconds_to_wait(1, 5.0, lambda chance=chance: chance) for chance in chances
+    ]
+    assert delays == pytest.approx([5.0, 5.05, 5.25, 5.4995])
+
+
 def test_a_short_retry_after_does_not_shorten_the_delay():
     assert seconds_to_wait(4, 0.1, lambda: 0.0) == 4
 
@@ -148,6 +156,12 @@ def test_more_than_a_minute_is_not_waited_for(retry_after):
         502,
         503,
         504,
+        519,
+        520,
+        524,
+        525,
+        529,
+        530,
         599,
     ],
 )
@@ -235,11 +249,6 @@ def _hang_up_within_the_body_of_the_answer(conn):
     conn.send(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"id":')
 
 
-def _no_http(conn):
-    conn.read_request()
-    conn.send(b"SSH-2.0-OpenSSH_9.6\r\n")
-
-
 def _takes_too_long(clock):
     """A handler that lets the time of an attempt run out, and then begins its answer."""
 
@@ -260,7 +269,6 @@ FAILURES = [
     _reset_after_the_request,
     _hang_up_within_the_head_of_the_answer,
     _hang_up_within_the_body_of_the_answer,
-    _no_http,
 ]
 
 
@@ -357,7 +365,7 @@ def test_a_refused_connection_is_tried_again_for_every_call(kind):
     with refusing_port() as port, client_of(f"http://127.0.0.1:{port}") as client:
         error = _expect_not_sent(client, kind)
         assert isinstance(error.__cause__, ConnectionRefusedError)
-        assert "could not connect to 127.0.0.1" in str(error)
+        assert f"could not connect to 127.0.0.1:{port}: " in str(error)
 
 
 @pytest.mark.parametrize("kind", CALLS)
@@ -390,7 +398,7 @@ def test_a_name_that_cannot_be_a_host_is_an_error_of_ours():
 def test_a_connection_that_is_not_made_in_time_is_tried_again():
     def check(kind):
         with client_of(f"http://127.0.0.1:{port}", timeout=0.05) as client:
-            assert "no connection from 127.0.0.1" in str(
+            assert f"no connection to 127.0.0.1:{port} within 0.05 s" in str(
                 _expect_not_sent(client, kind, timeout=True)
             )
 
@@ -399,9 +407,7 @@ def test_a_connection_that_is_not_made_in_time_is_tried_again():
 
 
 @pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
-@pytest.mark.parametrize(
-    "first", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28"]
-)
+@pytest.mark.parametrize("first", [b"", b"\x15\x03\x03\x00\x02\x02\x28"])
 def test_a_tls_handshake_that_fails_is_tried_again(kind, first):
     def handler(conn):
         conn.sock.recv(10)
@@ -607,7 +613,16 @@ def _delays_after(value, call="GET", status=429):
 
 @pytest.mark.parametrize(
     ("value", "delay"),
-    [("0", 0.5), ("1", 1.0), ("7", 7.0), (" 12 ", 12.0), ("60", 60.0), ("007", 7)],
+    [
+        ("0", 0.5),
+        ("1", 1.0),
+        ("2.5", 2.5),
+        ("7", 7.0),
+        (" 12 ", 12.0),
+        ("59.9", 59.9),
+        ("60", 60.0),
+        ("007", 7),
+    ],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_in_seconds_is_waited_for(value, delay, status):
@@ -624,6 +639,30 @@ def test_retry_after_as_a_date_is_waited_for():
     assert 20 < delay <= 30
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_date_is_held_against_the_date_of_the_answer_and_not_against_our_clock(hours):
+    """The clock of the server is an hour off, and it asks for five seconds."""
+    now = time.time() + hours * 3600
+    headers = {
+        "Date": email.utils.formatdate(now, usegmt=True),
+        "Retry-After": email.utils.formatdate(now + 5, usegmt=True),
+    }
+    replies = [(503, "", headers), lambda conn, request: conn.send(answer(request))]
+    with ScriptedServer(respond(*replies)) as server, client_of(server) as client:
+        client.get_knowledge_document(ID)
+        assert client.delays == [5.0]
+
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_without_a_date_of_the_answer_our_clock_is_used(date):
+    later = email.utils.formatdate(time.time() + 30, usegmt=True)
+    headers = {"Date": date, "Retry-After": later}
+    replies = [(503, "", headers), lambda conn, request: conn.send(answer(request))]
+    with ScriptedServer(respond(*replies)) as server, client_of(server) as client:
+        client.get_knowledge_document(ID)
+        assert 20 < client.delays[0] <= 30
+
+
 @pytest.mark.parametrize(
     "value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"]
 )
@@ -638,7 +677,6 @@ def test_a_date_that_has_passed_means_the_usual_delay(value):
         "soon",
         "-5",
         "+5",
-        "1.5",
         "1e3",
         "\u00b2",
         "5, 6",
@@ -657,7 +695,7 @@ def test_a_retry_after_that_is_no_number_and_no_date_means_the_usual_delay(value
     assert _delays_after(value) == [0.5]
 
 
-@pytest.mark.parametrize("value", ["61", "3600", "9" * 400])
+@pytest.mark.parametrize("value", ["60.1", "61", "3600", "9" * 400])
 @pytest.mark.parametrize("kind", CALLS)
 def test_a_retry_after_of_over_a_minute_is_raised_at_once(kind, value):
     with (
@@ -666,7 +704,7 @@ def test_a_retry_after_of_over_a_minute_is_raised_at_once(kind, value):
     ):
         with pytest.raises(ApiError) as caught:
             CALLS[kind](client)
-        assert caught.value.retry_after >= 61
+        assert caught.value.retry_after > 60
         assert caught.value.attempts == len(server.requests) == 1
         assert client.delays == []
 
