@@ -63,10 +63,9 @@ class RunMethods(Caller):
         metadata     to find the run by
         channel      the part of the thread's memory to use; None: "default"
 
-        After an error, a run may have been started all the same: not after
-        `ValidationError`, nor a `NetworkError` with `request_sent` False, nor an `ApiError`
-        with a status from 400 to 499. It is never started twice: where a run may have been
-        started, the request is not sent again.
+        After an error, a run may have been started all the same, unless its
+        `may_have_taken_effect` is False. It is never started twice: where a run may have
+        been started, the request is not sent again.
         """
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
@@ -101,14 +100,18 @@ class RunMethods(Caller):
         """Ask for a run again and again until it has ended.
 
         run_id         as `run_prompt` gives it
-        timeout        seconds in all, above 0; looking up a name is not bounded by it
-        poll_interval  seconds from one request to the next; None: from 0.5, growing to 5
+        timeout        seconds in all; 0 or less: one look. Looking up a name is not
+                       bounded by it
+        poll_interval  seconds from one request to the next; None: from 0.1, growing to 5
 
         Gives the run once its status is not `pending`: a failed run is given, not raised.
 
-        Raises `WaitTimeout` with the last result when the time is over. A request that
-        fails is tried again until then, but not after status 401, 403 or 404, nor after a
-        certificate that is not trusted.
+        Raises `WaitTimeout` with the last result when the time is over, or the
+        `total_timeout` of the client: it says what was seen last, and what has failed
+        since. A request that fails is made up for by the next, but what cannot heal ends
+        the wait at once: any 3xx or 4xx but 408, 425 and 429, a second `DecodeError` in a
+        row, a certificate that is not trusted, a proxy that wants another password, an
+        answer that is no HTTP.
         """
         return self._wait(
             models.PromptRun,
