@@ -34,6 +34,9 @@ _OLD_TLS = frozenset(
     {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
 )
 
+# How a proxy answers a CONNECT whose user or password it does not know.
+_OTHER_PASSWORD = (401, 407)
+
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
 
@@ -90,7 +93,7 @@ def is_final(error: PromptJugglerError) -> bool:
         return True
     if isinstance(cause, ssl.SSLError):
         return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS
-    return isinstance(cause, TunnelRefused) and cause.status in (401, 403, 407)
+    return isinstance(cause, TunnelRefused) and cause.status in _OTHER_PASSWORD
 
 
 def _network_error(

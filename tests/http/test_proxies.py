@@ -2,9 +2,10 @@
 
 import base64
 import contextlib
+import socket
 
 import pytest
-from helpers.calls import RUN_ID, client_of
+from helpers.calls import RUN_ID, client_of, port_without_answer
 from helpers.clock import replace_clock
 from helpers.servers import (
     CA_FILE,
@@ -226,16 +227,111 @@ def test_407_to_a_connect_is_a_network_error_and_nothing_was_sent():
 
 
 def test_a_run_is_started_once_also_where_the_tunnel_is_only_made_at_the_second_attempt():
-    with server_and_proxy("https", user="ann", password="pw") as (server, proxy):
+    with server_and_proxy("https", behaviour="refuse") as (server, proxy):
         url = f"https://localhost:{server.port}"
-        with client(url, proxy=url_of(proxy, "ann:no@"), max_retries=1) as pj:
-            expected = f"Basic {base64.b64encode(b'ann:no').decode()}"
+        with client(url, proxy=url_of(proxy), max_retries=1) as pj:
             replace_clock(
-                pj, sleep=lambda seconds: setattr(proxy, "expected", expected)
+                pj, sleep=lambda seconds: setattr(proxy, "behaviour", "forward")
             )
             pj.get_prompt_run(RUN_ID)
         assert [request.method for request in proxy.requests] == ["CONNECT", "CONNECT"]
         assert len(server.requests) == 1
+
+
+@BOTH
+def test_a_wrong_password_of_a_proxy_is_sent_once_a_call_and_ends_a_wait(scheme):
+    with server_and_proxy(scheme, user="ann", password="right") as (_, proxy):
+        proxy_url = url_of(proxy, "ann:wrong-pw@")
+        with client(f"{scheme}://localhost:1", proxy=proxy_url, max_retries=2) as pj:
+            for call in (
+                lambda: pj.get_prompt_run(RUN_ID),
+                lambda: pj.delete_knowledge_document(RUN_ID),
+                lambda: pj.run_prompt("p", 1, {}),
+                lambda: pj.upload_documents("docs", [("a", b"x")]),
+                lambda: pj.wait_for_prompt_run(RUN_ID, timeout=10),
+            ):
+                before = len(proxy.requests)
+                with pytest.raises((ApiError, NetworkError)) as caught:
+                    call()
+                assert len(proxy.requests) == before + 1
+                assert caught.value.attempts == 1
+            assert pj.delays == []
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts"), [(401, 1), (407, 1), (403, 3), (502, 3), (503, 3)]
+)
+def test_a_tunnel_is_asked_for_again_unless_the_proxy_wants_another_password(
+    status, attempts
+):
+    handler = respond((status, "no"))
+    with (
+        ScriptedServer(handler) as proxy,
+        client("https://api.invalid", proxy=proxy.url, max_retries=2) as pj,
+    ):
+        with pytest.raises(NetworkError, match=f": {status} ") as caught:
+            pj.get_prompt_run(RUN_ID)
+        assert (caught.value.attempts, len(proxy.requests)) == (attempts, attempts)
+
+
+# Which of the two has failed
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://api.invalid", "api.invalid"),
+        ("https://api.invalid", "api.invalid"),
+        ("https://api.invalid:8443/x", "api.invalid:8443"),
+    ],
+)
+def test_a_proxy_that_is_down_or_not_known_is_named_as_the_one_that_failed(url, host):
+    with ConnectProxy() as gone:
+        pass
+    for address, cause in (
+        (f"127.0.0.1:{gone.port}", ConnectionRefusedError),
+        ("proxy.invalid:3128", socket.gaierror),
+    ):
+        with pytest.raises(NetworkError) as caught:
+            call(url, proxy=f"http://ann:secret-pw@{address}")
+        text = f"could not connect to the proxy {address} (for {host}): "
+        assert str(caught.value).startswith(text)
+        assert isinstance(caught.value.__cause__, cause)
+
+
+def test_a_proxy_without_an_answer_is_named_as_the_one_that_failed():
+    with port_without_answer() as port, pytest.raises(RequestTimeout) as caught:
+        call("https://api.invalid", proxy=f"http://127.0.0.1:{port}", timeout=0.1)
+    assert str(caught.value) == (
+        f"no connection to the proxy 127.0.0.1:{port} (for api.invalid) within 0.1 s"
+    )
+    with ConnectProxy(behaviour="silent") as proxy:
+        with pytest.raises(RequestTimeout) as caught:
+            call("https://api.invalid", proxy=url_of(proxy), timeout=0.1)
+        assert str(caught.value) == (
+            f"no tunnel through the proxy 127.0.0.1:{proxy.port} (for api.invalid)"
+            " within 0.1 s"
+        )
+
+
+def test_a_tunnel_that_is_refused_names_the_proxy_and_what_it_said():
+    with ConnectProxy(behaviour="refuse") as proxy:
+        with pytest.raises(NetworkError) as caught:
+            call("https://api.invalid", proxy=url_of(proxy))
+        assert str(caught.value) == (
+            f"no tunnel through the proxy 127.0.0.1:{proxy.port} (for api.invalid):"
+            " 502 Bad Gateway"
+        )
+
+
+def test_an_answer_that_is_lost_behind_a_proxy_names_both():
+    with ScriptedServer(lambda conn: (conn.read_request(), conn.close())) as proxy:
+        with pytest.raises(NetworkError) as caught:
+            call("http://api.invalid:81", proxy=proxy.url)
+        assert str(caught.value).startswith(
+            "no complete answer from api.invalid:81"
+            f" (through the proxy 127.0.0.1:{proxy.port}): "
+        )
 
 
 @BOTH
