@@ -115,7 +115,7 @@ def _network_error(
         text = f"the request could not be sent whole: {reason}"
     else:
         failed = _what_failed(request, reason, sent, verb="could not connect to")
-        text = f"{failed}: {_said_by(cause)}{_advice(cause)}"
+        text = f"{failed}: {_said_by(cause)}{_advice(request, cause)}"
     return kind(
         request.clean(text),
         request_sent=sent,
@@ -179,8 +179,10 @@ def _what_failed(
     return f"{verb} {host}{through}"
 
 
-def _advice(cause: BaseException) -> str:
+def _advice(request: UrllibRequest, cause: BaseException) -> str:
     """What can be done about a failure, in brackets; "" where there is nothing to say."""
+    if request.type == "http" and isinstance(cause, ConnectionResetError):
+        return _advice_about_plain_http(request)
     if is_certificate_failure(cause):
         return advice_about_certificate(cause)
     if isinstance(cause, _NO_HTTP) and _TLS_RECORD.match(str(cause)):
@@ -191,8 +193,16 @@ def _advice(cause: BaseException) -> str:
     if reason in _NO_TLS:
         return " (the server speaks no TLS there: is the URL to begin with http://?)"
     if reason in _OLD_TLS:
-        return " (the server speaks no TLS that is at least version 1.2)"
+        return " (no version of TLS in common: here, it must be at least 1.2)"
     return ""
+
+
+def _advice_about_plain_http(request: UrllibRequest) -> str:
+    """For a server that hung up without an answer, as many do that speak TLS alone."""
+    route = request.route
+    if route is None or route.through_proxy or request.stage != Stage.ANSWER:
+        return ""
+    return " (if it speaks TLS alone, the URL must begin with https://)"
 
 
 def _reason_of_tls(cause: ssl.SSLError) -> str:
