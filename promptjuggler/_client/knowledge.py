@@ -39,9 +39,10 @@ class KnowledgeMethods(Caller):
         Gives it once its status is neither `pending` nor `sealed`. For the other arguments,
         and what is raised, see `wait_for_prompt_run`.
         """
+        request = requests.knowledge_base(slug)
         return self._wait(
             models.KnowledgeBaseResponse,
-            requests.knowledge_base(slug),
+            request,
             KNOWLEDGE_UNDER_WAY,
             timeout=timeout,
             poll_interval=poll_interval,
@@ -90,9 +91,10 @@ class KnowledgeMethods(Caller):
         Gives it once its status is neither `pending` nor `sealed`. For the other arguments,
         and what is raised, see `wait_for_prompt_run`.
         """
+        request = requests.knowledge_document(document_id)
         return self._wait(
             models.KnowledgeDocumentResponse,
-            requests.knowledge_document(document_id),
+            request,
             KNOWLEDGE_UNDER_WAY,
             timeout=timeout,
             poll_interval=poll_interval,

@@ -101,6 +101,14 @@ def run_options(
         raise error.with_traceback(None) from None
 
 
+def thread_of_run(thread: object) -> UUID:
+    """The thread of a run that is streamed: to be listened to, it must be known before."""
+    _check_python_goes_on()
+    from uuid import uuid4
+
+    return _checked_thread(thread) or uuid4()
+
+
 def stream_token(thread: object) -> Request:
     """For a token of a thread's stream. A second token does no harm."""
     _check_python_goes_on()
@@ -145,9 +153,10 @@ def knowledge_document(document_id: object, *, method: str = "GET") -> Request:
 
 
 def _check_python_goes_on() -> None:
-    """The first step of each operation: what is loaded late would be an ImportError.
+    """Raise `NetworkError` once Python has put its modules away, while it ends.
 
-    A call in a `__del__` can come while Python ends and has put its modules away.
+    A call in a `__del__` can come so late, and what it loads would be an ImportError. So
+    each operation begins with its request, and that with this.
     """
     if sys.meta_path is None:
         raise NetworkError(

@@ -88,7 +88,8 @@ class RunMethods(Caller):
 
         Raises `ApiError` with status 404 where there is none.
         """
-        return self._call(models.PromptRun, requests.prompt_run(run_id))
+        request = requests.prompt_run(run_id)
+        return self._call(models.PromptRun, request)
 
     def wait_for_prompt_run(
         self,
@@ -113,9 +114,10 @@ class RunMethods(Caller):
         row, a certificate that is not trusted, a proxy that wants another password, an
         answer that is no HTTP.
         """
+        request = requests.prompt_run(run_id)
         return self._wait(
             models.PromptRun,
-            requests.prompt_run(run_id),
+            request,
             RUN_UNDER_WAY,
             timeout=timeout,
             poll_interval=poll_interval,
@@ -161,7 +163,8 @@ class RunMethods(Caller):
 
         Raises `ApiError` with status 404 where there is none.
         """
-        return self._call(models.WorkflowRun, requests.workflow_run(run_id))
+        request = requests.workflow_run(run_id)
+        return self._call(models.WorkflowRun, request)
 
     def wait_for_workflow_run(
         self,
@@ -171,9 +174,10 @@ class RunMethods(Caller):
         poll_interval: float | None = None,
     ) -> models.WorkflowRun:
         """Ask for a run of a workflow until it has ended, as `wait_for_prompt_run` does."""
+        request = requests.workflow_run(run_id)
         return self._wait(
             models.WorkflowRun,
-            requests.workflow_run(run_id),
+            request,
             RUN_UNDER_WAY,
             timeout=timeout,
             poll_interval=poll_interval,

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from .. import models, streaming
-from .._arguments import (
-    checked_optional_seconds,
-    checked_seconds,
-    checked_uuid,
-)
+from .._arguments import checked_optional_seconds, checked_seconds
 from .._http.transport import CancellableDeadline
 from .._secrets import Secret
 from . import requests
@@ -119,7 +115,7 @@ class StreamMethods(RunMethods):
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
         del env_vars
-        thread_id = _thread_of_run(thread)
+        thread_id = requests.thread_of_run(thread)
         options = requests.run_options(
             inputs,
             priority=priority,
@@ -162,7 +158,7 @@ class StreamMethods(RunMethods):
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
         del env_vars
-        thread_id = _thread_of_run(thread)
+        thread_id = requests.thread_of_run(thread)
         options = requests.run_options(
             inputs,
             priority=priority,
@@ -185,10 +181,3 @@ class StreamMethods(RunMethods):
             get=self.get_workflow_run,
             wait=self.wait_for_workflow_run,
         )
-
-
-def _thread_of_run(thread: str | uuid.UUID | None) -> uuid.UUID:
-    """The thread of a run that is streamed: to be listened to, it must be known before."""
-    if thread is None:
-        return uuid.uuid4()
-    return uuid.UUID(checked_uuid("thread", thread))
