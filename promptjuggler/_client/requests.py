@@ -96,8 +96,9 @@ def run_options(
                 "metadata": None if metadata is None else checked_metadata(metadata),
             }
         )
-    except ValidationError as error:
-        # Rule 4 of _secrets.py: the frames of the checks hold values.
+    except BaseException as error:
+        # Rule 4 of _secrets.py: the frames of the checks hold values. An exception of a
+        # signal handler can pass through them, too.
         raise error.with_traceback(None) from None
 
 
@@ -184,7 +185,11 @@ def _start(
     run: models.CreatePromptRun | models.CreateWorkflowRun,
 ) -> Request:
     """A request that must never be sent twice: each run costs money."""
-    body = Secret(run.to_json().encode())
+    try:
+        body = Secret(run.to_json().encode())
+    except BaseException as error:
+        # Rule 4 of _secrets.py, as in `run_options`.
+        raise error.with_traceback(None) from None
     return Request(
         "POST",
         f"{version_path}/runs",
