@@ -96,8 +96,9 @@ def run_options(
                 "metadata": None if metadata is None else checked_metadata(metadata),
             }
         )
-    except ValidationError as error:
-        # Rule 4 of _secrets.py: the frames of the checks hold values.
+    except BaseException as error:
+        # Rule 4 of _secrets.py: the frames of the checks hold values. An exception of a
+        # signal handler can pass through them, too.
         raise error.with_traceback(None) from None
 
 
@@ -190,7 +191,12 @@ def _start(
     # once more, with a module of its own, what is checked here.
     from .._model import made_of
 
-    body = Secret(made_of(kind, {**options.value, **more_options}).to_json().encode())
+    try:
+        values = Secret({**options.value, **more_options})
+        body = Secret(made_of(kind, values.value).to_json().encode())
+    except BaseException as error:
+        # Rule 4 of _secrets.py, as in `run_options`.
+        raise error.with_traceback(None) from None
     return Request(
         "POST",
         f"{version_path}/runs",

@@ -161,6 +161,7 @@ class Transport:
 
         Raises `ApiError` for any other, or what the standard library raises.
         """
+        call.authorize()
         opener = self._opener
         if opener is None:
             opener = self._kept_alive

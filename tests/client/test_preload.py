@@ -336,7 +336,7 @@ def test_a_fork_at_any_moment_of_another_threads_first_calls_leaves_a_child_that
     tls = server_context() if scheme == "https" else None
     with ScriptedServer(Api(), tls=tls) as server:
         result = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", FORKS, server.url, "60", "preload"],
+            [sys.executable, "-W", "ignore", "-c", FORKS, server.url, "30", "preload"],
             env={**ENV, "SSL_CERT_FILE": str(CA_FILE)},
             capture_output=True,
             text=True,

@@ -1,10 +1,15 @@
 """What must not be seen: the secrets of the tests, and where an error tracker would find them."""
 
 import base64
+import http.client
+import json
+import ssl
 import traceback
+import urllib.request
 from pathlib import Path
 
 from helpers.package import FOLDER
+from promptjuggler import PromptJugglerError
 
 KEY = "pj-sekret-key"
 ENV_VARS = {"A_TOKEN": "sekret-variable"}
@@ -16,6 +21,8 @@ TOKEN = {
 }
 # However they are written: as they are, in a Proxy-Authorization header, or in UTF-16.
 FORMS = ["sekret", base64.b64encode(b"ann:sekret-p@ss").decode()[:16]]
+# The key, and more than one line of a secret, as servers say them back.
+PRIVATE_KEY = "-----BEGIN KEY-----\nsekret-first\nsekret-last\n-----END KEY-----\n"
 
 
 def shows_a_secret(text):
@@ -48,14 +55,33 @@ def chain(error):
     return found
 
 
+# Where values of requests and answers pass, besides our own files.
+STANDARD = {
+    Path(module.__file__).parent for module in (http.client, urllib.request, ssl, json)
+}
+
+
 def variables(error):
-    """Every variable of every frame of ours in the tracebacks of an error, as (where, value)."""
+    """Every variable of every frame of ours, and of the standard library below, in the
+    tracebacks of an error and of all in its chain, as (where, value).
+    """
     for one in chain(error):
         for frame, line in traceback.walk_tb(one.__traceback__):
             file = Path(frame.f_code.co_filename)
-            if FOLDER in file.parents:
+            if FOLDER in file.parents or file.parent in STANDARD:
                 for name, value in frame.f_locals.items():
                     yield f"{file.name}:{line} {frame.f_code.co_name}: {name}", value
+
+
+# What errors of the standard library hold besides their arguments: a document, or part.
+DOCUMENTS = ("partial", "doc", "object", "line", "reason", "strerror")
+
+
+def attributes(error):
+    """What is in an error of the chain that is none of ours, as (name, value)."""
+    yield from vars(error).items()
+    for name in DOCUMENTS:
+        yield name, getattr(error, name, None)
 
 
 def assert_silent(error):
@@ -68,6 +94,10 @@ def assert_silent(error):
         for text in recorded(value):
             assert not shows_a_secret(text), where
     for one in chain(error):
+        if not isinstance(one, PromptJugglerError):
+            for name, value in attributes(one):
+                for text in recorded(value):
+                    assert not shows_a_secret(text), f"{one!r}: {name}"
         assert not shows_a_secret(str(one)), repr(one)
         assert not shows_a_secret(repr(one)), repr(one)
         assert not shows_a_secret(repr(one.args)), repr(one)
