@@ -383,9 +383,8 @@ def test_a_storm_of_hand_overs_is_a_few_requests_in_a_minute(clock):
     server = Hub(says(token(1, "a"), RECONNECT))
     begun = time.monotonic()
     waits = waits_at(server, 24, clock=clock)
-    passed = time.monotonic() - begun
-    assert 50 < passed < 80
-    # One at once for some of them, besides.
+    assert time.monotonic() - begun > 60
+    # Besides the 24, some that were followed at once.
     assert server.minted < 32
     assert waits[:5] == DELAYS[:5]
 
@@ -421,18 +420,15 @@ FIRST_BYTES = {
 }
 
 
-@pytest.mark.parametrize("end", [ends, Conn.reset])
+@pytest.mark.parametrize("end", [ends, Conn.close])
 @pytest.mark.parametrize(("data", "delays"), FIRST_BYTES.values(), ids=FIRST_BYTES)
 def test_the_delay_grows_until_a_connection_has_given_a_frame_of_the_protocol(
     data, delays, end
 ):
     """Heartbeats alone do not count, nor does a head of an answer."""
-    seen = threading.Event()
 
     def script(conn):
         conn.send(CHUNKED + (chunk(data) if data else b""))
-        if end is Conn.reset:
-            seen.wait(0.05)  # What came before it is not lost with the reset.
         end(conn)
 
     assert waits_at(Hub(script), 4) == delays
@@ -518,7 +514,7 @@ def test_an_answer_that_is_no_event_stream_and_says_no_more_is_not_waited_for_lo
 
     with (
         Hub(page) as server,
-        streaming(server, client={"max_retries": 0, "timeout": 0.1}) as stream,
+        streaming(server, client={"max_retries": 0, "timeout": 1.0}) as stream,
         pytest.raises(DecodeError, match="no text/event-stream but text/html"),
     ):
         stream.__enter__()

@@ -174,7 +174,7 @@ def test_what_failed_when_the_time_was_over_is_the_cause(way):
     scripts, mints = WAYS_TO_WAIT[way]
     with (
         Hub(*scripts, mints=mints) as server,
-        streaming(server, waits=[], timeout=0.1) as stream,
+        streaming(server, waits=[], timeout=0.5) as stream,
     ):
         with pytest.raises(WaitTimeout) as caught:
             list(stream)
