@@ -31,6 +31,7 @@ from helpers.hub import (
 )
 from helpers.secrets import assert_silent, chain, shows_a_secret
 from helpers.servers import (
+    PATIENCE,
     Conn,
     client_context,
     server_context,
@@ -328,7 +329,7 @@ def test_what_answers_and_speaks_no_http_ends_it_at_once(connected, step):
     waits = []
     with (
         Hub(*(scripts or [says()]), mints=mints) as server,
-        streaming(server, waits=waits) as stream,
+        streaming(server, waits=waits, timeout=PATIENCE) as stream,
     ):
         with pytest.raises(NetworkError, match="220 mail"):
             list(stream)
