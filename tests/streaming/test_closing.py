@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -30,6 +31,7 @@ from helpers.hub import (
     texts,
     until,
 )
+from helpers.package import NAME
 from helpers.servers import (
     PATIENCE,
     Conn,
@@ -47,7 +49,6 @@ from promptjuggler import (
     DoneEvent,
     TokenEvent,
 )
-from promptjuggler._http import deadline, sockets
 from promptjuggler.testing import FakeServer
 
 WAYS_TO_BE_BUSY = {
@@ -431,8 +432,11 @@ class GreenSocket:
     Its class has no `shutdown`, and it is no `socket.socket`.
     """
 
+    made = 0
+
     def __init__(self, *arguments, **options):
         self._real = _socket_class(*arguments, **options)
+        GreenSocket.made += 1
 
     def __getattr__(self, name):
         return getattr(self._real, name)
@@ -462,10 +466,11 @@ class ModuleWith:
 
 @pytest.fixture
 def stand_in(monkeypatch, request):
-    module = ModuleWith(request.param)
-    monkeypatch.setattr(sockets, "socket", module)
-    monkeypatch.setattr(deadline, "socket", module)
-    return request.param
+    replacement = ModuleWith(request.param)
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{NAME}._http.") and hasattr(module, "socket"):
+            monkeypatch.setattr(module, "socket", replacement)
+    monkeypatch.setattr(GreenSocket, "made", 0)
 
 
 @pytest.mark.parametrize(
@@ -477,7 +482,7 @@ def test_a_stream_works_with_sockets_that_have_no_shutdown_of_their_own(stand_in
     with Hub(first, says(token(2, "b"), *HELLO[3:])) as server:
         with streaming(server) as stream, stream:
             events = until(stream, DoneEvent)
-            assert isinstance(stream._deadline._watched, stand_in)
+            assert GreenSocket.made == 4  # For each connection, and for each token.
             assert texts(events) == ["a", "b"]
             assert not events[-1].gapped
         assert list(stream) == []
