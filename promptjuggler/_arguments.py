@@ -28,6 +28,7 @@ _LONGEST_KEY = 60
 # used: each would take 0.2 ms of the start of each program.
 _SURROGATE = r"[\ud800-\udfff]"
 
+_LEAST_VERSION = "version must be a number of at least 1, or a tag"
 # The text of a number below 1; the command line has texts only.
 _NO_VERSION = r"[+-]?0+|-[0-9]+"
 _LINE = r"[^\r\n\0]*"
@@ -119,7 +120,8 @@ def problem_of_authority(authority: str) -> str | None:
         return "must name a host: a bracket is not closed"
     rest = authority[end_of_host:]
     name, colon, port = rest.partition(":")
-    if colon and not _is_port(port):
+    # Without a number, the port is the usual one (RFC 3986, 3.2.3).
+    if colon and port and not _is_port(port):
         return "must have a port that is a number from 1 to 65535"
     if end_of_host == 0:
         return _problem_of_name(name)
@@ -240,7 +242,7 @@ def checked_version(value: object) -> str:
     """A version as a segment of a path: a number of at least 1, or a tag."""
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
-            raise ValidationError("version must be at least 1, or a tag")
+            raise ValidationError(_LEAST_VERSION)
         try:
             value = f"{value:d}"
         except ValueError:  # Python writes no int of over 4,300 digits.
@@ -248,7 +250,7 @@ def checked_version(value: object) -> str:
     if not isinstance(value, str):
         raise wrong_type("version", "an int or a str", value)
     if re.fullmatch(_NO_VERSION, value):
-        raise ValidationError("version must be a number of at least 1, or a tag")
+        raise ValidationError(_LEAST_VERSION)
     return checked_segment("version", value)
 
 

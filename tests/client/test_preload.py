@@ -254,7 +254,7 @@ def test_for_http_and_with_an_opener_it_makes_no_context():
     ):
         pj = PromptJuggler("k", **options)
         pj.preload()
-        assert pj._transport._context is None
+        assert pj._transport._trust._context is None
 
 
 # In a child of its own for each moment, in which nothing was called yet: a thread makes
