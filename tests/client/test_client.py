@@ -270,7 +270,6 @@ STEPS = "must not have the steps . or .. in its path"
         ("https://a.example:-1", PORT),
         ("https://a.example:+443", PORT),
         ("https://a.example:4_43", PORT),
-        ("https://a.example:", PORT),
         ("https://[::1]:x", PORT),
         ("https:///path", HOST),
         ("https://:443", HOST),

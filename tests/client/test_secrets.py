@@ -340,6 +340,9 @@ def test_no_secret_shows_wherever_a_request_is_interrupted(scheme, through_proxy
         nonlocal left
         if frame.f_code.co_name == "__del__":
             return None
+        # In the midst of these, two sockets can own one descriptor.
+        if frame.f_code.co_filename.endswith(("/ssl.py", "/socket.py")):
+            return None
         if event == "line":
             left -= 1
             if left <= 0 and sys.exc_info() == (None, None, None):
