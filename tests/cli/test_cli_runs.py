@@ -270,7 +270,7 @@ def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
     assert (code, out) == (4, "")
     fetch = f"python3 -m {NAME} get-{kind}-run {SOME_ID}"
     wait = f"/api/v1/{kind}runs/{SOME_ID} has not ended within 20 s: was pending when"
-    assert err.startswith(f"promptjuggler: {wait} last seen, 20 s ago")
+    assert err.startswith(f"promptjuggler: {wait} last seen, ")
     assert err.endswith(f"; run {SOME_ID} was started: {fetch}\n")
 
 

@@ -333,7 +333,9 @@ WAYS = [
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("scheme", "through_proxy"), WAYS)
 @pytest.mark.parametrize("name", ["run_prompt", "create_stream_token"])
-def test_no_secret_shows_wherever_a_request_is_interrupted(scheme, through_proxy, name):
+def test_no_secret_shows_wherever_a_request_is_interrupted(  # noqa: C901  # two tracers
+    scheme, through_proxy, name
+):
     """Before the lines of our files and of the standard library, one after the other."""
 
     def trace(frame, event, _):
