@@ -33,7 +33,10 @@ def recorded(value, depth=0):
     """What an error tracker records of a variable: its repr, and of what is in
     containers, named tuples too.
     """
-    yield repr(value)
+    try:
+        yield repr(value)
+    except AttributeError:
+        return  # It is only half made.
     if depth < 6:
         if isinstance(value, dict):
             for pair in value.items():
