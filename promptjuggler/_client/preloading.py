@@ -11,6 +11,7 @@ from .._http.transport import Transport
 # again there takes no lock, which a fork could copy while it is held.
 _MODULES = (".._decode", ".._http.codings", ".._http.multipart")
 _OF_STANDARD_LIBRARY = (
+    "copy",
     "encodings.idna",
     "encodings.utf_8_sig",
     "mimetypes",

@@ -236,7 +236,7 @@ def test_what_was_not_sent_has_no_effect_and_what_was_sent_may_have():
         assert failure_of(refused, start).may_have_taken_effect is False
         wrong = failure_of(refused, lambda pj: pj.run_prompt("", 1, {}))
         assert wrong.may_have_taken_effect is False
-    with ScriptedServer(lambda conn: conn.reset()) as server:
+    with ScriptedServer(lambda conn: (conn.read_request(), conn.reset())) as server:
         assert failure_of(client(server), start).may_have_taken_effect is True
     with ScriptedServer(lambda conn: conn.hang()) as server:
         slow = client(server, timeout=0.1)
