@@ -33,9 +33,11 @@ from .._http.transport import (
     CancellableDeadline,
     StreamedAnswer,
     Transport,
+    add_total_timeout,
     log_attempt,
+    log_delay,
 )
-from .._retry import LONGEST_RETRY_AFTER, Backoff
+from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT, Backoff
 from .._secrets import Secret
 from ..errors import ApiError, DecodeError, NetworkError, WaitTimeout
 from ..models.streaming import StreamTokenResponse
@@ -256,6 +258,7 @@ class ThreadStream:
             self._delay = self._backoff.next(retry_after_of(error))
             if self._gives_up_after(error):
                 raise
+            self._log_delay(error)
             # NEW and LOST stay what they are.
             if self._phase is _Phase.LOST:
                 self._events.append(DisconnectedEvent(str(error)))
@@ -297,9 +300,18 @@ class ThreadStream:
         # Not the query: it has the names of channels, and may have anything else.
         log_attempt("GET", urlsplit(url).path, outcome, begun, self._attempt)
 
+    def _log_delay(self, error: ApiError | NetworkError | DecodeError) -> None:
+        if self._delay:
+            path = urlsplit(error.url).path
+            log_delay(error.method, path, self._delay, error)
+
     def _gives_up_after(self, error: ApiError | NetworkError | DecodeError) -> bool:
         """Whether this attempt, which failed, is the last."""
-        if is_final_failure(error) or not self._has_time_for_another():
+        if is_final_failure(error):
+            return True
+        if not self._has_time_for_another():
+            if not isinstance(error, DecodeError):
+                add_total_timeout(error, self._total_timeout or 0.0)
             return True
         if self._phase is not _Phase.NEW:
             return False
@@ -312,7 +324,7 @@ class ThreadStream:
         if self._deadline.overall == self._end:
             return True  # It is none, or it is the iteration's: that ends by itself.
         next_attempt = self._clock.monotonic() + self._delay
-        return next_attempt < self._deadline.overall
+        return next_attempt + SHORTEST_ATTEMPT < self._deadline.overall
 
     def _connected(self) -> None:
         """NEW or LOST becomes CONNECTED."""
@@ -389,6 +401,7 @@ class ThreadStream:
             raise error
         self._phase = _Phase.LOST
         self._delay = self._backoff.next()
+        self._log_delay(error)
         self._events.append(DisconnectedEvent(str(error)))
 
     def _drop_connection(self) -> None:

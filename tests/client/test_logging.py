@@ -9,10 +9,12 @@ import sys
 
 import pytest
 from helpers.calls import RUN_ID, client_of
+from helpers.frames import done
+from helpers.hub import NO_ONE, Hub, ends, says, streaming, until
 from helpers.package import ENV, NAME
 from helpers.servers import Conn, ScriptedServer, respond
 
-from promptjuggler import ApiError, NetworkError
+from promptjuggler import ApiError, DoneEvent, NetworkError
 from promptjuggler.testing import FakeServer
 
 
@@ -141,6 +143,19 @@ def test_the_delay_after_a_failed_look_of_a_wait_is_logged_and_a_usual_one_is_no
     path = f"/api/v1/promptruns/{RUN_ID}"
     assert levels_above_debug(caplog) == [
         ("promptjuggler", "INFO", f"GET {path}: 503, again in 7.0 s")
+    ]
+
+
+def test_each_delay_of_a_stream_before_it_connects_again_is_a_line_at_info(caplog):
+    caplog.set_level(logging.INFO)
+    with (
+        Hub(NO_ONE, says(then=ends), says(done())) as server,
+        streaming(server, waits=[]) as stream,
+    ):
+        until(stream, DoneEvent)
+    assert levels_above_debug(caplog) == [
+        ("promptjuggler", "INFO", "GET /stream: 503, again in 0.5 s"),
+        ("promptjuggler", "INFO", "GET /stream: NetworkError, again in 1.0 s"),
     ]
 
 

@@ -246,6 +246,8 @@ def test_an_attempt_to_enter_is_cut_off_by_the_total_timeout(step):
             stream.__enter__()
         assert time.monotonic() - begun < PATIENCE
         assert caught.value.attempts == 1
+        text = "; total_timeout=0.2 s ended it after 1 attempt"
+        assert str(caught.value).endswith(text)
         assert stream.closed
 
 
