@@ -112,9 +112,13 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
 
 def test_the_wheel_has_the_license_and_the_command(wheel):
     folder, _ = metadata_of(wheel)
-    (license_name,) = [name for name in wheel if name.endswith("/LICENSE")]
-    assert license_name.startswith(folder)
-    assert wheel[license_name] == (ROOT / "LICENSE").read_bytes()
+    of_the_wheel, of_the_folder = sorted(
+        (name for name in wheel if name.endswith("/LICENSE")), key=len, reverse=True
+    )
+    assert of_the_wheel.startswith(folder)
+    assert of_the_folder == "promptjuggler/LICENSE"
+    text = (ROOT / "LICENSE").read_bytes()
+    assert wheel[of_the_wheel] == wheel[of_the_folder] == text
     commands = wheel[f"{folder}/entry_points.txt"].decode()
     assert "promptjuggler = promptjuggler._cli:main" in commands
 
@@ -124,6 +128,20 @@ def test_the_wheel_needs_nothing_but_python(wheel):
     assert metadata.get_all("Requires-Dist") is None
     assert metadata["Requires-Python"] == ">=3.10"
     assert b"Tag: py3-none-any\n" in wheel[f"{folder}/WHEEL"]
+
+
+def test_the_page_of_the_wheel_is_the_readme(wheel):
+    _, metadata = metadata_of(wheel)
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    page = metadata.get_payload(decode=True).decode("utf-8")
+    assert page.strip() == readme.strip()
+
+
+def test_an_index_takes_both_and_shows_the_page(built):
+    files = sorted(map(str, built.iterdir()))
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *files, cwd=built)
+    assert said.count("PASSED") == 2
 
 
 def test_the_sizes_are_told(built, capsys):

@@ -335,14 +335,14 @@ def test_the_rooms_are_those_of_the_design():
         assert there == set(files), folder
 
 
-def test_beside_the_modules_there_is_only_the_mark_for_type_checkers():
+def test_beside_the_modules_are_only_the_mark_for_type_checkers_and_the_license():
     files = {
         path.name
         for path in FOLDER.rglob("*")
         if path.is_file() and path.suffix not in (".py", ".pyc")
     }
-    # A copy in another package brings its license along.
-    assert files - {"LICENSE"} == {"py.typed"}
+    # A copied folder brings its license along.
+    assert files == {"py.typed", "LICENSE"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])

@@ -213,7 +213,35 @@ def test_the_version_is_a_literal_that_the_changelog_has():
     )
     assert literal
     assert literal[1] == promptjuggler.__version__
-    assert f"## {literal[1]}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert literal[1] in [version for version, _ in changelog()]
+
+
+def changelog():
+    """The versions in the changelog, from the newest on, each with the headings below it."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    _, *parts = re.split(r"^## (.*)\n", text, flags=re.MULTILINE)
+    return [
+        (re.sub(r"[\[\]]| - \d{4}-\d\d-\d\d$", "", heading), part)
+        for heading, part in zip(parts[::2], parts[1::2], strict=True)
+    ]
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog():
+    kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    versions = [version for version, _ in changelog()]
+    numbered = [version for version in versions if version != "Unreleased"]
+    assert versions[len(versions) - len(numbered) :] == numbered
+    by_number = [tuple(map(int, version.split("."))) for version in numbered]
+    assert by_number == sorted(set(by_number), reverse=True)
+    for version, part in changelog():
+        headings = re.findall(r"^#+ (.*)$", part, re.MULTILINE)
+        assert set(headings) <= {*kinds}, version
+        assert len(headings) == len({*headings}), version
+
+
+def test_the_license_travels_with_the_folder():
+    """A copied folder has it, as has a zip: so it stands in both places."""
+    assert (FOLDER / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_every_folder_with_modules_is_a_package():
