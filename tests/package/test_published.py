@@ -157,3 +157,18 @@ print(pj._prompts.api_client.configuration.host if hasattr(pj, "_prompts") else 
     told = {"PROMPTJUGGLER_BASE_URL": server.url}
     assert said({**THERE, **told}, "-c", code) == "https://promptjuggler.com\n"
     assert server.url in said({**HERE, **told}, "-c", code)
+
+
+def test_a_class_of_pydantic_can_have_a_result_as_a_field_in_both(said):
+    code = f"""
+import json, pydantic
+from promptjuggler import PromptRun
+class Report(pydantic.BaseModel):
+    run: PromptRun
+run = PromptRun.from_dict({rows.DATA!r})
+report = Report(run=run)
+assert report.run == run == Report.model_validate_json(report.model_dump_json()).run
+print(Report.model_json_schema()["type"])
+"""
+    for env in (THERE, HERE):
+        assert said(env, "-c", code) == "object\n"

@@ -206,11 +206,15 @@ class Screen:
                 plain = {name: getattr(PLAIN, name) for name in _OFF[number]}
                 self._style = self._style._replace(**plain)
             elif number in (38, 48):
-                name = "foreground" if number == 38 else "background"
-                self._style = self._style._replace(**{name: _long_colour(left)})
+                self._colour(number == 38, _long_colour(left))
             else:
-                name, colour = _short_colour(number)
-                self._style = self._style._replace(**{name: colour})
+                self._colour(*_short_colour(number))
+
+    def _colour(self, of_text: bool, colour: int | str) -> None:
+        if of_text:
+            self._style = self._style._replace(foreground=colour)
+        else:
+            self._style = self._style._replace(background=colour)
 
 
 # The final letter of a move: lines down, columns right, and whether it starts at the left.
@@ -225,16 +229,16 @@ _MOVES = {
 }
 
 
-def _short_colour(number: int) -> tuple[str, int]:
-    """One of the sixteen."""
-    for first, name, colour in (
-        (30, "foreground", 0),
-        (40, "background", 0),
-        (90, "foreground", 8),
-        (100, "background", 8),
+def _short_colour(number: int) -> tuple[bool, int]:
+    """Whether it is that of the text, and which of the sixteen."""
+    for first, of_text, colour in (
+        (30, True, 0),
+        (40, False, 0),
+        (90, True, 8),
+        (100, False, 8),
     ):
         if first <= number < first + 8:
-            return name, colour + number - first
+            return of_text, colour + number - first
     raise ValueError(f"a rendition that is not known: {number}")
 
 
