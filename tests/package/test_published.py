@@ -167,8 +167,9 @@ class Report(pydantic.BaseModel):
     run: PromptRun
 run = PromptRun.from_dict({rows.DATA!r})
 report = Report(run=run)
-assert report.run == run == Report.model_validate_json(report.model_dump_json()).run
-print(Report.model_json_schema()["type"])
+again = Report.model_validate_json(report.model_dump_json()).run
+print(report.run == run, Report.model_json_schema()["type"], again == run)
 """
-    for env in (THERE, HERE):
-        assert said(env, "-c", code) == "object\n"
+    # There, an item of a transcript does not come back from JSON as it was.
+    assert said(THERE, "-c", code) == "True object False\n"
+    assert said(HERE, "-c", code) == "True object True\n"
