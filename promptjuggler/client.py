@@ -48,7 +48,7 @@ _DEFAULT_BASE_URL = "https://promptjuggler.com"
 
 
 class PromptJuggler(StreamMethods, KnowledgeMethods):
-    """A client of the PromptJuggler API.
+    """A client of the PromptJuggler API. To make one sends nothing.
 
     Any number of threads may share one; it can be used after a fork. It keeps connections
     for the next calls: leave it as a context manager, or call `close()`, to close them.
@@ -58,7 +58,8 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
     base_url     where the API is, http or https, with or without a path; None: that of
                  PROMPTJUGGLER_BASE_URL, or else https://promptjuggler.com
     timeout      seconds, above 0, for each of: the connect with its handshakes, each piece
-                 of the request that is sent, and the whole answer
+                 of the request that is sent, and the whole answer. The system looks up
+                 names, for as long as that takes: no Python can end it
     total_timeout
                  seconds, above 0, of a whole call: all attempts and the delays between
                  them. No attempt or delay is begun that could not end within it. None: no

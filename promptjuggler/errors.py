@@ -74,7 +74,8 @@ class ApiError(PromptJugglerError):
     Its text is exactly the `error` of the API's answer, where there is one; else what the
     body says of the error in other forms, or such as `HTTP 502 Bad Gateway`.
 
-    status_code  the HTTP status, such as 404
+    status_code  the HTTP status, such as 404; None for an error that did not come from an
+                 answer
     body         the body of the answer as text, as it came, up to 1 MiB
     headers      those of the answer, found by their names in any case; None for an error
                  that did not come from an answer
@@ -144,7 +145,7 @@ class RequestTimeout(NetworkError, TimeoutError):
     """The connection, or the answer, took longer than `timeout` or `total_timeout`.
 
     `request_sent` is False where the time ran out before the connection was made, and True
-    where it ran out while the answer was awaited.
+    where it ran out while the request was sent, or the answer was awaited.
     """
 
 

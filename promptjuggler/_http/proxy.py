@@ -60,7 +60,8 @@ def proxy_of_environment(scheme: str, host: str) -> Proxy | None:
     host     with a port where it is not the usual one
 
     urllib's ProxyHandler is not used: it puts the password into errors, and NO_PROXY
-    above a proxy that was asked for.
+    above a proxy that was asked for. Raises `ValidationError` for what is no URL of a
+    proxy; it names the variable.
     """
     # Rule 2 of _secrets.py: a URL can hold a password.
     proxies = Secret(urllib.request.getproxies())
