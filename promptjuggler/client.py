@@ -11,6 +11,69 @@ A *slug* names a prompt, a workflow or a knowledge base. A *version* is a number
 such as `production`. A *thread* is a conversation: runs with the same thread share its
 memory, by *channel*. An *environment* decides which webhooks fire, and which variables a
 run sees.
+
+Sending again
+-------------
+A request that failed is sent again up to `max_retries` times, where that can do no harm:
+
+    what happened                             get_, delete_,       run_,
+                                              create_stream_token  upload_documents
+    it certainly did not leave: look-up of    again                again
+    the name, refused, no connection in
+    time, handshake of TLS or of a proxy
+    429: turned away                          again                again
+    408, 500, 502 to 504, 520 to 524, 529,    again                never
+    530; the connection broke; no answer in
+    time
+    a certificate that is not trusted; a      never                never
+    proxy that wants another password; no
+    HTTP, no TLS, no version in common
+    any other status; an answer that cannot   never                never
+    be read
+
+The right column is short since a run costs money: where the request may have arrived, the
+run may have been started, and the API has no way to say "once only". You get the error,
+whose `may_have_taken_effect` says so, and decide. A deletion that is sent again and then
+meets 404 counts as done.
+
+The delay before grows from 0.5 to 8 seconds, less up to a quarter by chance. What a server
+asks for with `Retry-After` is waited for, and up to a tenth more; if that is over 60
+seconds, the error is raised at once, with `retry_after`.
+
+Time limits
+-----------
+`timeout` bounds each of these steps by itself: the connect, with the handshakes of TLS and
+of a proxy; each piece of the request that is sent; the whole answer, from the last byte
+sent to the last byte received, however slowly it drips. An upload that moves fewer than 1
+KiB a second over that time is cut off. `total_timeout` bounds a call with all of its
+attempts and the delays between them: the error says after how many attempts. The `timeout`
+of a `wait_for_` method bounds that wait.
+
+The one thing that none of them bounds is the look-up of the host's name, which the system
+does, and which no Python can end. With an `opener`, the connect and the head of an answer
+are its own business: `timeout` bounds each of its waits, and then the whole body.
+
+Connections
+-----------
+They are kept for the next calls, at most 8 idle ones of a client and of those that
+`with_options` made of it. One is not used again after 30 idle seconds by the wall clock, so
+that a process that was frozen notices; after the `timeout` that the server's `Keep-Alive`
+says; 5 minutes after it was made, since names move; or in a forked child. What starts a run
+or uploads takes only one that was idle for less than 5 seconds.
+
+A server may close a kept connection just when it is used again. A GET or DELETE that meets
+that, before any of the answer came, is sent once more on a new one, whatever `max_retries`
+is.
+
+Secrets and logs
+----------------
+The key goes to the host of the base URL and nowhere else; redirects are never followed. It
+is in no error text, log line, repr or traceback, and neither are tokens, the password of a
+proxy and the values of `env_vars`; where a server says one of them back, it shows as `***`.
+
+A program that uses `logging` has a logger `promptjuggler`: a line at level DEBUG for each
+attempt (method, path, status, milliseconds), and one at level INFO for each delay before
+another.
 """
 
 from __future__ import annotations
