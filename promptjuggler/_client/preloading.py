@@ -19,6 +19,7 @@ _OF_STANDARD_LIBRARY = (
     "copy",
     "encodings.idna",
     "encodings.utf_8_sig",
+    "ipaddress",
     "mimetypes",
     "threading",
     "uuid",
