@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Priority = Literal["onsite", "normal", "low"]
 
 
+_MOST_NAMED = 8
+"""So many commands are named in a line."""
+
+
 class _GeneralArguments:
     """The options that all commands have that call the API."""
 
@@ -306,11 +310,10 @@ def _no_such_option(parser: _Parser, word: str, command: Command | None) -> Stop
         if any(option.name == name for option in (*other.options, *other.general))
     ]
     if having:
-        of_this = f" of {command.name}" if command else " without a command"
-        others = ", ".join(having)
-        return parser.wrong_usage(
-            f"there is no option {name}{of_this}, but of {others}"
-        )
+        this = command.name if command else "what is no command"
+        others = ", ".join(having) if len(having) <= _MOST_NAMED else "others"
+        problem = f"{this} has no option {name}, which {others} can have"
+        return parser.wrong_usage(problem)
     guess = _guess(name, parser.option_names)
     return parser.wrong_usage(f"there is no option {name}{guess}")
 

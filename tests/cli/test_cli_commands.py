@@ -27,7 +27,7 @@ def test_a_prompt_a_token_and_a_knowledge_base_are_printed_as_json(cli, server):
     code, out, _ = cli("create-stream-token", thread)
     assert (code, set(json.loads(out))) == (0, {"token", "expiresAt", "url"})
     assert thread in server.requests[-1].path
-    code, out, _ = cli("get-knowledge-base", "manuals", "--json")
+    code, out, _ = cli("get-knowledge-base", "manuals")
     assert (code, json.loads(out)["status"]) == (0, "ready")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 import uuid
 
@@ -94,7 +95,7 @@ def test_ctrl_c_in_a_terminal_ends_a_wait_and_the_line_says_the_id(own_server):
         code, lines = terminal.finish()
     run_id = re.search(r"pending for \d s: run (\S{36})", terminal.raw)[1]
     assert code == 130
-    fetch = f"python3 -m {NAME} get-prompt-run {run_id}"
+    fetch = f"{sys.executable} -m {NAME} wait-prompt-run {run_id}"
     # What the terminal shows of the key itself, ^C, may stand before it.
     assert lines[-2].endswith(
         f"promptjuggler: interrupted; run {run_id} was started: {fetch}"
