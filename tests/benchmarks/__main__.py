@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import calls, decode, frozen, pythons, size, start, stream, upload
+from . import calls, commandline, decode, frozen, pythons, size, start, stream, upload
 from .environment import PEER, Bench
 from .measure import Effort
 from .process import HERE
@@ -21,6 +21,7 @@ from .report import Finding, text
 
 GROUPS = {
     "start": start,
+    "commandline": commandline,
     "calls": calls,
     "decode": decode,
     "stream": stream,
