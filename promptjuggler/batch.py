@@ -32,7 +32,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
@@ -61,6 +61,8 @@ _R = TypeVar("_R", "PromptRun", "WorkflowRun")
 
 # Rows that are taken from the inputs before their results are given, for each worker.
 _ROWS_AHEAD = 2
+
+_LONGEST_NAP = 1.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -221,10 +223,18 @@ class Batch(Generic[_R]):
             self._take_rows()
             if self._results_to_come == 0:
                 self._raise_end()
-            result = self._results.get()
+            result = self._next_result()
             self._results_to_come -= 1
             if result is not None:
                 return result
+
+    def _next_result(self) -> BatchResult[_R] | None:
+        """Wait for a result. On Windows, Ctrl-C ends no wait that has no limit."""
+        while True:
+            try:
+                return self._results.get(timeout=_LONGEST_NAP)
+            except Empty:
+                continue
 
     def _check_is_entered(self) -> None:
         if self._process != os.getpid():
@@ -314,11 +324,11 @@ class Batch(Generic[_R]):
             record = journal.record_of(index, row.digest)
             if record is not None and self._is_settled(row, record):
                 return
+        if len(self._crew.threads) < self._workers:
+            self._crew.hire(self._run_rows)
         self._results_to_come += 1
         self._tally.began()
         self._queue.put(row)
-        if len(self._crew.threads) < self._workers:
-            self._crew.hire(self._run_rows)
 
     def _is_settled(self, row: Row, record: Record) -> bool:
         """Whether the journal has the result of a row, which is given then."""
@@ -368,6 +378,9 @@ class Batch(Generic[_R]):
         except Stopped:
             return None
         except PromptJugglerError as error:
+            # Of a wait it says that nothing was carried out, of which the run is.
+            if row.run_id is not None:
+                error.may_have_taken_effect = True
             # Its traceback would keep the frames of the worker, as long as the result.
             failure = error.with_traceback(None)
             return BatchResult(row.index, row.inputs, row.run_id, None, failure)

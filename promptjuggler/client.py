@@ -27,7 +27,6 @@ from ._arguments import (
     checked_seconds,
 )
 from ._client import requests
-from ._client.batches import about_call
 from ._client.knowledge import KnowledgeMethods
 from ._client.streams import StreamMethods
 from ._http.transport import Transport, is_final
@@ -171,6 +170,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         file that it cannot open or write is an `OSError`.
         """
         from ._batch.work import Calls
+        from ._client.batches import about_call
 
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
@@ -232,6 +232,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         `channel`.
         """
         from ._batch.work import Calls
+        from ._client.batches import about_call
 
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)

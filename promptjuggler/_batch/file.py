@@ -60,18 +60,18 @@ class LockedFile:
         self._failure: OSError | None = None
         # So that the folder is that of the file itself.
         real_path = os.path.realpath(path)
-        is_new = not os.path.exists(real_path)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(real_path, flags, _MODE)
         try:
             self._check_and_lock()
+            if os.fstat(self._descriptor).st_size == 0:
+                # It may be new.
+                _force_folder_to_disk(os.path.dirname(real_path))
             self._reader = io.BufferedReader(io.FileIO(real_path))
         except BaseException:
             os.close(self._descriptor)
             raise
         _open_files.add(self)
-        if is_new:
-            _force_folder_to_disk(os.path.dirname(real_path))
 
     def _check_and_lock(self) -> None:
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):

@@ -10,6 +10,10 @@ from .clock import StoppableClock, Stopped
 LONGEST_OUTAGE = 300.0
 """Seconds for which starts may fail, and none succeed, before the batch is ended."""
 
+# Where nobody tried for so many seconds, though they could, nobody knows how long the
+# server was away: inputs can come slowly.
+_LONGEST_PAUSE = 60.0
+
 # A worker that waits for its turn looks at the time at least so often.
 _LONGEST_NAP = 0.5
 
@@ -82,7 +86,8 @@ class Pace:
         """
         with self._condition:
             now = self._clock.monotonic()
-            if self._failing_since is None:
+            pause = now - self._not_before
+            if self._failing_since is None or pause > _LONGEST_PAUSE:
                 self._failing_since = now
             delay = spread(retry_after or 0.0, self._clock.random())
             if self._failures in (0, turn):

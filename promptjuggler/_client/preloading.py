@@ -9,7 +9,13 @@ from .._http.transport import Transport
 
 # What is imported inside functions: of ours, and of the standard library. To import one
 # again there takes no lock, which a fork could copy while it is held.
-_MODULES = (".._decode", "..batch", ".._http.codings", ".._http.multipart")
+_MODULES = (
+    ".._decode",
+    ".._http.codings",
+    ".._http.multipart",
+    "..batch",
+    ".batches",
+)
 _OF_STANDARD_LIBRARY = (
     "copy",
     "encodings.idna",
