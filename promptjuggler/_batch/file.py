@@ -25,7 +25,7 @@ except ImportError:
 _MODE = 0o600
 
 # A byte that no file reaches: Windows lets nobody read or write one that is locked.
-_LOCKED_BYTE = 2**62
+_LOCKED_BYTE = 2**40
 
 
 class LockedFile:

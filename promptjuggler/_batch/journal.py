@@ -158,7 +158,7 @@ class Journal:
             place = f"line {number} of the journal {path}"
             is_whole = self._file.is_whole(begin)
             if number == 1:
-                if not _is_begin_of_header(line):
+                if not _is_header(line, is_whole):
                     raise ValidationError(f"this is no journal of a batch: {path}")
                 if is_whole:
                     self._read_header(_parsed(line, place), about)
@@ -190,19 +190,21 @@ class Journal:
     def _read_row(self, line: Mapping[str, object], begin: int, place: str) -> None:
         _record(line, place)
         row = line.get("row")
-        missing = 0
-        if isinstance(row, int) and not isinstance(row, bool):
-            missing = row + 1 - len(self._places)
-        if not isinstance(row, int) or row < 0 or missing > _WIDEST_GAP:
+        if not isinstance(row, int) or isinstance(row, bool):
+            raise _damaged(place)
+        missing = row + 1 - len(self._places)
+        if row < 0 or missing > _WIDEST_GAP:
             raise _damaged(place)
         if missing > 0:
             self._places.extend([_NOWHERE] * missing)
         self._places[row] = begin
 
 
-def _is_begin_of_header(line: bytes) -> bool:
-    """Whether it is a header, or what a killed process left of one."""
-    return line.startswith(_BEGIN) or _BEGIN.startswith(line)
+def _is_header(line: bytes, is_whole: bool) -> bool:
+    """Whether it is the first line of a journal, or what a killed process left of it."""
+    if line.startswith(_BEGIN):
+        return True
+    return not is_whole and _BEGIN.startswith(line)
 
 
 def _parsed(line: bytes, place: str) -> dict[str, object]:

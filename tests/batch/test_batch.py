@@ -271,8 +271,7 @@ def test_an_exception_of_the_inputs_is_raised_when_what_was_taken_has_its_result
     given = []
     with batch_of(pj, inputs(), workers=workers) as batch:
         with pytest.raises(Oops) as caught:
-            for result in batch:
-                given.append(result)
+            given.extend(batch)
         assert caught.value is error
         with pytest.raises(StopIteration):
             next(batch)
