@@ -218,8 +218,8 @@ class Batch(Generic[_R]):
         return self
 
     def __next__(self) -> BatchResult[_R]:
-        self._check_is_entered()
         while True:
+            self._check_is_entered()
             self._take_rows()
             if self._results_to_come == 0:
                 self._raise_end()
@@ -234,7 +234,8 @@ class Batch(Generic[_R]):
             try:
                 return self._results.get(timeout=_LONGEST_NAP)
             except Empty:
-                continue
+                # Another thread may have left it.
+                self._check_is_entered()
 
     def _check_is_entered(self) -> None:
         if self._process != os.getpid():

@@ -36,9 +36,11 @@ class Crew:
         # A daemon: a program that does not wait for it shall be able to end.
         thread = threading.Thread(target=run, name="promptjuggler batch", daemon=True)
         with self._lock:
+            if self.is_left:
+                return
             thread.start()
             self._working += 1
-        self.threads.append(thread)
+            self.threads.append(thread)
 
     def leave(self) -> None:
         """Wait for the end of all threads. One that is not waited for ends later."""
