@@ -197,7 +197,11 @@ if hasattr(os, "register_at_fork"):
 def _lock(descriptor: int) -> bool:
     """Lock a file until it is closed, or the process ends. False: another has it."""
     if fcntl is not None:
-        return _flock(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
     if msvcrt is None:
         raise ValidationError(
             "a journal needs locks of files, which this system does not have"
@@ -206,14 +210,6 @@ def _lock(descriptor: int) -> bool:
     try:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     except OSError:
-        return False
-    return True
-
-
-def _flock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
         return False
     return True
 

@@ -71,6 +71,8 @@ class Pace:
     def succeeded(self) -> None:
         """A start was answered: the server is there, whatever it said."""
         with self._condition:
+            if self._failures == 0:
+                return
             self._failures = 0
             self._failing_since = None
             self._is_tried = False

@@ -516,13 +516,13 @@ def process(code, *arguments):
 
 
 HOLDER = """
-import sys
+import os, sys
 from NAME import PromptJuggler
 path = sys.argv[1]
 pj = PromptJuggler("k", base_url="http://127.0.0.1:9")
 with pj.run_prompts("greeting", "production", [], journal=path):
     BODY
-    print("held", flush=True)
+    os.write(1, b"held\\n")
     sys.stdin.read()
 """
 
@@ -539,8 +539,8 @@ def test_two_processes_cannot_have_one_journal(pj, path):
 
 def test_a_forked_child_that_outlives_its_parent_does_not_keep_the_lock(pj, path):
     # The child lives for as long as its standard input is open.
-    body = "os.fork() or (print('child', flush=True), sys.stdin.read(), os._exit(0))"
-    holder = process(HOLDER.replace("BODY", f"import os; {body}"), path)
+    body = "os.fork() or (os.write(1, b'child\\n'), sys.stdin.read(), os._exit(0))"
+    holder = process(HOLDER.replace("BODY", body), path)
     with holder:
         lines = {holder.stdout.readline() for _ in range(2)}
         assert lines == {"held\n", "child\n"}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import calls, decode, frozen, pythons, size, start, stream, upload
+from . import batch, calls, decode, frozen, pythons, size, start, stream, upload
 from .environment import PEER, Bench
 from .measure import Effort
 from .process import HERE
@@ -22,6 +22,7 @@ from .report import Finding, text
 GROUPS = {
     "start": start,
     "calls": calls,
+    "batch": batch,
     "decode": decode,
     "stream": stream,
     "upload": upload,
