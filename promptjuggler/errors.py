@@ -11,7 +11,8 @@ PromptJugglerError
 In brackets: the builtin error that it also is. So one `except PromptJugglerError` catches
 all of them. The standard library's own error, where there is one, is the `__cause__`. Only
 a path to upload that cannot be opened raises something else, its `OSError`, before
-anything is sent. All errors can be pickled, with all that they say.
+anything is sent, as does the journal of a batch. All errors can be pickled, with all that
+they say.
 
 May the request have been carried out all the same, was a run started that costs money?
 `may_have_taken_effect` of every error tells. It is False only where it is certain that

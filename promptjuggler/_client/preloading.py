@@ -14,6 +14,8 @@ _MODULES = (
     ".._http.codings",
     ".._http.connection",
     ".._http.multipart",
+    "..batch",
+    ".batches",
 )
 _OF_STANDARD_LIBRARY = (
     "copy",

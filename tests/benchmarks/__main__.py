@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import calls, commandline, decode, frozen, pythons, size, start, stream, upload
+from . import (
+    batch,
+    calls,
+    commandline,
+    decode,
+    frozen,
+    pythons,
+    size,
+    start,
+    stream,
+    upload,
+)
 from .environment import PEER, Bench
 from .measure import Effort
 from .process import HERE
@@ -23,6 +34,7 @@ GROUPS = {
     "start": start,
     "commandline": commandline,
     "calls": calls,
+    "batch": batch,
     "decode": decode,
     "stream": stream,
     "upload": upload,

@@ -391,6 +391,12 @@ RUN_OPTIONS = dict.fromkeys(
     ("priority", "thread", "environment", "env_vars", "metadata")
 )
 WAIT_OPTIONS = {"timeout": 300.0, "poll_interval": None}
+BATCH_OPTIONS = {
+    "journal": None,
+    "workers": 8,
+    "timeout": 300.0,
+    "restart_unsure": False,
+}
 STREAM_OPTIONS = {"idle_timeout": 60.0, "timeout": None, "reconnect": True}
 # What an option of each method is where it is not given.
 DEFAULTS = {
@@ -411,6 +417,8 @@ DEFAULTS = {
     "wait_for_workflow_run": WAIT_OPTIONS,
     "wait_for_knowledge_base": WAIT_OPTIONS,
     "wait_for_knowledge_document": WAIT_OPTIONS,
+    "run_prompts": {**BATCH_OPTIONS, **RUN_OPTIONS, "channel": None},
+    "run_workflows": {**BATCH_OPTIONS, **RUN_OPTIONS},
     "stream": {"channels": (), "last_event_id": None, **STREAM_OPTIONS},
     "stream_prompt": {**RUN_OPTIONS, "channel": None, **STREAM_OPTIONS},
     "stream_workflow": {**RUN_OPTIONS, **STREAM_OPTIONS},
@@ -692,7 +700,9 @@ def test_every_operation_of_the_client_is_in_the_table_of_these_tests():
         for name in dir(PromptJuggler)
         if not name.startswith(("_", "wait_for_", "stream"))
     }
-    assert public - set(OPERATIONS) == {"close", "preload", "with_options"}
+    of_others = {"run_prompts", "run_workflows"}
+    others = {"close", "preload", "with_options"}
+    assert public - set(OPERATIONS) == others | of_others
     assert set(OPERATIONS) <= public
 
 

@@ -13,7 +13,15 @@ from helpers.package import ENV, FOLDER, NAME
 
 import promptjuggler
 
-SUBMODULES = {"client", "errors", "models", "streaming", "testing", "webhook"}
+SUBMODULES = {
+    "batch",
+    "client",
+    "errors",
+    "models",
+    "streaming",
+    "testing",
+    "webhook",
+}
 # The two that load their names when they are first used.
 LAZY = {"": promptjuggler, "models": promptjuggler.models}
 lazy = pytest.mark.parametrize("package", LAZY)
