@@ -17,6 +17,7 @@ models     what the operations give
 streaming  the events of a thread while they happen
 webhook    `verify_webhook_signature`
 testing    a server to test against, without a network
+moving     what to change in a program that used the pydantic-based 1.7
 """
 
 # An old Python reads this file and _old_python.py, to say that it is too old.
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         client as client,
         errors as errors,
         models as models,
+        moving as moving,
         streaming as streaming,
         testing as testing,
         webhook as webhook,
@@ -142,6 +144,7 @@ _SUBMODULES = (
     "client",
     "errors",
     "models",
+    "moving",
     "streaming",
     "testing",
     "webhook",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from enum import Enum
+from typing import TypeVar
+
+_E = TypeVar("_E", bound="OpenEnum")
 
 
 class OpenEnum(str, Enum):
@@ -27,6 +31,16 @@ class OpenEnum(str, Enum):
         member._name_ = text
         member._value_ = text
         return member
+
+    @classmethod
+    def from_json(cls: type[_E], text: str | bytes) -> _E:
+        """Give the member whose value is in a JSON text.
+
+        As the pydantic-based package has it. It is the same as
+        `RunStatus(json.loads(text))`, and raises what that raises: a ValueError,
+        where the text is no JSON, or what is in it is no text.
+        """
+        return cls(json.loads(text))
 
     # That of Enum gives `RunStatus.PENDING`; format() uses this one.
     __str__ = str.__str__

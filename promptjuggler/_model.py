@@ -96,6 +96,16 @@ class Model(Frozen):
         """Give `to_dict()` as compact JSON text, in ASCII."""
         return json.dumps(self.to_dict(), separators=(",", ":"))
 
+    def to_str(self) -> str:
+        """Give `to_dict()` as text for people, on several lines.
+
+        As the pydantic-based package has it. All of it is shown, of any length;
+        `repr` gives the short form for logs.
+        """
+        import pprint
+
+        return pprint.pformat(self.to_dict())
+
     def __post_init__(self) -> None:
         # Of what is built by hand: `decoded` and `made_of` set the fields
         # themselves, each to a value of its type.

@@ -50,7 +50,8 @@ class StreamMethods(RunMethods):
             with pj.stream(thread) as stream:  # this connects
                 pj.run_prompt("greeting", "production", {"name": "Ada"}, thread=thread)
                 for event in stream:
-                    ...
+                    if isinstance(event, DoneEvent):
+                        break
 
         What was sent before it connects is not given: enter it before you start the run.
 

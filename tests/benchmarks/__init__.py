@@ -2,9 +2,9 @@
 
 What is compared, in one run on one machine: the package as it stands in this folder; the published package 1.7.0, which
 is installed into an environment of its own outside this folder; and a floor, the least that Python needs for the job.
-The three take turns, so that whatever else the machine does hits them alike. Nothing is judged: the goals of the
-design stand beside what was measured.
+The three take turns, so that whatever else the machine does hits them alike. Beside each goal
+of the design stands whether it is met: README.md here has what each group measures, and what was tried.
 
-`environment`, `process`, `measure`, `documents` and `report` are the tools. `server` and `worker` run in processes of
+`environment`, `process`, `measure`, `documents`, `report` and `chart` are the tools. `server` and `worker` run in processes of
 their own. Every other module measures one group of rows: its `measure(bench)` yields what `report` can show.
 """

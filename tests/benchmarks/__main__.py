@@ -1,4 +1,4 @@
-"""`python3 -m tests.benchmarks`: measure, print the tables, and write the JSON if asked to."""
+"""`python3 -m tests.benchmarks`: measure, print the tables, and write JSON and a picture if asked to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from . import (
     batch,
     calls,
+    chart,
     commandline,
     decode,
     frozen,
@@ -28,7 +29,7 @@ from . import (
 from .environment import PEER, Bench
 from .measure import Effort
 from .process import HERE
-from .report import Finding, text
+from .report import Finding, from_dict, text, to_dict
 
 GROUPS = {
     "start": start,
@@ -46,23 +47,23 @@ GROUPS = {
 
 def measured(
     package: Path, groups: Sequence[str], effort: Effort, peer: bool
-) -> tuple[list[Finding], dict[str, Any]]:
-    """What the groups found about a package, and all of it for the JSON. What is made on the way is removed."""
-    findings: list[Finding] = []
-    numbers: dict[str, Any] = {"machine": machine()}
+) -> dict[str, Any]:
+    """What the groups found about a package, as it is saved. What is made on the way is removed."""
+    saved: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory(prefix="promptjuggler-benchmarks-") as work:
         bench = Bench(package, Path(work), effort, peer)
         for name in groups:
             begun = time.perf_counter()
-            found = list(GROUPS[name].measure(bench))
-            findings += found
-            numbers[name] = [
-                {"kind": type(finding).__name__, **finding.to_dict()}
-                for finding in found
-            ]
+            saved[name] = [to_dict(found) for found in GROUPS[name].measure(bench)]
             print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)
-        numbers["peer"] = bench.missing or PEER
-    return findings, numbers
+        saved["peer"] = bench.missing or PEER
+    return saved
+
+
+def findings_of(saved: dict[str, Any]) -> list[Finding]:
+    """The findings of all groups, in the order in which they were measured."""
+    groups = [name for name in saved if name not in ("machine", "peer")]
+    return [from_dict(one) for name in groups for one in saved[name]]
 
 
 def machine() -> dict[str, Any]:
@@ -75,8 +76,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+def about(saved: dict[str, Any]) -> str:
+    """On what it was measured, in a line."""
+    its = saved["machine"]
+    return f"CPython {its['python']}, {its['system']}, {its['cores']} cores"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
     parser = argparse.ArgumentParser(
         prog="python3 -m tests.benchmarks", description=__doc__
     )
@@ -109,20 +116,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help=f"leave out {PEER}, which is installed otherwise",
     )
     parser.add_argument("--json", metavar="FILE", help="write every number to FILE")
+    parser.add_argument(
+        "--from",
+        dest="saved",
+        metavar="FILE",
+        help="measure nothing: show what --json has written to FILE",
+    )
+    parser.add_argument(
+        "--chart", metavar="FILE", help="draw the rows with goals as an SVG"
+    )
     parser.add_argument("--package", type=Path, default=HERE.parents[1] / "promptjuggler", metavar="FOLDER",
                         help="the folder to measure, if not that of this project")  # fmt: skip
-    options = parser.parse_args(arguments)
-    findings, numbers = measured(
-        options.package, options.only, Effort(options.effort), not options.no_peer
-    )
-    about = numbers["machine"]
-    print(
-        f"CPython {about['python']}, {about['system']}, {about['cores']} cores. Compared with: {numbers['peer']}."
-    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    options = parser().parse_args(arguments)
+    if options.saved:
+        saved = json.loads(Path(options.saved).read_text("utf-8"))
+    else:
+        effort = Effort(options.effort)
+        saved = measured(options.package, options.only, effort, not options.no_peer)
+    findings = findings_of(saved)
+    print(f"{about(saved)}. Compared with: {saved['peer']}.")
     print("Medians; in brackets the quartiles of the ratios, round by round.\n")
     print(text(findings))
     if options.json:
-        Path(options.json).write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
+        Path(options.json).write_text(json.dumps(saved, indent=1) + "\n", "utf-8")
+    if options.chart:
+        Path(options.chart).write_text(chart.svg(findings, about(saved)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from .measure import in_turns, spread
 from .process import Process
 from .report import FLOOR, OURS, PEER, Ratio, Table, ratio_text, seconds_text
 
+PEER_GOAL, FLOOR_GOAL = 25, 3
 LENGTH = 3000
 LENGTHS = (10, 100, 300, 1000, 3000, 10_000, 30_000)
 
@@ -55,7 +56,7 @@ def decoding(
             for name, subject in subjects.items()
         }
         seconds = in_turns(bench.effort.times(rounds), timed)
-    return Ratio(what, seconds, "`json.loads`", 25, 3)
+    return Ratio(what, seconds, "`json.loads`", PEER_GOAL, FLOOR_GOAL)
 
 
 def _decoder(

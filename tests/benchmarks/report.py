@@ -1,9 +1,12 @@
-"""What was measured, as tables for people and as JSON. Nothing is judged here: goals stand beside measurements."""
+"""What was measured, as tables for people and as JSON: beside each goal, whether it is met.
+
+A goal is met where the median meets it. A run on a busy machine proves little either way: the quartiles say how much.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .measure import Spread, ratios, spread
@@ -40,6 +43,20 @@ class Ratio:
             else None
         )
 
+    def meets_peer_goal(self) -> bool | None:
+        """Whether it is as much faster as it is to be; None where that was not measured or there is no goal."""
+        faster = self.times_faster()
+        if faster is None or self.peer_goal is None:
+            return None
+        return faster.median >= self.peer_goal
+
+    def meets_floor_goal(self) -> bool | None:
+        """Whether it takes no more of the floor than it may; None as above."""
+        floor = self.times_floor()
+        if floor is None or self.floor_goal is None:
+            return None
+        return floor.median <= self.floor_goal
+
     def to_dict(self) -> dict[str, Any]:
         """All of it."""
         faster, floor = self.times_faster(), self.times_floor()
@@ -50,6 +67,8 @@ class Ratio:
             },
             "times_faster_than_peer": asdict(faster) if faster else None,
             "times_the_floor": asdict(floor) if floor else None,
+            "meets_peer_goal": self.meets_peer_goal(),
+            "meets_floor_goal": self.meets_floor_goal(),
         }
 
     def cells(self) -> list[str]:
@@ -62,11 +81,11 @@ class Ratio:
             self.what,
             medians[OURS],
             medians.get(PEER, ""),
-            goal_text("at least", self.peer_goal),
             ratio_text(self.times_faster()),
+            goal_text("at least", self.peer_goal, self.meets_peer_goal()),
             f"{medians[FLOOR]} {self.floor}" if FLOOR in medians else "",
-            goal_text("at most", self.floor_goal),
             ratio_text(self.times_floor()),
+            goal_text("at most", self.floor_goal, self.meets_floor_goal()),
         ]
 
 
@@ -74,11 +93,11 @@ RATIO_HEADER = (
     "what",
     OURS,
     PEER,
-    "goal",
     "times faster",
-    "floor",
     "goal",
+    "floor",
     "times the floor",
+    "goal",
 )
 
 
@@ -91,6 +110,8 @@ class Fact:
     peer: str = ""
     goal: str = ""
     numbers: dict[str, Any] = field(default_factory=dict)
+    is_met: bool | None = None
+    """None where nothing says so."""
 
     def to_dict(self) -> dict[str, Any]:
         """All of it."""
@@ -98,7 +119,7 @@ class Fact:
 
     def cells(self) -> list[str]:
         """The row of the table."""
-        return [self.what, self.goal, self.ours, self.peer]
+        return [self.what, self.goal + _MET[self.is_met], self.ours, self.peer]
 
 
 FACT_HEADER = ("what", "goal", OURS, PEER)
@@ -114,11 +135,30 @@ class Table:
     numbers: list[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers."""
-        return {"title": self.title, "rows": self.numbers}
+        """All of it: what is shown, and the numbers behind it."""
+        return {
+            "title": self.title,
+            "header": list(self.header),
+            "cells": [list(row) for row in self.rows],
+            "rows": self.numbers,
+        }
 
 
 Finding = Ratio | Fact | Table
+
+
+def to_dict(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON: all of it, and its kind."""
+    return {"kind": type(finding).__name__, **finding.to_dict()}
+
+
+def from_dict(saved: dict[str, Any]) -> Finding:
+    """The finding that was saved so. What follows from its numbers is found anew."""
+    if saved["kind"] == "Table":
+        return Table(saved["title"], saved["header"], saved["cells"], saved["rows"])
+    kind: type[Ratio] | type[Fact] = {"Ratio": Ratio, "Fact": Fact}[saved["kind"]]
+    names = [field.name for field in fields(kind)]
+    return kind(**{name: saved[name] for name in names})
 
 
 def text(findings: Sequence[Finding]) -> str:
@@ -159,9 +199,12 @@ def ratio_text(ratio: Spread | None) -> str:
     )
 
 
-def goal_text(words: str, goal: float | None) -> str:
-    """A goal, or nothing."""
-    return "" if goal is None else f"{words} {goal:g}"
+_MET = {True: ": met", False: ": MISSED", None: ""}
+
+
+def goal_text(words: str, goal: float | None, is_met: bool | None) -> str:
+    """A goal and whether it is met, or nothing."""
+    return "" if goal is None else f"{words} {goal:g}{_MET[is_met]}"
 
 
 def seconds_text(seconds: float) -> str:

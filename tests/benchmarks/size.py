@@ -42,9 +42,8 @@ def measure(bench: Bench) -> Iterator[Fact]:
         except Failed as error:
             peer = f"not measured: {error}"
     needs = f"{len(_dependencies(ours)) or 'no'} dependencies"
-    yield Fact(
-        "wheel", f"{ours.stat().st_size / 1000:.1f} KB, {needs}", peer, goal, numbers
-    )
+    size = f"{ours.stat().st_size / 1000:.1f} KB, {needs}"
+    yield Fact("wheel", size, peer, goal, numbers, not _dependencies(ours))
 
 
 def _built(bench: Bench) -> list[Path]:

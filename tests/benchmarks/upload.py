@@ -10,6 +10,7 @@ from .environment import Bench, Subject
 from .report import Fact, Table, bytes_text
 
 SIZE = 400
+MOST_GROWTH = 4 * 2**20
 SIZES = (1, 4, 16, 64, 256, 1024)
 
 
@@ -29,6 +30,7 @@ def measure(bench: Bench) -> Iterator[Fact | Table]:
             else "",
             "under +4 MiB",
             {"bytes": file.stat().st_size, "ours": ours, "peer": peer},
+            ours["growth"] < MOST_GROWTH,
         )
         rows, numbers = [], []
         for megabytes in bench.effort.sizes(SIZES):

@@ -31,6 +31,7 @@ ROOMS = {
     "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
     "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
+    "moving": set(),
     "_http": {"errors", "_secrets", "_arguments", "_clock"},
     "streaming": {
         "errors",

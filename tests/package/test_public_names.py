@@ -18,6 +18,7 @@ SUBMODULES = {
     "client",
     "errors",
     "models",
+    "moving",
     "streaming",
     "testing",
     "webhook",

@@ -3,9 +3,15 @@
 import configparser
 import importlib
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from helpers.package import ENV, NAME
+
+import promptjuggler
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -29,6 +35,7 @@ FOLDERS = [
     TESTS / "helpers",
     TESTS / "data",
     TESTS / "typing",
+    ROOT / "promptjuggler",
     ROOT / "promptjuggler" / "_client",
     ROOT / "promptjuggler" / "testing",
 ]
@@ -61,9 +68,16 @@ def test_the_environments_are_those_of_tox():
     table = TEXT.partition("| environment |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert named == {*of_all, "format"}
-    sections = {section.removeprefix("testenv:") for section in config.sections()}
-    assert {name for name in named if not name.startswith("py")} <= sections
+    sections = {
+        section.removeprefix("testenv:")
+        for section in config.sections()
+        if section.startswith("testenv:")
+    }
+    assert named == of_all | sections
+    assert {name for name in named if not name.startswith("py")} == sections
+    # Those that are not run by `tox` alone.
+    said = TEXT.partition("`tox` alone runs all but ")[2].partition(".\n")[0]
+    assert set(re.findall(r"`(\w+)`", said.partition(". ")[0])) == named - of_all
     asked = {name for _, text in BLOCKS for name in re.findall(r"tox -e (\w+)", text)}
     assert asked
     assert asked <= named
@@ -79,6 +93,76 @@ def test_the_line_that_runs_everything_is_that_of_the_readme():
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     (line,) = [line for line in lines if re.match("python3 -m venv .*pytest", line)]
     assert line in TEXT.splitlines()
+
+
+# What is done of each command here: the rest of what it begins with wants a network, other
+# Pythons, or a release. The line that runs everything is that of the README, see above.
+RUN, COLLECTED, ELSEWHERE = "run", "collected", "elsewhere"
+KINDS = {
+    "python3 -m venv": ELSEWHERE,
+    ".venv/bin/python -m pip": ELSEWHERE,
+    ".venv/bin/python -m build": ELSEWHERE,
+    ".venv/bin/pytest": ELSEWHERE,
+    ".venv/bin/tox": ELSEWHERE,
+    ".venv/bin/twine": ELSEWHERE,
+    ".venv/try/bin/python -m pip": ELSEWHERE,
+    "bash .ci/newest-pythons": ELSEWHERE,
+    "git tag": ELSEWHERE,
+    ".venv/bin/python -m pytest": COLLECTED,
+    ".venv/try/bin/promptjuggler": RUN,
+}
+COMMANDS = [
+    command
+    for _, text in BLOCKS
+    for line in text.splitlines()
+    # At what is not in quotes.
+    for command in re.split(r" && (?=(?:[^']*'[^']*')*[^']*$)", line)
+]
+
+
+def kind(command):
+    """What is done of a command."""
+    (found,) = [kind for words, kind in KINDS.items() if command.startswith(words)]
+    return found
+
+
+def outcome(*arguments):
+    """What this Python prints; it must succeed."""
+    result = subprocess.run(
+        [sys.executable, *arguments],
+        env=ENV,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_every_command_is_of_a_kind_that_is_known_and_the_scripts_are_there():
+    assert {kind(command) for command in COMMANDS} == {RUN, COLLECTED, ELSEWHERE}
+    for script in {word for one in COMMANDS for word in re.findall(r"\.ci/\S+", one)}:
+        subprocess.run(["bash", "-n", str(ROOT / script)], check=True)
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if kind(one) == COLLECTED])
+def test_a_command_that_runs_some_tests_finds_them(command):
+    _, *arguments = shlex.split(command)
+    said = outcome(*arguments, "--collect-only", "-p", "no:cacheprovider")
+    assert re.search(r"\d+(?:/\d+)? tests collected|^tests/.*: \d+$", said, re.M), said
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if kind(one) == RUN])
+def test_a_command_of_the_package_runs(command):
+    _, *arguments = shlex.split(command)
+    assert outcome("-m", NAME, *arguments).strip()
+
+
+def test_the_tag_of_a_release_is_the_version():
+    (code,) = re.findall(r"\$\(python3 -c '(.*?)'\)", TEXT)
+    said = outcome("-c", code.replace("promptjuggler", NAME))
+    assert said.strip() == promptjuggler.__version__
 
 
 def test_a_test_that_is_chosen_by_its_name_is_there():

@@ -7,7 +7,7 @@ holds the checkers to it, line by line.
 # An import for each name, since mypy reports the first line of a statement.
 # ruff: noqa: F401, I001
 import promptjuggler
-from promptjuggler import PromptJuggler, PromptRun
+from promptjuggler import EmittedItem, PromptJuggler, PromptRun
 from promptjuggler import Any  # refused: attr-defined, reportAttributeAccessIssue
 from promptjuggler import Model  # refused: attr-defined, reportAttributeAccessIssue
 from promptjuggler import OpenEnum  # refused: attr-defined, reportAttributeAccessIssue
@@ -50,6 +50,11 @@ def change(run: PromptRun) -> None:
     """A result cannot be changed."""
     run.output = "other"  # refused: misc, reportAttributeAccessIssue
     run.other = "new"  # refused: attr-defined, reportAttributeAccessIssue
+
+
+def take_for_a_list(run: PromptRun) -> list[EmittedItem]:
+    """What is a tuple."""
+    return run.emitted  # refused: return-value, reportReturnType
 
 
 def misspell(run: PromptRun) -> object:
