@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 
+_LOOPBACK_NETWORKS = (("127.0.0.0", "8", ""), ("::1", "128", ""))
+"""Address, length, and no port, as `_is_in_network` takes them."""
+
+
 class Proxy:
     """An HTTP proxy.
 
@@ -59,15 +63,40 @@ def proxy_of_environment(scheme: str, host: str) -> Proxy | None:
     scheme   "http" or "https"
     host     with a port where it is not the usual one
 
+    A loopback address goes through none, whatever NO_PROXY says: a proxy of a network
+    has another loopback, and would not reach this machine but its own.
+
     urllib's ProxyHandler is not used: it puts the password into errors, and NO_PROXY
     above a proxy that was asked for.
     """
+    if _is_loopback(host):
+        return None
     # Rule 2 of _secrets.py: a URL can hold a password.
     proxies = Secret(urllib.request.getproxies())
     url = Secret(proxies.value.get(scheme))
     if not url.value or _is_bypassed(host, proxies.value.get("no")):
         return None
     return proxy_of_url(f"{scheme.upper()}_PROXY", Secret(url.value))
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine by its name or address:
+    `localhost` and all below it (RFC 6761, 6.3), 127.0.0.0/8, ::1 (RFC 6890)."""
+    name = _name_of(host).removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    bits = _bits_of(name)
+    if bits is None:
+        return False
+    return any(_is_in_network(bits, *network) for network in _LOOPBACK_NETWORKS)
+
+
+def _name_of(host: str) -> str:
+    """A host without its port, in lower case."""
+    name, _, _ = host.rpartition(":")
+    if not name or host.endswith("]"):
+        name = host
+    return name.lower()
 
 
 def _is_bypassed(host: str, no_proxy: str | None) -> bool:
@@ -79,11 +108,10 @@ def _is_bypassed(host: str, no_proxy: str | None) -> bool:
         return bool(urllib.request.proxy_bypass(host))
     if no_proxy.strip() == "*":
         return True
-    name, _, port = host.rpartition(":")
-    if not name or host.endswith("]"):
-        name, port = host, ""
+    name = _name_of(host)
+    port = host[len(name) :].removeprefix(":")
     patterns = no_proxy.replace(",", " ").split()
-    return any(_is_excluded(name.lower(), port, one.lower()) for one in patterns)
+    return any(_is_excluded(name, port, one.lower()) for one in patterns)
 
 
 def _is_excluded(host: str, port: str, pattern: str) -> bool:
