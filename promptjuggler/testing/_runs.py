@@ -293,14 +293,14 @@ def _text_of_error(error: BaseException) -> str:
 
 
 def _standing(parts: Iterable[Part]) -> list[Part]:
-    """The parts that no Reset made void, in their order, without the Resets."""
+    """The parts that no Reset made void, in their order: those that say something."""
     segment = 0
     standing: list[tuple[int, Part]] = []
     for part in parts:
         if isinstance(part, Reset):
             segment = part.segment
             standing = [entry for entry in standing if entry[0] < segment]
-        else:
+        elif not isinstance(part, Usage):
             standing.append((segment, part))
     return [part for _, part in standing]
 

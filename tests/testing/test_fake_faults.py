@@ -267,6 +267,10 @@ def test_faults_that_were_met_and_those_of_others_are_no_error() -> None:
 
 
 def test_an_error_of_the_test_itself_is_the_one_that_is_seen() -> None:
-    with pytest.raises(ZeroDivisionError), FakeServer(strict_faults=True) as server:
-        server.fail_next(503)
-        raise ZeroDivisionError
+    def test(server: FakeServer) -> None:
+        with server:
+            server.fail_next(503)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        test(FakeServer(strict_faults=True))

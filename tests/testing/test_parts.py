@@ -112,8 +112,7 @@ def test_words_count_as_tokens_and_cost_nothing() -> None:
 @pytest.mark.parametrize("output", [None, 7, {"a": 7}, ["a"], {7: "a"}, "a", b"a"])
 def test_outputs_of_a_workflow_are_texts_and_none_by_names(output: object) -> None:
     with pytest.raises(TypeError):
-        for step in nodes_of(output):
-            outputs_of(step)
+        list(map(outputs_of, nodes_of(output)))
 
 
 # Jobs
