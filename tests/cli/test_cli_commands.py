@@ -190,7 +190,7 @@ def test_demo_runs_every_command_without_a_key_and_says_that_no_model_was_called
         )
     code, out, err = cli("--demo", "run-prompt", "greeting", "1")
     assert (code, out) == (3, "")
-    assert err.endswith("ended as failed: 'name'\n")
+    assert err.endswith("ended as failed: KeyError: 'name'\n")
     assert cli("--demo", "get-prompt", "nothing", "1")[0] == 1
     monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", "s")
     stdin(b"x")

@@ -375,7 +375,7 @@ def test_an_ssl_context_opener_or_proxy_of_another_type_is_refused(option, value
 
 
 def test_large_timeouts_are_as_good_as_none():
-    with FakeServer() as server:
+    with FakeServer(api_key=KEY) as server:
         server.add_prompt("p", str)
         for timeout in (10**400, 1e300, 1e9):
             with client(server, timeout=timeout) as pj:
@@ -498,7 +498,7 @@ def test_an_error_in_the_with_block_is_not_swallowed():
 
 def test_8_threads_share_a_client_and_each_gets_its_own_answers():
     wrong = []
-    with FakeServer() as server, client(server, max_retries=2) as pj:
+    with FakeServer(api_key=KEY) as server, client(server, max_retries=2) as pj:
         server.add_prompt("echo", lambda inputs: inputs["name"])
 
         def work(number):
@@ -1024,7 +1024,10 @@ class Recording(urllib.request.BaseHandler):
 def test_requests_go_through_the_opener_that_was_given():
     recording = Recording()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), recording)
-    with FakeServer() as server, client(server, opener=opener, timeout=4) as pj:
+    with (
+        FakeServer(api_key=KEY) as server,
+        client(server, opener=opener, timeout=4) as pj,
+    ):
         server.add_prompt("echo", lambda inputs: inputs["a"])
         server.add_knowledge_base("docs")
         run = pj.run_prompt("echo", 1, {"a": "Ada"})
