@@ -10,6 +10,7 @@
 Every public name can be imported from here. Its module is loaded when it is
 first used:
 
+batch      many runs from many inputs, and how they go on after a crash
 client     `PromptJuggler`, with one method for each operation
 errors     every error that a public call can raise
 models     what the operations give
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import (
+        batch as batch,
         client as client,
         errors as errors,
         models as models,
@@ -44,6 +46,11 @@ if TYPE_CHECKING:
         streaming as streaming,
         testing as testing,
         webhook as webhook,
+    )
+    from .batch import (
+        Batch as Batch,
+        BatchCounts as BatchCounts,
+        BatchResult as BatchResult,
     )
     from .client import PromptJuggler as PromptJuggler
     from .errors import (
@@ -133,6 +140,7 @@ if TYPE_CHECKING:
     from .webhook import verify_webhook_signature as verify_webhook_signature
 
 _SUBMODULES = (
+    "batch",
     "client",
     "errors",
     "models",
@@ -145,6 +153,9 @@ _SUBMODULES = (
 # The module that gives each name. A test holds it against the imports above.
 _HOME_OF = {
     "ApiError": "errors",
+    "Batch": "batch",
+    "BatchCounts": "batch",
+    "BatchResult": "batch",
     "Citation": "models",
     "ConnectedEvent": "streaming.events",
     "ContentMessageResponse": "models",

@@ -22,6 +22,7 @@ class _Later:
         return getattr(import_module(self._name, __package__), attribute)
 
 
+batch = _Later(".batch")
 email_message = _Later("email.message")
 models = _Later(".models")
 ssl = _Later("ssl")

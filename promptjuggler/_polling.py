@@ -49,8 +49,10 @@ class Poller:
         """Whether another look could still end."""
         return self._end - now >= _SHORTEST_LOOK
 
-    def delay(self, now: float, retry_after: float) -> float:
+    def next_delay(self, now: float, retry_after: float) -> float:
         """The seconds to wait before the next look, while there is time for one.
+
+        The interval grows with each call.
 
         retry_after  what the server asked for, 0 if nothing. Where it reaches past the
                      end, the last look comes shortly before the end all the same

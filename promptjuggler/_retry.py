@@ -12,6 +12,8 @@ SHORTEST_ATTEMPT = 0.05
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 8.0
+# More would be longer than that by far, and too large for a float at some point.
+_MOST_DOUBLINGS = 10
 
 # Up to this part of a delay is taken off by chance, so that many clients that failed at
 # the same moment do not come back at the same moment.
@@ -60,7 +62,7 @@ def seconds_to_wait(
     least = retry_after or 0.0
     if least > LONGEST_RETRY_AFTER:
         return None
-    doublings = min(attempt - 1, 10)
+    doublings = min(attempt - 1, _MOST_DOUBLINGS)
     delay = min(_FIRST_DELAY * 2.0**doublings, _LONGEST_DELAY)
     chance = random()
     return max(delay * (1 - _JITTER * chance), spread(least, chance))

@@ -1,7 +1,7 @@
 """Where secrets may be: the rules, and the one class that they need.
 
-The key, tokens, passwords of proxies, the values of `env_vars`, and the bodies of
-requests and answers must be seen by nobody but the server. A text never has them. But
+The key, tokens, passwords of proxies and the values of `env_vars` must be seen by nobody
+but the server, and so must answers, which can hold tokens. A text never has them. But
 error trackers also record the local variables of every frame of a traceback, and print
 them with `repr`. So, in every frame of ours that an error can pass through:
 
@@ -18,6 +18,9 @@ them with `repr`. So, in every frame of ours that an error can pass through:
 5. What a server, a proxy or the standard library says stands in a text of ours only
    `masked`, without what was sent as a secret, and `printable`. It is masked before it
    is cut: what is left of a secret that was cut is not found.
+
+Other arguments, as `inputs` and files, are variables of the public method that was called
+with them, as they are of its caller; no text has them, and no frame further down.
 
 Code that looks odd because of one of these names its number.
 """

@@ -11,11 +11,76 @@ A *slug* names a prompt, a workflow or a knowledge base. A *version* is a number
 such as `production`. A *thread* is a conversation: runs with the same thread share its
 memory, by *channel*. An *environment* decides which webhooks fire, and which variables a
 run sees.
+
+Sending again
+-------------
+A request that failed is sent again up to `max_retries` times, where that can do no harm:
+
+    what happened                             get_, delete_,       run_,
+                                              create_stream_token  upload_documents
+    it certainly did not leave: look-up of    again                again
+    the name, refused, no connection in
+    time, handshake of TLS or of a proxy
+    429: turned away                          again                again
+    408, 500, 502 to 504, 520 to 524, 529,    again                never
+    530; the connection broke; no answer in
+    time
+    a certificate that is not trusted; a      never                never
+    proxy that wants another password; no
+    HTTP, no TLS, no version in common
+    any other status; an answer that cannot   never                never
+    be read
+
+The right column is short since a run costs money: where the request may have arrived, the
+run may have been started, and the API has no way to say "once only". You get the error,
+whose `may_have_taken_effect` says so, and decide. A deletion that is sent again and then
+meets 404 counts as done.
+
+The delay before grows from 0.5 to 8 seconds, less up to a quarter by chance. What a server
+asks for with `Retry-After` is waited for, and up to a tenth more; if that is over 60
+seconds, the error is raised at once, with `retry_after`.
+
+Time limits
+-----------
+`timeout` bounds each of these steps by itself: the connect, with the handshakes of TLS and
+of a proxy; each piece of the request that is sent; the whole answer, from the last byte
+sent to the last byte received, however slowly it drips. An upload that moves fewer than 1
+KiB a second over that time is cut off. `total_timeout` bounds a call with all of its
+attempts and the delays between them: the error says after how many attempts. The `timeout`
+of a `wait_for_` method bounds that wait.
+
+The one thing that none of them bounds is the look-up of the host's name, which the system
+does, and which no Python can end. With an `opener`, the connect and the head of an answer
+are its own business: `timeout` bounds each of its waits, and then the whole body.
+
+Connections
+-----------
+They are kept for the next calls, at most 8 idle ones of a client and of those that
+`with_options` made of it. One is not used again after 30 idle seconds by the wall clock, so
+that a process that was frozen notices; after the `timeout` that the server's `Keep-Alive`
+says; 5 minutes after it was made, since names move; or in a forked child. What starts a run
+or uploads takes only one that was idle for less than 5 seconds.
+
+A server may close a kept connection just when it is used again. A GET or DELETE that meets
+that, before any of the answer came, is sent once more on a new one, whatever `max_retries`
+is.
+
+Secrets and logs
+----------------
+The key goes to the host of the base URL and nowhere else; redirects are never followed. It
+is in no error text, log line, repr or traceback, and neither are tokens, the password of a
+proxy and the values of `env_vars`; where a server says one of them back, it shows as `***`.
+
+A program that uses `logging` has a logger `promptjuggler`: a line at level DEBUG for each
+attempt (method, path, status, milliseconds), and one at level INFO for each delay before
+another.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from ._arguments import (
     checked_api_key,
@@ -24,20 +89,25 @@ from ._arguments import (
     checked_optional_seconds,
     checked_seconds,
 )
+from ._client import requests
 from ._client.knowledge import KnowledgeMethods
 from ._client.streams import StreamMethods
-from ._http.transport import Transport
+from ._http.transport import Transport, is_final
 from ._secrets import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     import typing
+    import uuid
     from urllib import request as urllib_request
+
+    from . import batch, models
+    from ._batch.clock import StoppableClock
 
     _Client = typing.TypeVar("_Client", bound="PromptJuggler")
 else:
-    from ._annotations import ssl, typing, urllib_request
+    from ._annotations import batch, models, ssl, typing, urllib_request, uuid
 
     # What `typing.get_type_hints` finds for "the class of this client".
     _Client = "PromptJuggler"
@@ -48,7 +118,7 @@ _DEFAULT_BASE_URL = "https://promptjuggler.com"
 
 
 class PromptJuggler(StreamMethods, KnowledgeMethods):
-    """A client of the PromptJuggler API.
+    """A client of the PromptJuggler API. To make one sends nothing.
 
     Any number of threads may share one; it can be used after a fork. It keeps connections
     for the next calls: leave it as a context manager, or call `close()`, to close them.
@@ -58,7 +128,8 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
     base_url     where the API is, http or https, with or without a path; None: that of
                  PROMPTJUGGLER_BASE_URL, or else https://promptjuggler.com
     timeout      seconds, above 0, for each of: the connect with its handshakes, each piece
-                 of the request that is sent, and the whole answer
+                 of the request that is sent, and the whole answer. The system looks up
+                 names, for as long as that takes: no Python can end it
     total_timeout
                  seconds, above 0, of a whole call: all attempts and the delays between
                  them. No attempt or delay is begun that could not end within it. None: no
@@ -111,6 +182,168 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
             checked_optional_seconds("total_timeout", total_timeout),
             checked_count("max_retries", max_retries),
         )
+
+    def run_prompts(
+        self,
+        slug: str,
+        version: int | str,
+        inputs: Iterable[Mapping[str, str]],
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        workers: int = 8,
+        timeout: float = 300.0,
+        restart_unsure: bool = False,
+        priority: typing.Literal["onsite", "normal", "low"] | None = None,
+        thread: str | uuid.UUID | None = None,
+        environment: str | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str | Sequence[str]] | None = None,
+        channel: str | None = None,
+    ) -> batch.Batch[models.PromptRun]:
+        """Run a prompt with many inputs, some at a time, and give each result.
+
+            with pj.run_prompts("greeting", "production", rows, journal="j") as batch:
+                for result in batch:
+                    print(result.index, result.run or result.error)
+
+        Nothing is sent before it is iterated over. Each run is started once: one that
+        may have been started is not started again.
+
+        slug, version   as in `run_prompt`
+        inputs          of the runs, any number of them, taken as it goes: never more than
+                        `2 * workers` are without a result. Wrong ones have a
+                        `ValidationError` as their result, and nothing is sent for them
+        journal         the path of a file in which it is kept how far each run is. With
+                        it, the same call goes on after a crash: a run that has ended is
+                        given from the file, one that was started is waited for. For it
+                        the inputs, slug, version and options must be the same, but for
+                        `priority` and the values of `env_vars`; there may be fewer or
+                        more inputs. None: no such file, and nothing to go on from
+        workers         how many runs are under way at once, from 1
+        timeout         seconds for which each run is waited for; 0 or less: one look. A
+                        run that takes longer has a `WaitTimeout` as its result, and goes
+                        on: the next call with the journal waits for it again
+        restart_unsure  whether a run is started again that an earlier call may have
+                        started. False: its result is an error, with
+                        `may_have_taken_effect`
+        priority, thread, environment, env_vars, metadata, channel
+                        of every run, as in `run_prompt`
+
+        Raises `ValidationError` for all arguments but single inputs. What entering and
+        iterating raise, and when a start is tried again, `promptjuggler.batch` says: a
+        file that it cannot open or write is an `OSError`.
+        """
+        from ._batch.work import Calls
+        from ._client.batches import about_call
+
+        # Rule 1 of _secrets.py.
+        secret = Secret(env_vars)
+        del env_vars
+        options = requests.run_options(
+            {},
+            priority=priority,
+            thread=thread,
+            environment=environment,
+            env_vars=secret,
+            metadata=metadata,
+        )
+        requests.new_prompt_run(slug, version, options, channel)
+        once, clock = self._for_batch()
+
+        def start(row: Mapping[str, str]) -> uuid.UUID:
+            return once.run_prompt(
+                slug,
+                version,
+                row,
+                priority=priority,
+                thread=thread,
+                environment=environment,
+                env_vars=options.value["env_vars"],
+                metadata=options.value["metadata"],
+                channel=channel,
+            ).id
+
+        wait = partial(once.wait_for_prompt_run, timeout=timeout)
+        return batch.Batch(
+            Calls(models.PromptRun, start, wait, is_final, clock),
+            inputs,
+            about_call("prompt", slug, version, options, channel),
+            journal=journal,
+            workers=workers,
+            timeout=timeout,
+            restart_unsure=restart_unsure,
+        )
+
+    def run_workflows(
+        self,
+        slug: str,
+        version: int | str,
+        inputs: Iterable[Mapping[str, str]],
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        workers: int = 8,
+        timeout: float = 300.0,
+        restart_unsure: bool = False,
+        priority: typing.Literal["onsite", "normal", "low"] | None = None,
+        thread: str | uuid.UUID | None = None,
+        environment: str | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> batch.Batch[models.WorkflowRun]:
+        """Run a workflow with many inputs, as `run_prompts` does.
+
+        The arguments, and what is raised, are those of `run_prompts`; a workflow has no
+        `channel`.
+        """
+        from ._batch.work import Calls
+        from ._client.batches import about_call
+
+        # Rule 1 of _secrets.py.
+        secret = Secret(env_vars)
+        del env_vars
+        options = requests.run_options(
+            {},
+            priority=priority,
+            thread=thread,
+            environment=environment,
+            env_vars=secret,
+            metadata=metadata,
+        )
+        requests.new_workflow_run(slug, version, options)
+        once, clock = self._for_batch()
+
+        def start(row: Mapping[str, str]) -> uuid.UUID:
+            return once.run_workflow(
+                slug,
+                version,
+                row,
+                priority=priority,
+                thread=thread,
+                environment=environment,
+                env_vars=options.value["env_vars"],
+                metadata=options.value["metadata"],
+            ).id
+
+        wait = partial(once.wait_for_workflow_run, timeout=timeout)
+        return batch.Batch(
+            Calls(models.WorkflowRun, start, wait, is_final, clock),
+            inputs,
+            about_call("workflow", slug, version, options),
+            journal=journal,
+            workers=workers,
+            timeout=timeout,
+            restart_unsure=restart_unsure,
+        )
+
+    def _for_batch(self: _Client) -> tuple[_Client, StoppableClock]:
+        """A client that starts a run in one attempt, and on whose clock a batch can end
+        what waits."""
+        from ._batch.clock import StoppableClock
+
+        client = self.with_options(max_retries=0)
+        clock = StoppableClock()
+        client._clock = clock
+        return client, clock
 
     def with_options(
         self: _Client,

@@ -11,7 +11,8 @@ PromptJugglerError
 In brackets: the builtin error that it also is. So one `except PromptJugglerError` catches
 all of them. The standard library's own error, where there is one, is the `__cause__`. Only
 a path to upload that cannot be opened raises something else, its `OSError`, before
-anything is sent. All errors can be pickled, with all that they say.
+anything is sent, as does the journal of a batch. All errors can be pickled, with all that
+they say.
 
 May the request have been carried out all the same, was a run started that costs money?
 `may_have_taken_effect` of every error tells. It is False only where it is certain that
@@ -74,7 +75,8 @@ class ApiError(PromptJugglerError):
     Its text is exactly the `error` of the API's answer, where there is one; else what the
     body says of the error in other forms, or such as `HTTP 502 Bad Gateway`.
 
-    status_code  the HTTP status, such as 404
+    status_code  the HTTP status, such as 404; None for an error that did not come from an
+                 answer
     body         the body of the answer as text, as it came, up to 1 MiB
     headers      those of the answer, found by their names in any case; None for an error
                  that did not come from an answer
@@ -144,7 +146,7 @@ class RequestTimeout(NetworkError, TimeoutError):
     """The connection, or the answer, took longer than `timeout` or `total_timeout`.
 
     `request_sent` is False where the time ran out before the connection was made, and True
-    where it ran out while the answer was awaited.
+    where it ran out while the request was sent, or the answer was awaited.
     """
 
 

@@ -9,29 +9,53 @@ from argparse import ArgumentError, ArgumentParser, RawDescriptionHelpFormatter
 
 from .. import __version__
 from .exits import EXIT_CODES, WRONG_USAGE, Stop
-from .tables import COMMANDS, COMMON_OPTIONS, Command, Option
+from .kinds import Command, Option
+from .program import program
+from .tables import COMMANDS, GENERAL_OPTIONS, VALUES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, Literal, NoReturn
 
     Priority = Literal["onsite", "normal", "low"]
 
-PROGRAM = f"python3 -m {__name__.removesuffix('._cli.arguments')}"
-"""How the program is called, whatever this package is called."""
+
+_MOST_NAMED = 8
+"""So many commands are named in a line."""
 
 
-class Arguments:
+class _GeneralArguments:
+    """The options that all commands have that call the API."""
+
+    def __init__(self) -> None:
+        self.help = False
+        self.version = False
+        self.demo = False
+        self.base_url: str | None = None
+        self.api_key_file: str | None = None
+        self.proxy: str | None = None
+        self.ca_file: str | None = None
+        self.timeout = 30.0
+        self.total_timeout: float | None = None
+        self.max_retries = 2
+        self.quiet = False
+        self.verbose = False
+
+
+class Arguments(_GeneralArguments):
     """What the command line says. argparse sets the attributes; these are the defaults.
 
     Which of them a command can have, the tables say.
     """
 
     def __init__(self) -> None:
-        # The command; or the text to print in place of one.
+        super().__init__()
+        # The command; or the text to print in place of one; or, where there are no
+        # arguments at all, the one that says what is needed.
         self.command = ""
         self.answer = ""
+        self.needed = ""
 
         # The words without a dash.
         self.slug = ""
@@ -39,30 +63,23 @@ class Arguments:
         self.id = ""
         self.inputs: list[str] = []
         self.files: list[str] = []
+        self.shell = ""
 
-        # The options that every command has.
-        self.help = False
-        self.version = False
-        self.demo = False
-        self.base_url: str | None = None
-        self.api_key_file: str | None = None
-        self.timeout = 30.0
+        # The options of some commands.
         self.wait_timeout: float | None = None
-        self.max_retries = 2
         self.json = False
-        self.quiet = False
-        self.verbose = False
-
-        # The options of some.
         self.no_wait = False
+        self.wait = False
+        self.input: list[str] | None = None
         self.inputs_json: str | None = None
+        self.allow_empty = False
         self.priority: Priority | None = None
         self.thread: str | None = None
         self.environment: str | None = None
         self.env_var: list[str] | None = None
         self.metadata: list[str] | None = None
         self.channel: str | None = None
-        self.stream = False
+        self.stream: Literal["auto", "always", "never"] = "never"
         self.output: str | None = None
         self.signature: str | None = None
 
@@ -95,6 +112,7 @@ class _Parser(ArgumentParser):
         prog: str,
         words: list[str],
         options: Iterable[Option],
+        general: Iterable[Option],
         *,
         description: str,
         epilog: str,
@@ -111,18 +129,22 @@ class _Parser(ArgumentParser):
             # an ArgumentError could be raised.
             exit_on_error=False,
         )
-        self._options_with_value: set[str] = set()
-        # Flags like all others: argparse's own would print and exit.
-        self.add_argument("-h", "--help", help="show this help", action="store_true")
-        self._add(Option("--version", "show program's version number and exit"))
+        self.option_names = {"--help", "--version"}
         for option in options:
-            self._add(option)
+            self._add(self.add_argument, option)
+        add_general = self.add_argument_group("general options").add_argument
+        for option in general:
+            self._add(add_general, option)
+        # Flags like all others: argparse's own would print and exit.
+        add_general("-h", "--help", help="show this help", action="store_true")
+        self._add(add_general, Option("--version", "show the version"))
 
-    def _add(self, option: Option) -> None:
-        """Tell argparse of an option."""
+    def _add(self, add: Callable[..., object], option: Option) -> None:
+        """Tell argparse of an option; `add` is `add_argument` of a group."""
+        self.option_names.add(option.name)
         value = option.value
         if value is None:
-            self.add_argument(option.name, help=option.help, action="store_true")
+            add(option.name, help=option.help, action="store_true")
             return
 
         def convert(text: str) -> object:
@@ -135,8 +157,7 @@ class _Parser(ArgumentParser):
                 problem = f"argument {option.name}: {value.problem}"
                 raise self.wrong_usage(problem) from None
 
-        self._options_with_value.add(option.name)
-        self.add_argument(
+        add(
             option.name,
             help=option.help,
             metavar=value.metavar,
@@ -155,8 +176,7 @@ class _Parser(ArgumentParser):
         except ArgumentError as error:
             # seam: argument name: the option as it was added, not in the documentation.
             name = error.argument_name
-        takes_value = name in self._options_with_value
-        problem = "expected one argument" if takes_value else "takes no value"
+        problem = "expected one argument" if name in VALUES else "takes no value"
         raise self.wrong_usage(f"argument {name}: {problem}")
 
     def wrong_usage(self, problem: str) -> Stop:
@@ -173,41 +193,27 @@ def parse(arguments: list[str]) -> Arguments:
 
     If they ask for the help or the version, `answer` is that, and to be printed.
 
-    They are read twice: the options of a command are known once the command is, which is
-    the first word among common options and all that is not known yet.
-
     Raises `Stop`.
     """
     dashed, undashed = _cut_at_two_dashes(arguments)
-    parser = _Parser(
-        PROGRAM,
-        ["COMMAND"],
-        COMMON_OPTIONS,
-        description="\n".join(
-            f"    {command.name:26}{command.summary}" for command in COMMANDS.values()
-        ),
-        epilog=EXIT_CODES,
-    )
-    args, words = parser.read(dashed)
-    command = COMMANDS.get(words[0]) if words else None
+    command = COMMANDS.get(_first_word(dashed))
+    parser = _general_parser() if command is None else _parser_of(command)
+    args, words = parser.read([_with_value(argument) for argument in dashed])
     if args.version:
         args.answer = f"promptjuggler {__version__}\n"
-        return args
-    if command is not None:
-        parser = _parser_of(command)
-        args, words = parser.read(dashed)
-    if args.help:
+    elif args.help:
         args.answer = parser.format_help()
-        return args
-    if command is None:
+    elif not arguments:
+        args.needed = parser.format_help()
+    elif command is None:
         raise _no_command(parser, words + undashed)
-
-    args.command = command.name
-    del words[0]
-    for word in words:
-        if _is_option(word):
-            raise _no_such_option(parser, word)
-    _take_words(parser, command, words + undashed, args)
+    else:
+        args.command = command.name
+        words.remove(command.name)
+        for word in words:
+            if _is_option(word):
+                raise _no_such_option(parser, word, command)
+        _take_words(parser, command, words + undashed, args)
     return args
 
 
@@ -219,15 +225,64 @@ def _cut_at_two_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:place], arguments[place + 1 :]
 
 
+def _first_word(arguments: list[str]) -> str:
+    """The first argument that is neither an option nor the value of one; "" if none is.
+
+    Which options there are, depends on the command; so argparse cannot find it.
+    """
+    is_value = False
+    for argument in arguments:
+        if not is_value and not _is_option(argument):
+            return argument
+        is_value = not is_value and _takes_next(argument)
+    return ""
+
+
+def _takes_next(argument: str) -> bool:
+    """Whether the argument behind this one is its value."""
+    value = VALUES.get(argument)
+    return value is not None and not value.implied
+
+
+def _with_value(argument: str) -> str:
+    """An argument; where it is an option that implies a value, with that."""
+    value = VALUES.get(argument)
+    if value is None or not value.implied:
+        return argument
+    return f"{argument}={value.implied}"
+
+
+def _general_parser() -> _Parser:
+    """The parser for arguments without a command; its help lists them."""
+    return _Parser(
+        program(),
+        ["COMMAND"],
+        (),
+        GENERAL_OPTIONS,
+        description="commands:\n"
+        + "\n".join(
+            f"    {command.name:26}{command.summary}" for command in COMMANDS.values()
+        ),
+        epilog=f"{EXIT_CODES}\neach command has a help of its own: COMMAND --help",
+    )
+
+
 def _parser_of(command: Command) -> _Parser:
     """The parser for the options and the help of one command."""
+    prog = f"{program()} {command.name}"
     more = f";\n{command.more}" if command.more else ""
+    example = f"{prog} {command.example}".rstrip()
+    parts = [f"example:\n  {example}\n", EXIT_CODES]
+    if command.variables:
+        lines = [f"  {name:34} {purpose}" for name, purpose in command.variables]
+        parts.append("\n".join(["environment variables:", *lines]))
     return _Parser(
-        f"{PROGRAM} {command.name}",
+        prog,
         [word.usage() for word in command.words],
-        (*COMMON_OPTIONS, *command.options),
+        command.options,
+        command.general,
         description=command.summary + more,
-        epilog=f"example:\n  %(prog)s {command.example}",
+        epilog="\n".join(parts),
     )
 
 
@@ -246,18 +301,46 @@ def _name_of(word: str) -> str:
     return word[:2]
 
 
-def _no_such_option(parser: _Parser, word: str) -> Stop:
-    """The error for an option that is none."""
-    return parser.wrong_usage(f"there is no option {_name_of(word)}")
+def _no_such_option(parser: _Parser, word: str, command: Command | None) -> Stop:
+    """The error for an option that is none, or none of this command."""
+    name = _name_of(word)
+    having = [
+        other.name
+        for other in COMMANDS.values()
+        if any(option.name == name for option in (*other.options, *other.general))
+    ]
+    if having:
+        this = command.name if command else "what is no command"
+        others = ", ".join(having) if len(having) <= _MOST_NAMED else "others"
+        problem = f"{this} has no option {name}, which {others} can have"
+        return parser.wrong_usage(problem)
+    guess = _guess(name, parser.option_names)
+    return parser.wrong_usage(f"there is no option {name}{guess}")
 
 
 def _no_command(parser: _Parser, words: list[str]) -> Stop:
-    """The error for words that do not begin with a command."""
+    """The error for words that do not begin with a command.
+
+    They are not shown: one can be a secret.
+    """
+    names = ", ".join(COMMANDS)
     if not words:
-        return parser.wrong_usage("required: COMMAND")
+        return parser.wrong_usage(f"required: COMMAND, one of {names}")
     if _is_option(words[0]):
-        return _no_such_option(parser, words[0])
-    return parser.wrong_usage("argument COMMAND: invalid choice")
+        return _no_such_option(parser, words[0], None)
+    guess = _guess(words[0], COMMANDS)
+    return parser.wrong_usage(
+        f"there is no such command{guess or f', but there are {names}'}"
+    )
+
+
+def _guess(given: str, known: Iterable[str]) -> str:
+    """What was meant by a name that is mistyped; "" where nothing is like it."""
+    # Slow to load, and needed here alone.
+    from difflib import get_close_matches
+
+    close = get_close_matches(given, known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _take_words(
@@ -273,4 +356,6 @@ def _take_words(
         raise parser.wrong_usage("too many arguments")
     for place, word in enumerate(command.words):
         value = given[place:] if word.nargs else given[place]
+        if word.choices and value not in word.choices:
+            raise parser.wrong_usage(f"{word.name} is one of {', '.join(word.choices)}")
         setattr(args, word.attribute, value)

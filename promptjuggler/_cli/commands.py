@@ -1,4 +1,6 @@
-"""What each command does. Those that run something are in `runs`."""
+"""What each command does: those that read, and the others that are not in `runs`,
+`waits` or `documents`.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,30 @@ import os
 import sys
 from contextlib import ExitStack
 
+from .documents import (
+    delete_knowledge_document,
+    get_knowledge_base,
+    get_knowledge_document,
+    upload_documents,
+)
 from .exits import FAILED, WRONG_USAGE, Stop
 from .inputs import STANDARD_INPUT, read_bytes
-from .output import print_json, print_note, print_text, write
-from .runs import require_completed, run_prompt, run_workflow
+from .output import print_json, print_note, print_part, print_text
+from .results import FINE_RUN, require_fine
+from .runs import run_prompt, run_workflow
 from .session import Session
-from .tables import STAND_IN
+from .tables import COMMANDS, STAND_IN
+from .waits import (
+    wait_knowledge_base,
+    wait_knowledge_document,
+    wait_prompt_run,
+    wait_workflow_run,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from io import FileIO
-    from logging import LogRecord
-    from uuid import UUID
 
-    from .. import PromptJuggler
     from .arguments import Arguments
     from .exits import Progress
 
@@ -36,27 +47,15 @@ def carry_out(args: Arguments, progress: Progress) -> None:
         print_note(
             "no model was called: with --demo, a stand-in on this machine answers"
         )
+    progress.looked_for = COMMANDS[args.command].looked_for.format_map(vars(args))
     with ExitStack() as closing:
-        if args.verbose:
-            _show_requests(closing)
-        ACTIONS[args.command](Session(args, progress, closing))
-
-
-def _show_requests(closing: ExitStack) -> None:
-    """Have each request and each delay be a line on standard error."""
-    import logging
-
-    class Lines(logging.Handler):
-        """Writes as everything else does, so that no encoding makes it fail."""
-
-        def emit(self, record: LogRecord) -> None:
-            write(sys.stderr, f"{record.getMessage()}\n")
-
-    logger = logging.getLogger("promptjuggler")
-    handler = Lines()
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
-    closing.callback(logger.removeHandler, handler)
+        session = Session(args, progress, closing)
+        try:
+            ACTIONS[args.command](session)
+        except Exception as error:
+            if args.verbose:
+                session.say_bodies(error)
+            raise
 
 
 # --- reading ---
@@ -77,7 +76,7 @@ def _get_prompt_run(session: Session) -> None:
     )
     run = client.get_prompt_run(run_id)
     print_json(run.to_dict())
-    require_completed(session, run.id, run.status, [run.error])
+    require_fine(session, f"run {run.id}", run.status, FINE_RUN, [run.error])
 
 
 def _get_workflow_run(session: Session) -> None:
@@ -88,67 +87,7 @@ def _get_workflow_run(session: Session) -> None:
     )
     run = client.get_workflow_run(run_id)
     print_json(run.to_dict())
-    require_completed(session, run.id, run.status, run.errors)
-
-
-def _get_knowledge_base(session: Session) -> None:
-    """Print a knowledge base."""
-    base = session.connect().get_knowledge_base(session.args.slug)
-    print_json(base.to_dict())
-
-
-# --- documents ---
-
-
-def _upload_documents(session: Session) -> None:
-    """Upload files, in a terminal with a bar; print the new documents."""
-    args = session.args
-    client = session.connect()
-    files = [_opened(path, session.closing) for path in args.files]
-    total = sum(os.path.getsize(path) for path in args.files)
-
-    def text_after(seconds: float) -> str:
-        done = sum(file.tell() for _, file in files)
-        bar = "#" * (20 * done // (total or 1))
-        rate = done / (seconds or 1)
-        return f"[{bar:-<20}] {done:,} of {total:,} bytes, {rate:,.0f} a second"
-
-    session.progress.may_have_started = True
-    documents = session.with_progress(
-        text_after, lambda: client.upload_documents(args.slug, files)
-    )
-    print_json([document.to_dict() for document in documents])
-
-
-def _opened(path: str, closing: ExitStack) -> tuple[str, FileIO]:
-    """A file and the name to send it by. Raises `Stop` and `OSError`."""
-    from io import FileIO
-
-    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
-        # A named pipe would wait for somebody to write.
-        raise Stop(WRONG_USAGE, f"{path} is not a regular file")
-    # Bytes of a name that are no text cannot be sent.
-    name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")
-    return name, closing.enter_context(FileIO(path))
-
-
-def _get_knowledge_document(session: Session) -> None:
-    """Print a document."""
-    client = session.connect()
-    document_id = session.id_for(lambda: _upload_a_page(client))
-    print_json(client.get_knowledge_document(document_id).to_dict())
-
-
-def _delete_knowledge_document(session: Session) -> None:
-    """Delete a document; that has nothing to print."""
-    client = session.connect()
-    client.delete_knowledge_document(session.id_for(lambda: _upload_a_page(client)))
-
-
-def _upload_a_page(client: PromptJuggler) -> UUID:
-    """Have the stand-in hold a document; gives its id."""
-    (document,) = client.upload_documents("manuals", [("a.txt", b"A page.")])
-    return document.id
+    require_fine(session, f"run {run.id}", run.status, FINE_RUN, run.errors)
 
 
 # --- streams ---
@@ -207,7 +146,7 @@ def _verify_webhook(session: Session) -> None:
         problem = "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed"
         raise Stop(WRONG_USAGE, problem)
     else:
-        body = read_bytes(STANDARD_INPUT)
+        body = read_bytes(STANDARD_INPUT, may_be_empty=False)
     if not verify_webhook_signature(body, signature, secret):
         print_text("invalid")
         raise Stop(FAILED)
@@ -215,35 +154,54 @@ def _verify_webhook(session: Session) -> None:
 
 
 def _fake_server(session: Session) -> None:
-    """Serve a stand-in until the program is interrupted.
+    """Serve a stand-in until a signal ends the program.
 
     Its address and key are printed as commands for the shell that is to call it.
+
+    A signal is the only end that a server has: it was asked for, and nothing failed. So
+    the exit code is 0, as of other servers; what restarts a service, or counts the
+    failed containers, is not misled.
     """
     import time
 
-    server = session.start_stand_in()
-    print_text(
-        f"export PROMPTJUGGLER_BASE_URL={server.url}\n"
-        f"export PROMPTJUGGLER_API_KEY={server.api_key}"
-    )
-    print_note(STAND_IN)
-    while True:
-        time.sleep(3600)
+    try:
+        server = session.start_stand_in()
+        print_text(
+            f"export PROMPTJUGGLER_BASE_URL={server.url}\n"
+            f"export PROMPTJUGGLER_API_KEY={server.api_key}"
+        )
+        print_note(STAND_IN)
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return
+
+
+def _completion(session: Session) -> None:
+    """Print a completion for a shell."""
+    from .completion import script_for
+
+    print_part(script_for(session.args.shell))
 
 
 ACTIONS: dict[str, Callable[[Session], None]] = {
     "run-prompt": run_prompt,
     "run-workflow": run_workflow,
+    "wait-prompt-run": wait_prompt_run,
+    "wait-workflow-run": wait_workflow_run,
     "get-prompt": _get_prompt,
     "get-prompt-run": _get_prompt_run,
     "get-workflow-run": _get_workflow_run,
-    "get-knowledge-base": _get_knowledge_base,
-    "upload-documents": _upload_documents,
-    "get-knowledge-document": _get_knowledge_document,
-    "delete-knowledge-document": _delete_knowledge_document,
+    "get-knowledge-base": get_knowledge_base,
+    "wait-knowledge-base": wait_knowledge_base,
+    "upload-documents": upload_documents,
+    "get-knowledge-document": get_knowledge_document,
+    "wait-knowledge-document": wait_knowledge_document,
+    "delete-knowledge-document": delete_knowledge_document,
     "create-stream-token": _create_stream_token,
     "stream": _stream,
     "verify-webhook": _verify_webhook,
     "fake-server": _fake_server,
+    "completion": _completion,
 }
 """What carries out each command, in the order of the help."""

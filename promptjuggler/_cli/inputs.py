@@ -1,6 +1,7 @@
 """What a command reads: files, standard input, and NAME=VALUE arguments.
 
-A value can be a secret, as can a file. No error shows one; a name may be shown.
+A value can be a secret, as can a file. No error shows one; a name may be shown, and the
+path of a file that was named as one.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from .exits import WRONG_USAGE, Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 STANDARD_INPUT = "-"
 """The path that means standard input."""
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, *, may_be_empty: bool = True) -> bytes:
     """The bytes of a file, or of standard input, which can be read once.
+
+    may_be_empty    whether standard input may have nothing: that is, as a rule, what is
+                    left of a command before this one that failed
 
     Raises `Stop`, and `OSError` of the file.
     """
@@ -29,29 +33,98 @@ def read_bytes(path: str) -> bytes:
         raise Stop(WRONG_USAGE, "standard input is closed, or was read already")
     # Closed then: a second reader would find nothing, and not know why.
     with sys.stdin.buffer as file:
-        return file.read()
+        content = file.read()
+    if not content and not may_be_empty:
+        raise Stop(WRONG_USAGE, "standard input is empty")
+    return content
 
 
-def read_text(path: str) -> str:
+def read_text(path: str, *, may_be_empty: bool = True) -> str:
     """The same as text: UTF-8, with or without a byte order mark."""
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return read_bytes(path, may_be_empty=may_be_empty).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Stop(WRONG_USAGE, f"{path} is not UTF-8 text") from None
+        raise Stop(WRONG_USAGE, f"{name_of(path)} is not UTF-8 text") from None
 
 
-def pairs(what: str, words: Iterable[str]) -> dict[str, str]:
+def name_of(path: str) -> str:
+    """How an error names a file."""
+    return "standard input" if path == STANDARD_INPUT else path
+
+
+# --- NAME=VALUE ---
+
+
+def as_it_stands(name: str, value: str) -> str:
+    """A value that means itself."""
+    return value
+
+
+class FromFiles:
+    """Values that can be those of files: `@FILE` is the text of one, `@@TEXT` is `@TEXT`.
+
+    allow_empty    whether standard input may be empty
+    """
+
+    __slots__ = ("_allow_empty",)
+
+    def __init__(self, *, allow_empty: bool) -> None:
+        self._allow_empty = allow_empty
+
+    def input(self, name: str, value: str) -> str:
+        """The value of an input. Raises `Stop`.
+
+        It can be data that happens to begin with `@`: the error says what helps.
+        """
+        try:
+            return self._meant(value)
+        except OSError as error:
+            path = error.filename or "a file without a name"
+            problem = f"{path} cannot be read: {error.strerror}"
+            advice = f"if the value of {name} is no file, see --input"
+            raise Stop(WRONG_USAGE, f"{problem}; {advice}") from None
+
+    def secret(self, option: str) -> Callable[[str, str], str]:
+        """What gives the values of an option that are secrets: no error shows a path,
+        which may be the value itself, with an `@` before it.
+        """
+
+        def meant(name: str, value: str) -> str:
+            of = f"the file of {option} {name}"
+            try:
+                return self._meant(value)
+            except OSError as error:
+                problem = f"{of} cannot be read: {error.strerror}"
+            except Stop as error:
+                is_told = value == f"@{STANDARD_INPUT}"
+                problem = error.text if is_told else f"{of} is not UTF-8 text"
+            raise Stop(WRONG_USAGE, problem)
+
+        return meant
+
+    def _meant(self, value: str) -> str:
+        if value.startswith("@@"):
+            return value[1:]
+        if value.startswith("@"):
+            return read_text(value[1:], may_be_empty=self._allow_empty)
+        return value
+
+
+def pairs(
+    what: str, words: Iterable[str], meant: Callable[[str, str], str] = as_it_stands
+) -> dict[str, str]:
     """The values of NAME=VALUE words by their names; each name can stand once.
 
-    what    how an error names such a word: `input`, or the option
+    what     how an error names such a word: `input`, or the option
+    meant    gives what a value means, from name and value
 
-    Raises `Stop`, and `OSError` of a file.
+    Raises `Stop`.
     """
     result: dict[str, str] = {}
     for name, value in _split(what, words):
         if name in result:
             raise Stop(WRONG_USAGE, f"{what} {name} is given twice")
-        result[name] = _meant(value)
+        result[name] = meant(name, value)
     return result
 
 
@@ -59,7 +132,7 @@ def pairs_with_lists(what: str, words: Iterable[str]) -> dict[str, str | list[st
     """The same, where a name can stand more than once: it has a list then."""
     lists: dict[str, list[str]] = {}
     for name, value in _split(what, words):
-        lists.setdefault(name, []).append(_meant(value))
+        lists.setdefault(name, []).append(value)
     return {
         name: values[0] if len(values) == 1 else values
         for name, values in lists.items()
@@ -75,10 +148,64 @@ def _split(what: str, words: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _meant(value: str) -> str:
-    """The text that a value means: `@FILE` is that of a file, `@@TEXT` is `@TEXT`."""
-    if value.startswith("@@"):
-        return value[1:]
-    if value.startswith("@"):
-        return read_text(value[1:])
-    return value
+# --- a file of inputs ---
+
+
+def texts_of_json(path: str) -> Mapping[str, str]:
+    """The JSON object of a file, whose values are texts. Raises `Stop`, and `OSError`."""
+    import json
+
+    text = read_text(path, may_be_empty=False)
+    problem = ""
+    try:
+        # A number of any length is one; what it is does not matter.
+        value = json.loads(text, parse_int=float, object_pairs_hook=_without_twins)
+        problem = _problem_of_inputs(value)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        problem = f"is no JSON: {error.msg} in {place}"
+    except RecursionError:
+        problem = "must hold a JSON object, and is nested too deeply for one"
+    except _Twins as error:
+        problem = f"has the name {error} twice"
+    if problem:
+        raise Stop(WRONG_USAGE, f"{name_of(path)} {problem}")
+    checked: dict[str, str] = value
+    return checked
+
+
+_KINDS_OF_JSON = {
+    "dict": "an object",
+    "list": "an array",
+    "float": "a number",
+    "bool": "a boolean",
+    "NoneType": "null",
+    "str": "a text",
+}
+
+
+def _problem_of_inputs(value: object) -> str:
+    """What is wrong with a document that should be an object of texts; "" is nothing."""
+    if not isinstance(value, dict):
+        return f"must hold a JSON object, not {_kind_of(value)}"
+    for name, member in value.items():
+        if not isinstance(member, str):
+            return f"must have texts alone: the value of {name} is {_kind_of(member)}"
+    return ""
+
+
+def _kind_of(value: object) -> str:
+    return _KINDS_OF_JSON[type(value).__name__]
+
+
+class _Twins(Exception):
+    """A name stands twice in an object."""
+
+
+def _without_twins(members: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON. Which of two values is meant, nobody could tell."""
+    result = dict(members)
+    if len(result) < len(members):
+        names = [name for name, _ in members]
+        raise _Twins(next(name for name in names if names.count(name) > 1))
+    return result

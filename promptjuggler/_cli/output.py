@@ -1,7 +1,8 @@
 """What the command line writes: results to standard output, all else to standard error.
 
 Both can be closed, full, or unable to show a character, and nothing of that may end in a
-traceback.
+traceback. A terminal does what is written to it, and much of that comes from a model or
+a server: there, all that could steer it is escaped. A pipe gets what came.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from .exits import FAILED, Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-    from typing import TextIO, TypeVar
+    from collections.abc import Callable, Container
+    from typing import TextIO
 
     from .. import PromptRun, RunStream
 
-    T = TypeVar("T")
+LINES_AND_TABS = "\n\t"
+"""What a text on several lines keeps of the characters that steer a terminal."""
 
-SECONDS_BETWEEN_DRAWINGS = 0.2
-"""How often a line of progress is drawn anew."""
+# They make one letter of two (Persian, Hindi), or one emoji of some, and steer nothing.
+_JOINERS = "\u200c\u200d"
 
 
 def write(stream: TextIO | None, text: str) -> None:
@@ -61,23 +62,69 @@ def _close(stream: TextIO) -> None:
         pass
 
 
-def print_note(text: str) -> None:
-    """Write one line to standard error, for people.
+def escaped(
+    text: str,
+    keep: Container[str] = LINES_AND_TABS,
+    escape: Callable[[str], str] = lambda character: ascii(character)[1:-1],
+) -> str:
+    """A text in which nothing steers a terminal: controls, and what turns the direction
+    of the text, are escapes.
 
-    The text can be a server's: it is put on one line, and what could steer a terminal is
-    escaped.
+    keep      what of that is left
+    escape    makes an escape of one character
     """
-    line = " ".join(text.split())
-    shown = "".join(
-        character if character.isprintable() else ascii(character)[1:-1]
-        for character in line
+    if text.isprintable():
+        return text
+    return "".join(
+        character if _is_harmless(character, keep) else escape(character)
+        for character in text
     )
-    write(sys.stderr, f"promptjuggler: {shown}\n")
+
+
+def _is_harmless(character: str, keep: Container[str]) -> bool:
+    """Whether a character can be shown as it is.
+
+    Python calls spaces that do not break, as French has them, unprintable.
+    """
+    if character.isprintable() or character in keep or character in _JOINERS:
+        return True
+    if character.isascii():
+        return False
+    from unicodedata import category
+
+    return category(character) == "Zs"
+
+
+def _escape_of_json(character: str) -> str:
+    """How JSON escapes a character (RFC 8259, 7): by its units of UTF-16."""
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal, in which somebody reads along."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def print_note(text: str) -> None:
+    """Write one line to standard error, for people; the text can be a server's."""
+    line = " ".join(text.split())
+    write(sys.stderr, f"promptjuggler: {escaped(line, keep='')}\n")
+
+
+def print_details(text: str) -> None:
+    """Write lines to standard error, for people; the text can be a server's."""
+    write(sys.stderr, f"{escaped(text)}\n")
+
+
+def print_part(text: str) -> None:
+    """Write a part of a result."""
+    write(sys.stdout, escaped(text) if is_terminal(sys.stdout) else text)
 
 
 def print_text(text: str) -> None:
-    """Write a result as it is, and the end of a line."""
-    write(sys.stdout, f"{text}\n")
+    """Write a result, and the end of a line."""
+    print_part(f"{text}\n")
 
 
 def print_json(value: object, indent: int | None = 2) -> None:
@@ -86,74 +133,34 @@ def print_json(value: object, indent: int | None = 2) -> None:
 
     # Else what the encoding lacks would become an escape of Python's, and no JSON.
     ascii_only = "utf" not in str(sys.stdout.encoding).lower()
-    print_text(json.dumps(value, indent=indent, default=str, ensure_ascii=ascii_only))
+    text = json.dumps(value, indent=indent, default=str, ensure_ascii=ascii_only)
+    if is_terminal(sys.stdout):
+        text = escaped(text, escape=_escape_of_json)
+    write(sys.stdout, f"{text}\n")
 
 
-def with_progress(text_after: Callable[[float], str], call: Callable[[], T]) -> T:
-    """Make a call and give its result; meanwhile, in a terminal, show how it goes.
+def print_tokens(stream: RunStream[PromptRun], *, is_shown: bool) -> str:
+    """Read a stream to its end, and, if it is to be shown, write the answer as it comes.
 
-    text_after    gives the line to be shown, from the seconds that have passed. It is
-                  called in a thread, drawn on standard error, and gone in the end.
-    """
-    if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
-        return call()
-
-    import threading
-
-    over = threading.Event()
-    thread = threading.Thread(target=_draw_until, args=(over, text_after), daemon=True)
-    try:
-        thread.start()
-        return call()
-    finally:
-        over.set()
-        # Ctrl-C can come before it was started.
-        if thread.is_alive():
-            thread.join()
-
-
-def _draw_until(over: threading.Event, text_after: Callable[[float], str]) -> None:
-    """Draw a line again and again, and once more at the end; then wipe it out."""
-    import os
-    import time
-
-    begun = time.monotonic()
-    width = 0
-    while True:
-        is_over = over.is_set()
-        columns = os.get_terminal_size(2).columns or 80
-        # After the last column, some terminals begin a new line.
-        text = text_after(time.monotonic() - begun)[: columns - 1]
-        write(sys.stderr, f"\r{text.ljust(width)}")
-        width = len(text)
-        if is_over:
-            break
-        over.wait(SECONDS_BETWEEN_DRAWINGS)
-    write(sys.stderr, f"\r{' ' * width}\r")
-
-
-def print_tokens(stream: RunStream[PromptRun]) -> str:
-    """Read a stream to its end; in a terminal, write the answer as it comes.
-
-    Gives the text that is to be seen now: the answer, if nothing was missed. In a pipe
-    nothing is written: nobody could take back what a reset makes void.
+    Gives the text that is to be seen now: the answer, if nothing was missed. Nobody can
+    take back what a reset makes void: the text starts anew on the next line.
     """
     from .. import ResetEvent, StaleEvent, TokenEvent
 
     shown = ""
     try:
         for event in stream:
-            if not sys.stdout.isatty():
+            if not is_shown:
                 continue
             if isinstance(event, TokenEvent):
                 shown += event.text
-                write(sys.stdout, event.text)
+                print_part(event.text)
             elif (
                 isinstance(event, (ResetEvent, StaleEvent))
                 and shown != stream.view.text
             ):
                 shown = stream.view.text
-                write(sys.stdout, f"\n{shown}")
+                print_part(f"\n{shown}")
     finally:
         if shown:
             print_text("")

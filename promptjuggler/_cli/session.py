@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from .exits import WRONG_USAGE, Stop
 from .inputs import read_text
-from .output import print_note, with_progress
+from .output import is_terminal, print_details, print_note
+from .program import program, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
-    from typing import TypeVar
+    from typing import TypedDict, TypeVar
 
     from .. import PromptJuggler
     from ..testing import FakeServer
     from .arguments import Arguments
     from .exits import Progress
+    from .line import Line
 
     T = TypeVar("T")
+
+    class Limits(TypedDict):
+        """The options of a client that bound its calls."""
+
+        timeout: float
+        total_timeout: float | None
+        max_retries: int
+
 
 RUN_TIMEOUT = 300.0
 """Seconds that a run may take, without `--wait-timeout`."""
@@ -31,56 +42,85 @@ class Session:
     args        what it was called with
     progress    how far it has come; commands set it
     closing     what is to be closed when the command ends
+    secrets     what is masked in what is shown of a server's answers
     """
 
-    __slots__ = ("args", "closing", "progress")
+    __slots__ = ("_line", "args", "closing", "progress", "secrets")
 
     def __init__(self, args: Arguments, progress: Progress, closing: ExitStack) -> None:
         self.args = args
         self.progress = progress
         self.closing = closing
+        self.secrets: list[str] = []
+        # The line that is drawn just now.
+        self._line: Line | None = None
+
+    # --- the client ---
 
     def connect(self) -> PromptJuggler:
         """The client: of the account, or with `--demo` of a stand-in.
 
-        Raises `Stop` without a key, and `ValidationError`.
+        Raises `Stop` without a key, `ValidationError`, and `OSError` of a file.
         """
         from .. import PromptJuggler
 
         args = self.args
+        self._show_requests()
+        limits: Limits = {
+            "timeout": args.timeout,
+            "total_timeout": args.total_timeout,
+            "max_retries": args.max_retries,
+        }
         if args.demo:
             server = self.start_stand_in()
             server.run_seconds = 0.0
             client = PromptJuggler(
-                server.api_key,
-                base_url=server.url,
-                proxy=False,
-                timeout=args.timeout,
-                max_retries=args.max_retries,
+                server.api_key, base_url=server.url, proxy=False, **limits
             )
-        else:
-            client = PromptJuggler(
-                self._api_key(),
-                base_url=args.base_url,
-                timeout=args.timeout,
-                max_retries=args.max_retries,
-            )
+            return self.closing.enter_context(client)
+        context = None
+        if args.ca_file is not None:
+            from .trust import context_trusting
+
+            context = context_trusting(args.ca_file)
+        client = PromptJuggler(
+            self._api_key(),
+            base_url=args.base_url,
+            proxy=args.proxy,
+            ssl_context=context,
+            **limits,
+        )
         return self.closing.enter_context(client)
 
-    def _api_key(self) -> str | None:
-        """The key of the file; None is for the client that of the environment."""
+    def _show_requests(self) -> None:
+        """Have lines about the requests, where somebody wants them.
+
+        In a terminal that is one for each delay: else nothing would move for a minute.
+        """
+        args = self.args
+        is_watched = is_terminal(sys.stderr) and not args.quiet
+        if args.verbose or is_watched:
+            from .watching import show_requests
+
+            show_requests(self.say, self.closing, only_delays=not args.verbose)
+
+    def _api_key(self) -> str:
+        """The key of the file, or of the environment. Raises `Stop`."""
         path = self.args.api_key_file
         if path is not None:
             try:
-                return read_text(path)
-            except (OSError, Stop):
+                key = read_text(path)
+            except (OSError, ValueError, Stop):
                 # Neither the path nor the cause: somebody may have given the key.
                 problem = "the file of --api-key-file cannot be read"
                 raise Stop(WRONG_USAGE, problem) from None
-        if os.environ.get("PROMPTJUGGLER_API_KEY", "").strip():
-            return None
-        problem = "there is no API key: set PROMPTJUGGLER_API_KEY or --api-key-file"
-        raise Stop(WRONG_USAGE, problem)
+        else:
+            key = os.environ.get("PROMPTJUGGLER_API_KEY", "")
+            if not key.strip():
+                problem = "set PROMPTJUGGLER_API_KEY or --api-key-file"
+                raise Stop(WRONG_USAGE, f"there is no API key: {problem}")
+        self.secrets.append(key.strip())
+        return key
 
     def start_stand_in(self) -> FakeServer:
         """Start a stand-in with what `tables.STAND_IN` says."""
@@ -104,13 +144,84 @@ class Session:
         print_note(f"{made} takes the place of {given}: the stand-in is new")
         return made
 
+    # --- what is said ---
+
+    def call_of(self, command: str, *words: str) -> str:
+        """The line that calls another command of this program, to be pasted into a shell.
+
+        It leads to the same API: the options that decide that are the same. A proxy is
+        not among them, which can have a password.
+        """
+        args = self.args
+        options = (
+            ("--base-url", args.base_url),
+            ("--api-key-file", args.api_key_file),
+            ("--ca-file", args.ca_file),
+        )
+        parts = [program(), command, *map(quoted, words)]
+        for name, value in options:
+            if value is not None:
+                parts += [name, quoted(value)]
+        return " ".join(parts)
+
+    def began(self, what: str, command: str, *words: str) -> None:
+        """Have every error from here on say what was started, and how to get at it.
+
+        What a stand-in has will be gone with it.
+        """
+        if self.args.demo:
+            self.progress.began("")
+        else:
+            self.progress.began(f"{what}: {self.call_of(command, *words)}")
+
+    def say(self, text: str) -> None:
+        """Write a line about the way, on standard error."""
+        if self._line is not None:
+            self._line.print_above(text)
+        else:
+            print_details(text)
+
+    def say_bodies(self, error: BaseException) -> None:
+        """Write what a server answered that led to an error, without secrets."""
+        from .watching import passwords_of_proxies, text_of_bodies
+
+        passwords = passwords_of_proxies(self.args.proxy)
+        text = text_of_bodies(error, [*self.secrets, *passwords])
+        if text:
+            self.say(text)
+
+    # --- waiting ---
+
+    @property
+    def wait_timeout(self) -> float:
+        """Seconds that what is waited for may take."""
+        given = self.args.wait_timeout
+        return RUN_TIMEOUT if given is None else given
+
     def with_progress(
         self, text_after: Callable[[float], str], call: Callable[[], T]
     ) -> T:
-        """As `output.with_progress`, unless a line is not wanted."""
-        if self.args.quiet or self.args.verbose:
+        """Make a call and give its result; meanwhile, in a terminal, show how it goes.
+
+        text_after    gives the line to be shown, from the seconds that have passed. It
+                      is called in a thread, and the line is gone in the end
+        """
+        is_unwanted = self.args.quiet or self.args.verbose
+        if is_unwanted or not is_terminal(sys.stderr):
             return call()
-        return with_progress(text_after, call)
+        from .line import Line
+
+        try:
+            with Line(text_after) as self._line:
+                return call()
+        finally:
+            self._line = None
+
+    def wait(self, what: str, call: Callable[[], T]) -> T:
+        """Make a call that waits; meanwhile, in a terminal, say for how long already."""
+        return self.with_progress(
+            lambda seconds: f"pending for {seconds:.0f} s: {what}", call
+        )
 
 
 def _first_sentence(inputs: dict[str, str]) -> dict[str, str | None]:

@@ -1,13 +1,20 @@
 """What can be said on the command line: its commands, their words, their options.
 
-These tables are all that there is: parsers and helps are made from them.
+These tables are all that there is: parsers, helps and completions are made from them.
 """
 
 from __future__ import annotations
 
+from .kinds import Command, Option, Value, Word, choice
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import TypedDict
+
+    class _OfApi(TypedDict):
+        general: tuple[Option, ...]
+        variables: tuple[tuple[str, str], ...]
+
 
 STAND_IN = (
     "it has the prompt greeting (input name), the workflow summary (input text) "
@@ -15,94 +22,8 @@ STAND_IN = (
 )
 """What the stand-in of `--demo` and `fake-server` can do."""
 
-
-class Value:
-    """A kind of value that an option can take.
-
-    metavar       how the help names it
-    convert       makes it of its text; raises ValueError for one that is none
-    problem       says then what is wrong, without the text, which can be a secret
-    is_repeated   whether the option can stand more than once: it gives a list
-    """
-
-    __slots__ = ("convert", "is_repeated", "metavar", "problem")
-
-    def __init__(
-        self,
-        metavar: str,
-        *,
-        convert: Callable[[str], object] = str,
-        problem: str = "",
-        is_repeated: bool = False,
-    ) -> None:
-        self.metavar = metavar
-        self.convert = convert
-        self.problem = problem
-        self.is_repeated = is_repeated
-
-
-class Option:
-    """An option; without a value it is a flag. Its attribute of `Arguments` has its name."""
-
-    __slots__ = ("help", "name", "value")
-
-    def __init__(self, name: str, help: str, value: Value | None = None) -> None:
-        self.name = name
-        self.help = help
-        self.value = value
-
-
-class Word:
-    """A word without a dash.
-
-    name         how the help names it
-    attribute    where it is found in `Arguments`
-    nargs        as argparse has it: "" is one, "+" one or more, "*" any number
-    """
-
-    __slots__ = ("attribute", "name", "nargs")
-
-    def __init__(self, name: str, attribute: str, nargs: str = "") -> None:
-        self.name = name
-        self.attribute = attribute
-        self.nargs = nargs
-
-    def usage(self) -> str:
-        """How the first line of a help shows it."""
-        if self.nargs == "+":
-            return f"{self.name} [{self.name} ...]"
-        if self.nargs == "*":
-            return f"[{self.name} ...]"
-        return self.name
-
-
-class Command:
-    """A command.
-
-    words      in their order; only the last can be more than one
-    options    those that it has beside the common ones
-    example    what stands behind its name in the example of its help
-    more       what else its help says
-    """
-
-    __slots__ = ("example", "more", "name", "options", "summary", "words")
-
-    def __init__(
-        self,
-        name: str,
-        summary: str,
-        *,
-        words: tuple[Word, ...] = (),
-        options: tuple[Option, ...] = (),
-        example: str = "",
-        more: str = "",
-    ) -> None:
-        self.name = name
-        self.summary = summary
-        self.words = words
-        self.options = options
-        self.example = example
-        self.more = more
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that there is a completion for."""
 
 
 def _seconds(text: str) -> float:
@@ -113,132 +34,287 @@ def _seconds(text: str) -> float:
     raise ValueError(text)
 
 
-def _priority(text: str) -> str:
-    """One of the priorities of the API."""
-    if text in ("onsite", "normal", "low"):
-        return text
-    raise ValueError(text)
-
-
-_TEXT = Value("VALUE")
-_NUMBER = Value("NUMBER", convert=int, problem="invalid int value")
+_FILE = Value("FILE")
+_URL = Value("URL")
+_ID = Value("ID")
+_NAME = Value("NAME")
+_HEADER = Value("HEADER")
+_NUMBER = Value("NUMBER", convert=int, problem="must be a whole number")
 _SECONDS = Value(
     "SECONDS", convert=_seconds, problem="must be a number of seconds above 0"
 )
-_PRIORITY = Value(
-    "PRIORITY", convert=_priority, problem="must be onsite, normal or low"
-)
+_PRIORITY = choice("PRIORITY", "onsite", "normal", "low")
 _PAIR = Value("NAME=VALUE", is_repeated=True)
 
-COMMON_OPTIONS = (
-    Option("--demo", f"use a stand-in on this machine, without a key: {STAND_IN}"),
-    Option("--base-url", "address of the API (default: PROMPTJUGGLER_BASE_URL)", _TEXT),
+# --- options ---
+
+_DEMO = Option("--demo", f"use a stand-in on this machine, without a key: {STAND_IN}")
+
+GENERAL_OPTIONS = (
+    _DEMO,
+    Option("--base-url", "address of the API (default: PROMPTJUGGLER_BASE_URL)", _URL),
     Option(
-        "--api-key-file", "file with the key (default: PROMPTJUGGLER_API_KEY)", _TEXT
+        "--api-key-file", "file with the key (default: PROMPTJUGGLER_API_KEY)", _FILE
     ),
+    Option("--proxy", "of HTTP; others can see a password in it", _URL),
+    Option("--ca-file", "certificates to trust, in place of the system's", _FILE),
     Option("--timeout", "to connect, and to be answered (default: 30)", _SECONDS),
     Option(
-        "--wait-timeout",
-        "for a run (default: 300) or a stream (default: none)",
+        "--total-timeout",
+        "for a request with all its repetitions (default: no bound)",
         _SECONDS,
     ),
-    Option("--max-retries", "for a request (default: 2)", _NUMBER),
-    Option("--json", "print the whole result of a run"),
-    Option("--quiet", "show no progress"),
-    Option("--verbose", "show each request"),
+    Option("--max-retries", "how often a request is repeated (default: 2)", _NUMBER),
+    Option("--quiet", "show no progress, and no line before a request is repeated"),
+    Option("--verbose", "show each request, and the body of an error"),
 )
-"""The options of every command, in the order of the help."""
+"""The options of every command that calls the API, in the order of the help."""
 
-_RUN_OPTIONS = (
-    Option("--no-wait", "print the ids of run and thread at once"),
+_VARIABLES = (
+    ("PROMPTJUGGLER_API_KEY", "the key"),
+    ("PROMPTJUGGLER_BASE_URL", "address of the API"),
+    ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "a proxy, and hosts without it"),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "certificates to trust"),
+)
+
+_OF_API: _OfApi = {"general": GENERAL_OPTIONS, "variables": _VARIABLES}
+"""What all commands have that call the API."""
+
+_JSON = Option("--json", "print the whole result as JSON")
+_OUTPUT = Option("--output", "the only output to print", _NAME)
+_CHANNEL = Option("--channel", "part of the thread's memory to use", _NAME)
+_WAIT_FOR_RUN = Option("--wait-timeout", "for a run to end (default: 300)", _SECONDS)
+_WAIT_FOR_DOCUMENTS = Option(
+    "--wait-timeout", "for what is indexed (default: 300)", _SECONDS
+)
+
+RUN_OPTIONS = (
+    Option("--input", "an input as it stands: it is never a file", _PAIR),
     Option(
         "--inputs-json",
         "file with a JSON object of more inputs; - is standard input",
-        _TEXT,
+        _FILE,
     ),
+    Option("--allow-empty", "let standard input be empty, as an input"),
     Option("--priority", "onsite, normal or low", _PRIORITY),
-    Option("--thread", "id of the thread to go on with", _TEXT),
-    Option("--environment", "which webhooks fire, which variables the run sees", _TEXT),
+    Option("--thread", "the thread to go on with", _ID),
+    Option("--environment", "which webhooks fire, which variables it sees", _NAME),
     Option("--env-var", "variable for this run; others cannot see NAME=@FILE", _PAIR),
     Option("--metadata", "to find the run by; the same NAME again makes a list", _PAIR),
 )
-_INPUTS_CAN_BE_FILES = (
-    "NAME=@FILE reads a text file, NAME=@- standard input, NAME=@@TEXT is @TEXT"
+"""What can be said of any run that is started."""
+
+_ENDS_OF_RUN = (
+    Option("--no-wait", "print the ids of run and thread at once"),
+    _WAIT_FOR_RUN,
+    _JSON,
 )
+
+_STREAM = Option(
+    "--stream",
+    "show the answer while it is written, in a terminal; with --stream=always in a "
+    "pipe too, where a part that turns out void is followed by the text anew",
+    choice("WHEN", "auto", "always", "never", implied="auto"),
+)
+
+# --- words ---
 
 _SLUG = Word("SLUG", "slug")
 _VERSION = Word("VERSION", "version_or_tag")
-_ID = Word("ID", "id")
+_WORD_ID = Word("ID", "id")
 _THREAD = Word("THREAD", "id")
 _INPUTS = Word("NAME=VALUE", "inputs", nargs="*")
 _FILES = Word("FILE", "files", nargs="+")
 
-_ALL_COMMANDS = (
+_INPUTS_CAN_BE_FILES = (
+    "NAME=@FILE reads a text file, NAME=@- standard input, NAME=@@TEXT is @TEXT;\n"
+    "for data that may begin with @, there is --input"
+)
+
+# --- commands ---
+
+_PROMPT = 'prompt "{slug}" with version "{version_or_tag}"'
+_WORKFLOW = 'workflow "{slug}" with version "{version_or_tag}"'
+_PROMPT_RUN = "run {id} of a prompt"
+_WORKFLOW_RUN = "run {id} of a workflow"
+_BASE = 'knowledge base "{slug}"'
+_DOCUMENT = "document {id}"
+
+_RUN_COMMANDS = (
     Command(
         "run-prompt",
         "run a prompt, print the answer",
         words=(_SLUG, _VERSION, _INPUTS),
-        options=(
-            *_RUN_OPTIONS,
-            Option("--channel", "part of the thread's memory to use", _TEXT),
-            Option("--stream", "show the answer in a terminal while it is written"),
-        ),
-        example="greeting production name=Ada",
+        options=(*RUN_OPTIONS, _CHANNEL, _STREAM, *_ENDS_OF_RUN),
+        example='greeting production --input name="$NAME"',
         more=_INPUTS_CAN_BE_FILES,
+        looked_for=_PROMPT,
+        **_OF_API,
     ),
     Command(
         "run-workflow",
         "run a workflow, print its outputs",
         words=(_SLUG, _VERSION, _INPUTS),
-        options=(*_RUN_OPTIONS, Option("--output", "the only output to print", _TEXT)),
+        options=(*RUN_OPTIONS, _OUTPUT, *_ENDS_OF_RUN),
         example="summary 1 text=@faq.md",
         more=_INPUTS_CAN_BE_FILES,
+        looked_for=_WORKFLOW,
+        **_OF_API,
+    ),
+    Command(
+        "wait-prompt-run",
+        "wait for a run, print the answer",
+        words=(_WORD_ID,),
+        options=(_WAIT_FOR_RUN, _JSON),
+        example="$ID",
+        looked_for=_PROMPT_RUN,
+        **_OF_API,
+    ),
+    Command(
+        "wait-workflow-run",
+        "wait for a run, print its outputs",
+        words=(_WORD_ID,),
+        options=(_OUTPUT, _WAIT_FOR_RUN, _JSON),
+        example="$ID",
+        looked_for=_WORKFLOW_RUN,
+        **_OF_API,
     ),
     Command(
         "get-prompt",
         "print a prompt",
         words=(_SLUG, _VERSION),
         example="greeting production",
+        looked_for=_PROMPT,
+        **_OF_API,
     ),
-    Command("get-prompt-run", "print a run", words=(_ID,), example="$ID"),
-    Command("get-workflow-run", "print a run", words=(_ID,), example="$ID"),
+    Command(
+        "get-prompt-run",
+        "print a run",
+        words=(_WORD_ID,),
+        example="$ID",
+        looked_for=_PROMPT_RUN,
+        **_OF_API,
+    ),
+    Command(
+        "get-workflow-run",
+        "print a run",
+        words=(_WORD_ID,),
+        example="$ID",
+        looked_for=_WORKFLOW_RUN,
+        **_OF_API,
+    ),
+)
+
+_KNOWLEDGE_COMMANDS = (
     Command(
         "get-knowledge-base",
         "print a knowledge base",
         words=(_SLUG,),
         example="manuals",
+        looked_for=_BASE,
+        **_OF_API,
+    ),
+    Command(
+        "wait-knowledge-base",
+        "wait until all is indexed, print the status",
+        words=(_SLUG,),
+        options=(_WAIT_FOR_DOCUMENTS, _JSON),
+        example="manuals",
+        looked_for=_BASE,
+        **_OF_API,
     ),
     Command(
         "upload-documents",
         "upload files to a knowledge base",
         words=(_SLUG, _FILES),
+        options=(
+            Option("--wait", "until all of them are indexed"),
+            _WAIT_FOR_DOCUMENTS,
+        ),
         example="manuals faq.md",
+        looked_for=_BASE,
+        **_OF_API,
     ),
-    Command("get-knowledge-document", "print a document", words=(_ID,), example="$ID"),
     Command(
-        "delete-knowledge-document", "delete a document", words=(_ID,), example="$ID"
+        "get-knowledge-document",
+        "print a document",
+        words=(_WORD_ID,),
+        example="$ID",
+        looked_for=_DOCUMENT,
+        **_OF_API,
     ),
+    Command(
+        "wait-knowledge-document",
+        "wait until it is indexed, print the status",
+        words=(_WORD_ID,),
+        options=(_WAIT_FOR_DOCUMENTS, _JSON),
+        example="$ID",
+        looked_for=_DOCUMENT,
+        **_OF_API,
+    ),
+    Command(
+        "delete-knowledge-document",
+        "delete a document",
+        words=(_WORD_ID,),
+        example="$ID",
+        looked_for=_DOCUMENT,
+        **_OF_API,
+    ),
+)
+
+_OTHER_COMMANDS = (
     Command(
         "create-stream-token",
         "print a token for the stream of a thread",
         words=(_THREAD,),
         example="$ID",
+        looked_for="thread {id}",
+        **_OF_API,
     ),
     Command(
         "stream",
         "print the events of a thread as lines of JSON",
         words=(_THREAD,),
-        options=(Option("--channel", "the only channel to print", _TEXT),),
+        options=(
+            Option("--channel", "the only channel to print", _NAME),
+            Option("--wait-timeout", "when it ends (default: never)", _SECONDS),
+        ),
         example="$ID",
+        looked_for="thread {id}",
+        **_OF_API,
     ),
     Command(
         "verify-webhook",
         "verify the body on standard input",
-        options=(Option("--signature", "the header PromptJuggler-Signature", _TEXT),),
+        options=(Option("--signature", "the header PromptJuggler-Signature", _HEADER),),
+        general=(_DEMO,),
+        variables=(("PROMPTJUGGLER_WEBHOOK_SECRET", "the secret of the webhook"),),
         example='--signature "$SIGNATURE" < body.json',
     ),
-    Command("fake-server", "serve a stand-in for the API, print its address and key"),
+    Command(
+        "fake-server",
+        "serve a stand-in for the API, print its address and key",
+        more=f"{STAND_IN}.\nIt ends by Ctrl-C, SIGTERM or SIGHUP: with 0, since that "
+        "is all it waits for",
+    ),
+    Command(
+        "completion",
+        "print what makes a shell complete commands and options",
+        words=(Word("SHELL", "shell", choices=SHELLS),),
+        example="bash > ~/.local/share/bash-completion/completions/promptjuggler",
+    ),
 )
 
-COMMANDS = {command.name: command for command in _ALL_COMMANDS}
+COMMANDS = {
+    command.name: command
+    for command in (*_RUN_COMMANDS, *_KNOWLEDGE_COMMANDS, *_OTHER_COMMANDS)
+}
 """Every command by its name, in the order of the help."""
+
+VALUES = {
+    option.name: option.value
+    for command in COMMANDS.values()
+    for option in (*command.options, *command.general)
+    if option.value is not None
+}
+"""The value of every option that takes one: the same in all commands that have it."""

@@ -4,6 +4,7 @@ caller      sends a request, again where that is right, and waits for the end of
 requests    the one place that builds paths and bodies from checked arguments
 runs        the methods for prompts, workflows and their runs
 streams     the methods for streams
+batches     what a journal says of the call that it is of
 knowledge   the methods for knowledge bases and their documents
 
 `promptjuggler.client` puts them together.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from .._arguments import checked_optional_seconds, checked_wait
 from .._clock import Clock
 from .._http.transport import (
@@ -118,7 +116,7 @@ class Caller:
 
     def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> Reply:
         """One attempt, with its line in the log."""
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         outcome: object = None
         try:
             reply = self._transport.send(request, deadline)
@@ -132,7 +130,8 @@ class Caller:
             raise
         finally:
             if outcome is not None:
-                log_attempt(request.method, request.path, outcome, begun, attempt)
+                took = self._clock.monotonic() - begun
+                log_attempt(request.method, request.path, outcome, took, attempt)
 
     def _delay_before_retry(
         self, request: Request, error: ApiError | NetworkError, attempt: int
@@ -197,7 +196,7 @@ class Caller:
                 self._clock.sleep(poller.rest(now))
                 raise wait.timed_out(end, self._clock.monotonic())
             asked = spread(wait.retry_after, self._clock.random())
-            delay = poller.delay(now, asked)
+            delay = poller.next_delay(now, asked)
             wait.log_delay(delay)
             self._clock.sleep(delay)
 

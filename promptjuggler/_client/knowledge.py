@@ -22,6 +22,8 @@ class KnowledgeMethods(Caller):
     def get_knowledge_base(self, slug: str) -> models.KnowledgeBaseResponse:
         """A knowledge base and its documents.
 
+        slug  of the knowledge base
+
         Raises `ApiError` with status 404 where there is none.
         """
         request = requests.knowledge_base(slug)
@@ -102,6 +104,8 @@ class KnowledgeMethods(Caller):
 
     def delete_knowledge_document(self, document_id: str | uuid.UUID) -> None:
         """Delete a document of a knowledge base.
+
+        document_id  as `upload_documents` gives it
 
         Raises `ApiError` with status 404 where there is none; but where an earlier attempt
         of this call may have deleted it, that counts as done.

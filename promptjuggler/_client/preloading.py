@@ -9,11 +9,19 @@ from .._http.transport import Transport
 
 # What is imported inside functions: of ours, and of the standard library. To import one
 # again there takes no lock, which a fork could copy while it is held.
-_MODULES = (".._decode", ".._http.codings", ".._http.multipart")
+_MODULES = (
+    ".._decode",
+    ".._http.codings",
+    ".._http.connection",
+    ".._http.multipart",
+    "..batch",
+    ".batches",
+)
 _OF_STANDARD_LIBRARY = (
     "copy",
     "encodings.idna",
     "encodings.utf_8_sig",
+    "ipaddress",
     "mimetypes",
     "threading",
     "uuid",

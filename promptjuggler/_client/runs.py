@@ -54,13 +54,14 @@ class RunMethods(Caller):
         slug         of the prompt
         version      its number, from 1, or a tag such as "production"
         inputs       the values of the prompt's variables
-        priority     None: the API's default, "normal"
+        priority     before or after which other runs it comes: "onsite" is for somebody
+                     who waits, "low" for what can; None: the API's default, "normal"
         thread       the conversation to go on with; None: a new one
         environment  whose webhooks fire, and whose variables the run sees; None: the
                      default one
         env_vars     variables for this run alone, at most 50 with 64 KB in all; their names
                      are in UPPER_CASE. They can be secrets: nothing shows them
-        metadata     to find the run by
+        metadata     to find the run by: each name has a text, or a sequence of texts
         channel      the part of the thread's memory to use; None: "default"
 
         After an error, a run may have been started all the same, unless its

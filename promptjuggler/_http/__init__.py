@@ -42,5 +42,7 @@ HTTPResponse.length                   counts down while the body is read
 Request.redirect_dict                 what urllib takes as redirects followed before
 HTTPError.fp, HTTPError.hdrs          None where a handler made the error up
 HTTPResponse.fp.raw._sock             the socket behind the answer of another opener
+SSLSocket.shutdown                    socket.SocketType.shutdown is the part of it that
+                                      leaves the TLS state alone (deadline)
 _thread.RLock                         what threading.RLock() gives (certificates.Trust)
 """

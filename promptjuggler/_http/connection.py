@@ -131,8 +131,7 @@ class Connection:
             self._deadline.watch()
             self._deadline = None
         if self._wire is not None:
-            self._wire.deadline = None
-            self._wire.reader.deadline = None
+            self._wire.rest()
 
     # Connecting
 
@@ -156,15 +155,13 @@ class Connection:
             self._start_tls(wire, route.trust.context(), deadline)
 
     def _use(self, wire: Wire) -> None:
-        wire.reader.deadline = wire.deadline
         self._wire = wire
         self._http.sock = wire  # see the seam at Wire
 
     def _go_on_with(self, wire: Wire, deadline: Deadline) -> None:
         """Use the wire again, with the deadline of another request."""
         self._deadline = deadline
-        wire.deadline = deadline
-        wire.reader.deadline = deadline
+        wire.begin(deadline)
         deadline.watch(wire.socket)
 
     def _start_tls(

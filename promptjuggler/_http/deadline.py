@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _NEVER = float("inf")
 
-# settimeout() refuses more than 25 days on some systems; who waits for longer asks again.
+# settimeout() refuses more than 25 days on some systems. So no wait takes longer than this
+# many seconds, 11 days, whatever was asked for.
 _LONGEST_WAIT = 1e6
 
 
@@ -149,8 +150,9 @@ def _shut_down(sock: socket.socket) -> None:
     """End a connection under the hands of whoever waits for it."""
     try:
         if isinstance(sock, socket.SocketType):
-            # Not SSLSocket.shutdown(): it drops the TLS state first, and a thread
-            # blocked in recv() would then return encrypted bytes as plain ones.
+            # seam: SSLSocket.shutdown. It drops the TLS state first, and a thread blocked
+            # in recv() would then return encrypted bytes as plain ones. The shutdown of
+            # the class below it does the rest alone.
             socket.SocketType.shutdown(sock, socket.SHUT_RDWR)
         elif hasattr(sock, "shutdown"):
             # What stands in for sockets, as that of eventlet, passes it on to one. If

@@ -112,6 +112,7 @@ def _first_line_of(body: str) -> str:
 
 _NAMES_OF_TEXTS = ("error", "message", "detail", "title", "errors")
 _DEEPEST = 3
+_MOST_TEXTS = 10
 
 
 def _text_in(value: object, depth: int = 0) -> str:
@@ -121,7 +122,7 @@ def _text_in(value: object, depth: int = 0) -> str:
     if depth > _DEEPEST:
         return ""
     if isinstance(value, list):
-        texts = [_text_in(item, depth + 1) for item in value[:10]]
+        texts = [_text_in(item, depth + 1) for item in value[:_MOST_TEXTS]]
         return "; ".join(text for text in texts if text)
     if isinstance(value, dict):
         for name in _NAMES_OF_TEXTS:

@@ -41,8 +41,7 @@ _OTHER_PASSWORD = (401, 407)
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
 
 # How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446, 5.1).
-_TLS_RECORD = re.compile(r"[\x15\x16]\x03[\x00-\x04]")
-
+_TLS_RECORD = r"[\x15\x16]\x03[\x00-\x04]"
 
 _LONGEST_QUOTE = 60
 
@@ -194,7 +193,7 @@ def _advice(request: UrllibRequest, cause: BaseException) -> str:
         trust = request.route.trust if request.route is not None else None
         return advice_about_certificate(cause, trust)
     came = cause.came if isinstance(cause, NotHttp) else str(cause)
-    if isinstance(cause, _NO_HTTP) and _TLS_RECORD.match(came):
+    if isinstance(cause, _NO_HTTP) and re.match(_TLS_RECORD, came):
         return " (the server speaks TLS there: is the URL to begin with https://?)"
     if not isinstance(cause, ssl.SSLError):
         return ""

@@ -68,19 +68,19 @@ class _Part:
     """One file: what stands before its content, and how to read that.
 
     label  names it in errors
-    open   gives the file, in a `with` that closes it if it was opened for this
+    opened gives the file, in a `with` that closes it if it was opened for this
     start  where in the file the content begins
     size   of the content, in bytes
     """
 
-    __slots__ = ("head", "label", "open", "size", "start")
+    __slots__ = ("head", "label", "opened", "size", "start")
 
     def __init__(
-        self, label: str, head: bytes, open: OpenFile, start: int, size: int
+        self, label: str, head: bytes, opened: OpenFile, start: int, size: int
     ) -> None:
         self.label = label
         self.head = head
-        self.open = open
+        self.opened = opened
         self.start = start
         self.size = size
 
@@ -93,7 +93,7 @@ class _Part:
         """The content in chunks: `size` bytes, neither more nor less. Raises OSError."""
         left = self.size
         try:
-            with self.open() as file:
+            with self.opened() as file:
                 file.seek(self.start)
                 while left:
                     chunk = _read_chunk(file, min(left, CHUNK_SIZE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
@@ -13,6 +12,7 @@ from ..errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
     from urllib.parse import SplitResult
 
 
@@ -59,15 +59,39 @@ def proxy_of_environment(scheme: str, host: str) -> Proxy | None:
     scheme   "http" or "https"
     host     with a port where it is not the usual one
 
+    A loopback address goes through none, whatever NO_PROXY says: a proxy of a network
+    has another loopback, and would not reach this machine but its own.
+
     urllib's ProxyHandler is not used: it puts the password into errors, and NO_PROXY
-    above a proxy that was asked for.
+    above a proxy that was asked for. Raises `ValidationError` for what is no URL of a
+    proxy; it names the variable.
     """
     # Rule 2 of _secrets.py: a URL can hold a password.
     proxies = Secret(urllib.request.getproxies())
     url = Secret(proxies.value.get(scheme))
-    if not url.value or _is_bypassed(host, proxies.value.get("no")):
+    if not url.value or _is_loopback(host):
+        return None
+    if _is_bypassed(host, proxies.value.get("no")):
         return None
     return proxy_of_url(f"{scheme.upper()}_PROXY", Secret(url.value))
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine by its name or address:
+    `localhost` and all below it (RFC 6761, 6.3), 127.0.0.0/8, ::1 (RFC 6890)."""
+    name = _name_of(host).removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address = _address_of(name)
+    return address is not None and address.is_loopback
+
+
+def _name_of(host: str) -> str:
+    """A host without its port, in lower case."""
+    name, _, _ = host.rpartition(":")
+    if not name or host.endswith("]"):
+        name = host
+    return name.lower()
 
 
 def _is_bypassed(host: str, no_proxy: str | None) -> bool:
@@ -79,11 +103,10 @@ def _is_bypassed(host: str, no_proxy: str | None) -> bool:
         return bool(urllib.request.proxy_bypass(host))
     if no_proxy.strip() == "*":
         return True
-    name, _, port = host.rpartition(":")
-    if not name or host.endswith("]"):
-        name, port = host, ""
+    name = _name_of(host)
+    port = host[len(name) :].removeprefix(":")
     patterns = no_proxy.replace(",", " ").split()
-    return any(_is_excluded(name.lower(), port, one.lower()) for one in patterns)
+    return any(_is_excluded(name, port, one.lower()) for one in patterns)
 
 
 def _is_excluded(host: str, port: str, pattern: str) -> bool:
@@ -92,10 +115,9 @@ def _is_excluded(host: str, port: str, pattern: str) -> bool:
 
     A port behind a host, as Python has it, is taken too.
     """
-    address = _bits_of(host)
+    address = _address_of(host)
     if address is not None:
-        network, _, length = pattern.partition("/")
-        return _is_in_network(address, network, length, port)
+        return _is_in_network(address, pattern, port)
     domain, colon, wanted_port = pattern.strip(".").partition(":")
     if colon and wanted_port != port:
         return False
@@ -103,31 +125,41 @@ def _is_excluded(host: str, port: str, pattern: str) -> bool:
     return domain != "" and (host == domain or host.endswith(f".{domain}"))
 
 
-def _is_in_network(address: str, network: str, length: str, port: str) -> bool:
-    """Whether an address, as bits, is in a network of so many bits; "" for all."""
-    bits = _bits_of(network)
-    if bits is None:
+def _is_in_network(address: IPv4Address | IPv6Address, pattern: str, port: str) -> bool:
+    """Whether an address is the one that a pattern names, or in its network."""
+    network, slash, length = pattern.removesuffix("/").partition("/")
+    if not slash:
         # With a port: neither `1.2.3.4:80` nor `[::1]:80` is an address.
-        bits = _bits_of(network.removesuffix(f":{port}"))
-    if bits is None or len(bits) != len(address):
+        same = _address_of(network) or _address_of(network.removesuffix(f":{port}"))
+        return same == address
+    from ipaddress import ip_network
+
+    try:
+        # What an address has behind its network is let pass, as curl does.
+        return address in ip_network(f"{_bare(network)}/{length}", strict=False)
+    except ValueError:
         return False
-    if not length:
-        return bits == address
-    if not (length.isascii() and length.isdecimal()):
-        return False
-    return address.startswith(bits[: int(length)])
 
 
-def _bits_of(text: str) -> str | None:
-    """An IP address, in brackets or not, as a text of 32 or 128 bits; None: it is none."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            packed = socket.inet_pton(family, bare)
-        except (OSError, ValueError):
-            continue
-        return "".join(f"{byte:08b}" for byte in packed)
-    return None
+def _address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """The IP address that a text is, in brackets or not; None for the name of a host."""
+    # Most hosts are names: without a look at the last character, they would load this.
+    bare = _bare(text)
+    if not bare[-1:].isdigit() and ":" not in bare:
+        return None
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(bare)
+    except ValueError:
+        return None
+
+
+def _bare(text: str) -> str:
+    """An address without its brackets."""
+    if text.startswith("[") and text.endswith("]"):
+        return text[1:-1]
+    return text
 
 
 def _parsed(url: Secret[str]) -> Proxy | None:

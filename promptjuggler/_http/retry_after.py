@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from email.message import Message
 
-# RFC 9110 has whole seconds alone; servers send fractions, too.
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
+# RFC 9110 has whole seconds alone; servers send fractions, too. It is compiled when it is
+# first used, and kept by re: few programs ever meet the header.
+_SECONDS = r"[0-9]+(\.[0-9]*)?"
 
 _LONGEST = 1e9
 
@@ -25,7 +26,7 @@ def retry_after_seconds(headers: Message) -> float | None:
     and of the server can differ. None where there is none that makes sense.
     """
     value = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(value):
+    if re.fullmatch(_SECONDS, value):
         return min(float(value), _LONGEST)
     moment = _moment(value)
     if moment is None:

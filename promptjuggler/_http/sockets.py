@@ -36,6 +36,7 @@ _LEAST_RATE = 1024
 # which is the last answer in HTTP. Compiled when first used, see _arguments.py.
 _INTERIM_HEAD = rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n"
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
+_LENGTH_OF_START = len(_STARTS_OF_INTERIM_ANSWERS[0])
 
 
 class SocketReader(io.RawIOBase):
@@ -88,7 +89,7 @@ class SocketReader(io.RawIOBase):
             del self._pushback[: match.end()]
         if self.peer_closed or len(self._pushback) > CHUNK_SIZE:
             return True
-        begun = bytes(self._pushback[:10])
+        begun = bytes(self._pushback[:_LENGTH_OF_START])
         return not any(start.startswith(begun) for start in _STARTS_OF_INTERIM_ANSWERS)
 
     def _receive(self, view: memoryview, deadline: Deadline) -> int:
@@ -138,11 +139,22 @@ class Wire:
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self.socket = sock
-        self.deadline: Deadline | None = deadline
         self.reader = SocketReader(sock)
+        self._deadline: Deadline | None = None
         self._buffer = _PersistentBuffer(self.reader)
         self._sent_in_step = 0
         self._enough_for_step = _NEVER
+        self.begin(deadline)
+
+    def begin(self, deadline: Deadline) -> None:
+        """A request begins: what is sent and read has the time of its deadline."""
+        self._deadline = deadline
+        self.reader.deadline = deadline
+
+    def rest(self) -> None:
+        """No request is under way: nothing is sent, and no read waits."""
+        self._deadline = None
+        self.reader.deadline = None
 
     def sendall(self, data: bytes | memoryview) -> None:
         """Send all of it, within the step of the deadline.
@@ -173,25 +185,25 @@ class Wire:
     def begin_step(self) -> None:
         """A new step of the deadline begins. Raises TimeoutError where all are over."""
         self._sent_in_step = 0
-        if self.deadline is not None:
-            self._enough_for_step = _LEAST_RATE * self.deadline.seconds
-            self.deadline.restart()
-            self.deadline.remaining()
+        if self._deadline is not None:
+            self._enough_for_step = _LEAST_RATE * self._deadline.seconds
+            self._deadline.restart()
+            self._deadline.remaining()
 
     def _send(self, data: bytes | memoryview) -> int:
         """Send some of it, or wait until there is room; how many bytes were sent.
 
         Only a wait can be too long: what was slow between two of them is this side.
         """
-        assert self.deadline is not None, "it is not idle"
+        assert self._deadline is not None, "it is not at rest"
         self.socket.settimeout(0)
         try:
             count = self.socket.send(data)
         except (BlockingIOError, ssl.SSLWantWriteError):
-            self._wait(self.deadline, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            self._wait(self._deadline, selectors.EVENT_READ | selectors.EVENT_WRITE)
             return 0
         except ssl.SSLWantReadError:
-            self._wait(self.deadline, selectors.EVENT_READ)
+            self._wait(self._deadline, selectors.EVENT_READ)
             return 0
         self._sent_in_step += count
         if self._sent_in_step >= self._enough_for_step:

@@ -12,7 +12,6 @@ import io
 import socket
 import ssl
 import sys
-import time
 import urllib.request
 from contextlib import closing
 from http.client import HTTPMessage
@@ -74,6 +73,8 @@ class Transport:
     proxy        its URL; False: none; None: that of the environment
     opener       an opener to send through instead of the built-in one; then the two
                  above must be None
+    clock        its wall-clock time tells how long connections were idle; None: that of
+                 the system
 
     Raises `ValidationError` for arguments of other types. Clients that `with_options` makes
     share one transport, and so its connections. It can be pickled without `ssl_context` and
@@ -96,8 +97,10 @@ class Transport:
         self.pool = Pool(clock or Clock())
         self._api_key = api_key
         self._ssl_context = ssl_context
-        self._proxy = proxy
+        # As it was given, for a pickle.
+        self._proxy_argument = proxy
         self._given_proxy = _checked_proxy(proxy)
+        self._follows_environment = proxy is None
         self._opener = opener
         self._kept_alive = urllib.request.OpenerDirector()
         self._kept_alive.add_handler(KeepAliveHandler(self.pool))
@@ -110,7 +113,13 @@ class Transport:
             raise TypeError(
                 "a PromptJuggler with an ssl_context or an opener cannot be pickled"
             )
-        return Transport, (self.base_url, self._api_key, None, self._proxy, None)
+        return Transport, (
+            self.base_url,
+            self._api_key,
+            None,
+            self._proxy_argument,
+            None,
+        )
 
     def send(self, request: Request, deadline: Deadline) -> Reply:
         """Send a request once, and read its answer.
@@ -217,7 +226,7 @@ class Transport:
             # Now, so that the time for it is not that of the connect.
             trust.context()
         proxy = self._given_proxy
-        if self._proxy is None:
+        if self._follows_environment:
             proxy = proxy_of_environment(scheme, host)
         if proxy is None:
             return Route(host, trust=trust)
@@ -287,7 +296,10 @@ class StreamedAnswer:
             return self._response.read1(CHUNK_SIZE)
 
     def close(self) -> None:
-        """Close the answer, and its connection with it."""
+        """Close the answer, read to its end or not.
+
+        Its connection is closed, too, unless the answer was read to its end.
+        """
         self._call.deadline.watch()
         self._response.close()
 
@@ -346,22 +358,21 @@ def log_delay(method: str, path: str, seconds: float, error: Exception) -> None:
 
 
 def log_attempt(
-    method: str, path: str, outcome: object, begun: float, attempt: int
+    method: str, path: str, outcome: object, seconds: float, attempt: int
 ) -> None:
     """A DEBUG line for an attempt, if the program has imported logging.
 
     outcome   a status, or the name of an error
-    begun     when the attempt began, of `time.monotonic()`
+    seconds   that the attempt took
     """
     logging = sys.modules.get("logging")
     if logging is None:
         return
-    milliseconds = (time.monotonic() - begun) * 1000
     logging.getLogger("promptjuggler").debug(
         "%s %s: %s in %.0f ms (attempt %d)",
         method,
         path,
         outcome,
-        milliseconds,
+        seconds * 1000,
         attempt,
     )

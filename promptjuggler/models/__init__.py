@@ -1,5 +1,34 @@
 """The results of the API: frozen dataclasses, one module for each kind.
 
+    from promptjuggler import PromptJuggler, TranscriptText, TranscriptTool
+
+    with PromptJuggler() as pj:
+        started = pj.run_prompt("greeting", "production", {"name": "Ada"})
+        run = pj.wait_for_prompt_run(started.id)
+
+    for item in run.transcript:
+        match item:
+            case TranscriptText(content=content):
+                print(content)
+            case TranscriptTool(name=name, status=status):
+                print(f"used {name}: {status}")
+
+Fields are in snake_case, arrays are tuples, ids are `UUID`s, times are `datetime`s with a
+time zone. Each class reads and writes JSON, with the API's own names: `from_dict`,
+`from_json`, `to_dict` and `to_json`; what was read is written as it was. Built by keyword,
+it takes the text of an id, of an enum or of a time, a list for a tuple, and a dict for an
+object; what does not fit is a `ValidationError` that names the field.
+
+What is newer than this package never breaks a program:
+
+- keys that are not known are left out;
+- enums are strings, as `run.status == "completed"`, and a value that is not known is one;
+- a union, as the items of a transcript or the tools of a prompt, is one of its classes
+  itself, without a wrapper. Both `isinstance(tool, HttpCall)` and `tool.type == "http"`
+  narrow its type for checkers. One that is not known is an `UnknownTranscriptItem`,
+  `UnknownTool` or `UnknownResponseFormat`, with the whole object in `data`. Its `type` is
+  the constant `unknown` to checkers; the API's own text is `item.data["type"]`.
+
 Every name can be had from here (`models.PromptRun`), and from the package
 itself. Its module is loaded when the name is first used: each class takes a
 third of a millisecond to define, so that a call loads only the classes that it

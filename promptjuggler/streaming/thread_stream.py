@@ -298,7 +298,8 @@ class ThreadStream:
 
     def _log(self, url: str, outcome: object, begun: float) -> None:
         # Not the query: it has the names of channels, and may have anything else.
-        log_attempt("GET", urlsplit(url).path, outcome, begun, self._attempt)
+        took = self._clock.monotonic() - begun
+        log_attempt("GET", urlsplit(url).path, outcome, took, self._attempt)
 
     def _log_delay(self, error: ApiError | NetworkError | DecodeError) -> None:
         if self._delay:

@@ -1,27 +1,14 @@
-"""The API itself: a request in, its answer out, and the work that goes on after it."""
+"""The API itself: a request in, its answer out."""
 
 from __future__ import annotations
 
-import time
-from operator import length_hint
 from urllib.parse import parse_qs, unquote
 
 from ._bodies import read_run_body, read_thread, read_upload
-from ._deliveries import Deliveries
-from ._jobs import Job, Jobs
-from ._runs import (
-    Fields,
-    completed,
-    failed,
-    frames_of,
-    parts_of,
-    prompt_result,
-    workflow_result,
-)
-from ._state import Document, Kind, NotFound, Run, State, Version, new_id, timestamp
+from ._state import Kind, NotFound, State, new_id, timestamp
 from ._streams import Streams, Subscription
+from ._work import Work
 from .messages import Answer, RecordedRequest, error_answer, json_answer
-from .parts import Part
 
 _ROOT = "/api/v1/"
 _STREAMS = "/stream/"
@@ -31,19 +18,16 @@ _TOKEN_SECONDS = 300
 class Api:
     """Answers requests, from the records of a State. Usable in any thread."""
 
-    def __init__(
-        self, state: State, streams: Streams, jobs: Jobs, deliveries: Deliveries
-    ) -> None:
+    def __init__(self, state: State, streams: Streams, work: Work) -> None:
         self._state = state
         self._streams = streams
-        self._jobs = jobs
-        self._deliveries = deliveries
+        self._work = work
 
     def answer(self, request: RecordedRequest) -> Answer | Subscription:
         """Carry a request out. A stream is not heard until it is entered."""
-        path, _, query = request.path.partition("?")
-        if not self._is_allowed(request, path):
+        if not self.is_allowed(request):
             return error_answer(401, "Wrong key or token.")
+        path, _, query = request.path.partition("?")
         try:
             if path.startswith(_STREAMS):
                 return self._open_stream(request, path, query)
@@ -54,8 +38,9 @@ class Api:
             # `Refused`, or a body that is no JSON, or is nested too deep.
             return error_answer(422, str(error))
 
-    def _is_allowed(self, request: RecordedRequest, path: str) -> bool:
+    def is_allowed(self, request: RecordedRequest) -> bool:
         """Whether it has the key, or for a stream the token of that stream."""
+        path = request.path.partition("?")[0]
         authorization = request.headers.get("Authorization", "")
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer":
@@ -85,7 +70,7 @@ class Api:
             case ["POST", "threads", thread, "stream-token"]:
                 return self._create_stream_token(thread)
             case ["GET", "knowledge-bases", slug]:
-                return json_answer(200, self._state.base_to_json(slug))
+                return self._get_base(slug)
             case ["POST", "knowledge-bases", slug, "documents"]:
                 return self._upload_documents(slug, request)
             case ["GET", "knowledge-documents", document_id]:
@@ -102,16 +87,15 @@ class Api:
 
     def _start_run(self, kind: Kind, slug: str, version: str, body: bytes) -> Answer:
         """Start a run. It is kept first: who hears of it in a stream will find it."""
-        due = time.monotonic() + self._state.run_seconds
         started = self._state.version(kind, slug, version)
-        run = Run(kind, read_run_body(body))
-        self._state.add_run(run)
-        self._jobs.start(self._carry_out(run, started, due))
+        run = self._work.start_run(kind, started, version, read_run_body(body))
         return json_answer(200, {"id": run.id, "thread": run.body.thread})
 
     def _get_run(self, kind: Kind, run_id: str) -> Answer:
+        run = self._state.run(kind, run_id)
+        self._work.wait_if_due([run.ending])
         with self._state.lock:
-            return json_answer(200, self._state.run(kind, run_id).to_json())
+            return json_answer(200, run.to_json())
 
     def _create_stream_token(self, thread: str) -> Answer:
         token = f"fake-{new_id()}"
@@ -126,15 +110,14 @@ class Api:
         if slug not in self._state.bases:
             raise NotFound
         files = read_upload(request.headers, request.body)
-        documents = [Document(slug, file) for file in files]
-        with self._state.lock:
-            for document in documents:
-                self._state.documents[document.id] = document
-            answer = json_answer(200, [document.to_json() for document in documents])
-        self._jobs.start(self._index(slug, documents, self._state.run_seconds))
-        return answer
+        return json_answer(200, self._work.start_indexing(slug, files))
+
+    def _get_base(self, slug: str) -> Answer:
+        self._work.wait_if_due(self._state.endings_of_base(slug))
+        return json_answer(200, self._state.base_to_json(slug))
 
     def _get_document(self, document_id: str) -> Answer:
+        self._work.wait_if_due([self._state.document(document_id).ending])
         with self._state.lock:
             return json_answer(200, self._state.document(document_id).to_json())
 
@@ -155,70 +138,3 @@ class Api:
         channels = parse_qs(query).get("channel", [])
         last_id = request.headers.get("Last-Event-ID", "")
         return Subscription(self._streams, thread, channels, last_id)
-
-    # Jobs
-
-    def _carry_out(self, run: Run, version: Version, due: float) -> Job:
-        """Call the function of a version, stream what it says, end the run when due."""
-        inputs = run.body.inputs
-        said: list[Part] = []
-        try:
-            output = version.function(dict(inputs))
-            if run.kind == "prompt":
-                yield from self._say(run, output, said, due)
-                end = completed(prompt_result(inputs, said))
-            else:
-                end = completed(workflow_result(inputs, output))
-        except GeneratorExit:
-            # This job itself is thrown away, in its `yield`.
-            raise
-        except BaseException as error:
-            # All others: what pytest.fail() raises, for one, is no Exception.
-            end = failed(run.kind, error)
-        yield due - time.monotonic()
-        # In this order: who hears of the end finds the run ended.
-        with self._state.lock:
-            run.finish(end.status, end.result)
-        self._publish(run, end.event, end.fields)
-        self._deliveries.deliver({"id": run.id, "status": run.status})
-
-    def _say(self, run: Run, output: object, said: list[Part], due: float) -> Job:
-        """Stream an answer, spread over the time that is left, and note its parts.
-
-        Those of a generator, whose number nobody knows, go out as it yields
-        them.
-        """
-        parts = parts_of(output)
-        number = length_hint(parts)
-        pause = 0.0
-        if number:
-            # There is one more pause than parts: after the reset that opens the run.
-            pause = (due - time.monotonic()) / (number + 1)
-        for part, frames in frames_of(parts, new_id):
-            said.append(part)
-            for event, fields in frames:
-                self._publish(run, event, fields)
-            yield pause
-
-    def _publish(self, run: Run, event: str, fields: Fields) -> None:
-        """Send a frame of a run."""
-        about = {"runId": run.id, "channel": run.body.channel}
-        self._streams.publish(run.body.thread, event, {**about, **fields})
-
-    def _index(self, slug: str, documents: list[Document], seconds: float) -> Job:
-        """Make uploaded documents ready, but for those that were deleted meanwhile."""
-        yield seconds
-        with self._state.lock:
-            there = [one for one in documents if one.id in self._state.documents]
-            for document in there:
-                document.finish()
-            base = self._state.base_to_json(slug)
-        for document in there:
-            self._deliver_fields(document.to_json(), "id", "status", "chunkCount")
-        if there and base["status"] == "ready":
-            names = ("id", "status", "documentCount", "chunkCount")
-            self._deliver_fields(base, *names)
-
-    def _deliver_fields(self, record: dict[str, object], *names: str) -> None:
-        """Deliver these fields of a record."""
-        self._deliveries.deliver({name: record[name] for name in names})

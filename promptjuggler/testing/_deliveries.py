@@ -5,35 +5,89 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from http.client import HTTPException
+from typing import NamedTuple
 
+from .messages import Delivery
 from .webhooks import sign_webhook
+
+EVENTS = (
+    "promptrun.finished",
+    "workflowrun.finished",
+    "knowledgedocument.finished",
+    "knowledgebase.finished",
+)
+"""The kinds of webhooks, as the API names them."""
+
+_SECONDS_BETWEEN_TRIES = 0.05
+
+
+class Receiver(NamedTuple):
+    """Who asked for webhooks."""
+
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    retries: int
 
 
 class Deliveries:
-    """POSTs webhooks, once each, and notes what failed. Usable in any thread."""
+    """POSTs webhooks, and notes what became of them. Usable in any thread."""
 
     def __init__(self) -> None:
+        self.made: list[Delivery] = []
+        """Every try, as it ended."""
         self.errors: list[str] = []
-        """For each failed delivery its URL and why."""
+        """For each webhook that never came through its URL and why."""
         self.timeout = 1.0
         """Seconds that a receiver may say nothing."""
-        self._receivers: list[tuple[str, str]] = []
+        self._receivers: list[Receiver] = []
 
-    def add_receiver(self, url: str, secret: str) -> None:
-        """Deliver all that comes to this URL too, signed with this secret."""
-        self._receivers.append((url, secret))
+    def add_receiver(self, receiver: Receiver) -> None:
+        """Deliver what comes to this one too."""
+        self._receivers.append(receiver)
 
-    def deliver(self, document: Mapping[str, object]) -> None:
-        """Send a webhook to all receivers, one after the other."""
+    def deliver(self, event: str, document: Mapping[str, object]) -> Iterator[float]:
+        """Send a webhook to all who want its kind, one after the other.
+
+        It is a job: it yields the seconds to wait before it is sent again.
+        """
         body = json.dumps(document).encode()
-        for url, secret in tuple(self._receivers):
-            try:
-                self._post(url, secret, body)
-            except Exception as error:
-                # Whatever it is, it is the receiver's or its address's fault.
-                self.errors.append(f"{url}: {error}")
+        for receiver in tuple(self._receivers):
+            if event in receiver.events:
+                yield from self._deliver_to(receiver, event, body)
+
+    def _deliver_to(
+        self, receiver: Receiver, event: str, body: bytes
+    ) -> Iterator[float]:
+        """Send a webhook to one receiver until it has it, or there are no tries left."""
+        for retries_left in range(receiver.retries, -1, -1):
+            delivery = self._attempt(receiver, event, body)
+            self.made.append(delivery)
+            if delivery.error is None:
+                return
+            if not retries_left:
+                self.errors.append(f"{receiver.url}: {delivery.error}")
+                return
+            yield _SECONDS_BETWEEN_TRIES
+
+    def _attempt(self, receiver: Receiver, event: str, body: bytes) -> Delivery:
+        """Send a webhook once. Each time it is signed anew, for now."""
+        status: int | None = None
+        problem: str | None = None
+        try:
+            status = self._post(receiver.url, receiver.secret, body)
+        except urllib.error.HTTPError as error:
+            # The error is an answer too, on an open connection.
+            error.close()
+            status = error.code
+            problem = str(error)
+        except (OSError, HTTPException, ValueError) as error:
+            # Whatever it is, it is the receiver's or its address's fault.
+            problem = str(error) or type(error).__name__
+        return Delivery(event, receiver.url, status, problem, body)
 
     @cached_property
     def _opener(self) -> urllib.request.OpenerDirector:
@@ -43,15 +97,13 @@ class Deliveries:
         """
         return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def _post(self, url: str, secret: str, body: bytes) -> None:
+    def _post(self, url: str, secret: str, body: bytes) -> int:
+        """The status of an answer that is no error."""
         headers = {
             "Content-Type": "application/json",
             "PromptJuggler-Signature": sign_webhook(body, secret),
         }
         request = urllib.request.Request(url, body, headers)
-        try:
-            self._opener.open(request, timeout=self.timeout).close()
-        except urllib.error.HTTPError as error:
-            # The error is an answer too, on an open connection.
-            error.close()
-            raise
+        with self._opener.open(request, timeout=self.timeout) as answer:
+            status: int = answer.status
+            return status

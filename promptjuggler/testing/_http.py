@@ -1,6 +1,7 @@
 """HTTP/1.1 for the stand-in: connections, the requests on them, and their faults.
 
-It knows no route: who makes a Listener hands in what answers a request.
+It knows no route: `_api` answers a request. What is refused here is refused by its head
+alone.
 """
 
 from __future__ import annotations
@@ -11,17 +12,27 @@ import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, cast
 
+from ._api import Api
+from ._faults import Fault, Faults
 from ._jobs import Jobs
 from ._state import State
 from ._streams import Subscription
-from .messages import Answer, RecordedRequest
+from .messages import Answer, RecordedRequest, error_answer
 
 _HOST = "127.0.0.1"
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+"""By which it can be asked. A page of the web that lets its own name lead to this machine
+(DNS rebinding) sends that name."""
+
+_LARGEST_BODY = 64 * 2**20
+"""Bytes. What came is kept in memory."""
+_PIECE = 65_536
+_SECONDS_TO_LET_GO = 0.5
 
 
 class Listener(socketserver.TCPServer):
@@ -36,7 +47,8 @@ class Listener(socketserver.TCPServer):
         port: int,
         state: State,
         jobs: Jobs,
-        answer: Callable[[RecordedRequest], Answer | Subscription],
+        faults: Faults,
+        api: Api,
     ) -> None:
         """Bind the port; 0 is any free one.
 
@@ -44,7 +56,8 @@ class Listener(socketserver.TCPServer):
         """
         self.state = state
         self.jobs = jobs
-        self.answer = answer
+        self.faults = faults
+        self.api = api
         self._connections: set[socket.socket] = set()
         self._hung_up = False
         self._process = os.getpid()
@@ -70,6 +83,12 @@ class Listener(socketserver.TCPServer):
             _shut_down(connection)
         with suppress(OSError):
             socket.create_connection((_HOST, self.port)).close()
+
+    def server_close(self) -> None:
+        """Let go of the port; where a forked child has a copy of it, for that one too."""
+        if not self.was_forked():
+            _shut_down(self.socket)
+        super().server_close()
 
     # seam: socketserver.process_request
     # handle_request() calls it in its own thread for each connection, and leaves the
@@ -107,6 +126,14 @@ def _shut_down(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
         connection.shutdown(how)
 
 
+def _name_of(host: str) -> str:
+    """The value of a `Host` header without its port, in lower case."""
+    name, colon, port = host.strip().rpartition(":")
+    if not colon or not port.isdecimal():
+        name = host.strip()
+    return name.lower()
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
 
@@ -119,49 +146,111 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _serve_request(self) -> None:
         """One request, whose head has been read."""
-        length = self.headers.get("Content-Length", "0")
-        is_sized = re.fullmatch("[0-9]{1,9}", length) is not None
-        if "Transfer-Encoding" in self.headers or not is_sized:
-            self.send_error(411)
-            # Where the next request begins is not known.
-            self.close_connection = True
+        refusal = self._refusal()
+        if refusal is not None:
+            self._refuse(refusal)
             return
-        state = self._listener.state
-        fault = state.take_fault()
+        listener = self._listener
+        fault = listener.faults.take(self.command, self.path)
+        head = self._recorded(b"")
         if fault.hang_up == "before_reading":
-            state.requests.append(self._recorded(b""))
+            listener.state.requests.append(head)
             self.close_connection = True
             return
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
+        request = self._read_request(head)
+        if request is None:
             return  # The client hung up in its midst: nothing is carried out.
-        request = self._recorded(body)
-        state.requests.append(request)
-        answer = fault.answer or self._listener.answer(request)
-        is_closing = self._listener.jobs.sleep(fault.delay)
+        listener.state.requests.append(request)
+        answer = fault.answer or listener.api.answer(request)
+        is_closing = listener.jobs.sleep(fault.delay)
         if is_closing or fault.hang_up == "after_reading":
             self.close_connection = True
         elif isinstance(answer, Subscription):
             self._send_stream(answer)
+        elif fault.answer is None:
+            self._send(fault.changed(answer), fault)
         else:
-            self._send(answer)
+            self._send(answer, fault)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve_request
+
+    def _refusal(self) -> Answer | None:
+        """The answer to a request of which the head alone is enough to refuse it."""
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1 or _name_of(hosts[0]) not in _NAMES:
+            return error_answer(421, "A FakeServer answers to its own address alone.")
+        length = self.headers.get("Content-Length", "0")
+        is_sized = re.fullmatch("[0-9]{1,9}", length) is not None
+        if "Transfer-Encoding" in self.headers or not is_sized:
+            return error_answer(411, "The length of the body must be known.")
+        if int(length) > _LARGEST_BODY:
+            return error_answer(413, f"A body may have {_LARGEST_BODY} bytes.")
+        return None
+
+    def _refuse(self, refusal: Answer) -> None:
+        """Answer a request whose body is not read, and end the connection.
+
+        RFC 9112, 9.6: an end with unread bytes would be a reset, which can take the answer
+        away from the client. So what still comes is thrown away, for a moment.
+        """
+        self._listener.state.requests.append(self._recorded(b""))
+        self.close_connection = True
+        self._send(refusal, Fault(), ("Connection", "close"))
+        _shut_down(self.connection, socket.SHUT_WR)
+        self.connection.settimeout(_SECONDS_TO_LET_GO)
+        left = _LARGEST_BODY
+        while left > 0 and (piece := self.rfile.read1(_PIECE)):
+            left -= len(piece)
+
+    def _read_request(self, head: RecordedRequest) -> RecordedRequest | None:
+        """A request with its body; None if it did not come whole.
+
+        That of a request without the right key is read, and not kept: whoever can reach
+        this port could fill the memory.
+        """
+        left = int(self.headers.get("Content-Length", "0"))
+        is_kept = self._listener.api.is_allowed(head)
+        body = bytearray()
+        while left:
+            piece = self.rfile.read(min(left, _PIECE))
+            if not piece:
+                return None
+            left -= len(piece)
+            if is_kept:
+                body += piece
+        return head._replace(body=bytes(body))
 
     def _recorded(self, body: bytes) -> RecordedRequest:
         """The request, with what was read of its body."""
         return RecordedRequest(self.command, self.path, self.headers, body)
 
-    def _send(self, answer: Answer) -> None:
-        """Send a whole answer."""
+    def _send(
+        self, answer: Answer, fault: Fault, *more_headers: tuple[str, str]
+    ) -> None:
+        """Send a whole answer, or as much of it as a fault leaves."""
         self.send_response(answer.status)
-        for name, value in answer.headers:
+        for name, value in (*answer.headers, *more_headers):
             self.send_header(name, value)
+        if fault.drip is not None:
+            self._drip(answer.body, fault.drip)
+            return
         # RFC 9110, 8.6: a 204 has no length. (One that a test asks for has a body.)
         if answer.body or answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(answer.body[: fault.cut_at])
+        if fault.cut_at is not None:
+            self.close_connection = True
+
+    def _drip(self, body: bytes, seconds: float) -> None:
+        """Send a body byte by byte, and then spaces, until someone hangs up."""
+        self.close_connection = True
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for byte in chain(body, repeat(ord(" "))):
+            self.wfile.write(b"1\r\n%c\r\n" % byte)
+            if self._listener.jobs.sleep(seconds):
+                return
 
     def _send_stream(self, subscription: Subscription) -> None:
         """Send a stream to its end, which is the end of the connection too."""

@@ -7,14 +7,17 @@ of the schemas PromptRun and WorkflowRun.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from .parts import Part, Payload, Reset, Tool
+from .parts import Error, Node, Part, Payload, Reset, Text, Tool, Usage
 
 Fields = dict[str, object]
 """Of a JSON object."""
+
+_PARTS = (Text, Tool, Payload, Reset, Usage, Error)
+"""What can be an answer alone, beside a text: most of them can be iterated, too."""
 
 Frames = list[tuple[str, Fields]]
 """Names and data of frames, without what says whose they are (run and channel)."""
@@ -24,12 +27,46 @@ def parts_of(output: object) -> Iterable[object]:
     """What the function of a prompt gave, as parts: a text is cut into its words.
 
     A word keeps the space after it, so that the parts joined are the text.
-    What cannot be iterated is found by who iterates, and what is no part by
-    `frames_of`: either way the run fails with the `TypeError` as its text.
+    What is no part among others is found by `frames_of`.
+
+    Raises `TypeError` if it can be no answer. A dict, a set and bytes can be
+    iterated; what comes of that is never what was meant.
     """
     if isinstance(output, str):
         return re.findall(r"\S+\s*|\s+", output)
-    return cast("Iterable[object]", output)
+    if isinstance(output, _PARTS):
+        return [output]
+    is_wrong = isinstance(output, (bytes, bytearray, Mapping, Set))
+    if is_wrong or not isinstance(output, Iterable):
+        raise TypeError(
+            f"the function gave {kind_of(output)}: an answer is a str, a part,"
+            " or a list or generator of parts"
+        )
+    return output
+
+
+def nodes_of(output: object) -> Iterable[object]:
+    """What the function of a workflow gave, as nodes and dicts of outputs.
+
+    Raises `TypeError` if it can be no result.
+    """
+    if isinstance(output, (Mapping, Node, Error)):
+        return [output]
+    is_wrong = isinstance(output, (str, bytes, bytearray, Set))
+    if is_wrong or not isinstance(output, Iterable):
+        raise TypeError(
+            f"the function gave {kind_of(output)}: a workflow has a dict of outputs,"
+            " or a list or generator of Nodes and such dicts"
+        )
+    return output
+
+
+def kind_of(value: object) -> str:
+    """What a wrong value is, for the error of a run."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def frames_of(
@@ -41,38 +78,76 @@ def frames_of(
     but `tool_end` count up from it. `new_ref` gives a name for a call of a
     tool, which no other call of the run has.
 
-    Raises `TypeError` at what is no part.
+    Raises an `Error` that is among the parts, and `TypeError` at what is no
+    part.
     """
     segment = 0
     seq = 0
     yield Reset(), [("reset", {"segment": 0, "seq": 0})]
     for part in parts:
+        checked = _checked(part)
+        if isinstance(checked, Usage):
+            yield checked, []
+            continue
         seq += 1
-        if isinstance(part, Reset):
-            segment = part.segment
+        if isinstance(checked, Reset):
+            segment = checked.segment
             seq = 0
         place: Fields = {"segment": segment, "seq": seq}
-        if isinstance(part, Reset):
-            yield part, [("reset", place)]
-        elif isinstance(part, str):
-            yield part, [("token", {**place, "text": part})]
-        elif isinstance(part, Payload):
-            yield part, [("data", {**place, **_payload_fields(part)})]
-        elif isinstance(part, Tool):
-            call = {"ref": new_ref(), "tool": part.name}
-            start = ("tool_start", {**place, **call})
-            yield part, [start, ("tool_end", {**call, **_tool_fields(part)})]
-        else:
-            raise TypeError(f"not a part of an answer: {part!r}")
+        yield checked, _frames_of_one(checked, place, new_ref)
+
+
+def _frames_of_one(
+    part: str | Text | Tool | Payload | Reset,
+    place: Fields,
+    new_ref: Callable[[], str],
+) -> Frames:
+    """The frames of a part at its place."""
+    if isinstance(part, Reset):
+        return [("reset", place)]
+    if isinstance(part, str):
+        return [("token", {**place, "text": part})]
+    if isinstance(part, Text):
+        return [("token", {**place, "text": part.text})]
+    if isinstance(part, Payload):
+        return [("data", {**place, **_payload_fields(part)})]
+    call = {"ref": new_ref(), "tool": part.name}
+    start = ("tool_start", {**place, **call})
+    return [start, ("tool_end", {**call, **_tool_fields(part)})]
+
+
+def _checked(part: object) -> str | Text | Tool | Payload | Reset | Usage:
+    """A part whose fields are what they should be.
+
+    Raises it, if it is an `Error`, or `TypeError`.
+    """
+    if isinstance(part, Error):
+        raise part
+    if isinstance(part, (Text, Tool)):
+        _check_citations(part)
+    if isinstance(part, Tool) and part.status not in ("ok", "error"):
+        raise TypeError(f'the status of a Tool is "ok" or "error": {part!r}')
+    if isinstance(part, Payload) and not isinstance(part.payload, Mapping):
+        raise TypeError(f"the payload of a Payload is a dict: {part!r}")
+    if isinstance(part, (str, Text, Tool, Payload, Reset, Usage)):
+        return part
+    raise TypeError(f"not a part of an answer: {part!r}")
+
+
+def _check_citations(part: Text | Tool) -> None:
+    """Raise `TypeError` if a client could not read the citations of a part."""
+    for citation in part.citations:
+        is_whole = isinstance(citation, Mapping) and {"title", "url"} <= set(citation)
+        if not is_whole:
+            raise TypeError(f"each citation is a dict with title and url: {part!r}")
 
 
 def transcript_of(parts: Iterable[Part]) -> list[Fields]:
     """The transcript of a run: texts beside one another are one item."""
     transcript: list[Fields] = []
-    for is_text, group in groupby(_standing(parts), lambda part: isinstance(part, str)):
+    for is_text, group in groupby(_standing(parts), _is_text):
         if is_text:
-            content = "".join(cast("Iterable[str]", group))
-            transcript.append({"type": "text", "content": content, "citations": []})
+            transcript.append(_text_item(list(group)))
             continue
         for part in group:
             if isinstance(part, Tool):
@@ -83,47 +158,107 @@ def transcript_of(parts: Iterable[Part]) -> list[Fields]:
     return transcript
 
 
-def usage(read: str, written: str) -> Fields:
-    """The token usage and cost of a run: words count as tokens, and cost nothing."""
-    tokens_in = len(read.split())
-    tokens_out = len(written.split())
-    free = dict.fromkeys(
-        ["input", "cachedInput", "cacheWrite", "output", "webSearch", "total"], 0.0
-    )
+def text_of(parts: Iterable[Part]) -> str:
+    """What was said in an answer, and not made void."""
+    return "".join(_words_of(part) for part in _standing(parts))
+
+
+def _text_item(parts: list[Part]) -> Fields:
+    """Texts beside one another, in a transcript. A source is cited once."""
+    cited = [part for part in parts if isinstance(part, Text)]
+    by_url = {one["url"]: dict(one) for part in cited for one in part.citations}
+    content = "".join(_words_of(part) for part in parts)
+    return {"type": "text", "content": content, "citations": list(by_url.values())}
+
+
+def _is_text(part: Part) -> bool:
+    return isinstance(part, (str, Text))
+
+
+def _words_of(part: Part) -> str:
+    """What a part says; "" if it is no text."""
+    if isinstance(part, Text):
+        return part.text
+    return part if isinstance(part, str) else ""
+
+
+def usage(read: str, written: str, usages: Sequence[Usage] = ()) -> Fields:
+    """The token usage and cost of a run.
+
+    usages    what the function said of it; without, words count as tokens, and cost
+              nothing
+    """
+    if not usages:
+        usages = [Usage(len(read.split()), len(written.split()))]
+    tokens_in = sum(one.input for one in usages)
+    tokens_out = sum(one.output for one in usages)
+    cost = float(sum(one.cost for one in usages))
+    free = dict.fromkeys(["input", "cachedInput", "cacheWrite", "webSearch"], 0.0)
     return {
         "tokenUsage": {
             "input": tokens_in,
-            "inputCached": 0,
+            "inputCached": sum(one.input_cached for one in usages),
+            "inputCacheWrite": sum(one.input_cache_write for one in usages),
             "output": tokens_out,
-            "reasoning": 0,
+            "reasoning": sum(one.reasoning for one in usages),
             "total": tokens_in + tokens_out,
         },
-        "cost": {"success": free, "retries": free, "total": 0.0},
+        "cost": {
+            "success": {**free, "output": cost, "total": cost},
+            "retries": {**free, "output": 0.0, "total": 0.0},
+            "total": cost,
+        },
     }
+
+
+def usages_of(parts: Iterable[object]) -> list[Usage]:
+    """What an answer says of its usage: of all attempts, for all of them cost."""
+    return [part for part in parts if isinstance(part, Usage)]
 
 
 def prompt_result(inputs: Mapping[str, str], parts: Iterable[Part]) -> Fields:
     """What a prompt run has, once it is completed, beside its id, status and times."""
-    standing = _standing(parts)
-    output = "".join(part for part in standing if isinstance(part, str))
+    everything = list(parts)
+    standing = _standing(everything)
+    output = text_of(everything)
     payloads = [part for part in standing if isinstance(part, Payload)]
+    read = " ".join(inputs.values())
     return {
         "output": output,
         "emitted": [_payload_fields(payload) for payload in payloads],
         "transcript": transcript_of(standing),
-        **usage(" ".join(inputs.values()), output),
+        **usage(read, output, usages_of(everything)),
     }
 
 
-def workflow_result(inputs: Mapping[str, str], output: object) -> Fields:
-    """The same of a workflow run.
+def outputs_of(given: object) -> dict[str, str | None]:
+    """Outputs of a workflow: texts and None, by names.
 
-    Raises `TypeError` or `ValueError` if the output is no dict of texts and
-    None.
+    Raises it, if it is an `Error`, or `TypeError`.
     """
-    outputs = dict(cast("Mapping[str, str | None]", output))
+    if isinstance(given, Error):
+        raise given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"a workflow has Nodes and dicts of outputs, not {given!r}")
+    outputs: dict[str, str | None] = {}
+    for name, text in given.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the name of an output is a str, not {kind_of(name)}")
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"output {name!r} is a str or None, not {kind_of(text)}")
+        outputs[name] = text
+    return outputs
+
+
+def workflow_result(
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str | None],
+    usages: Sequence[Usage] = (),
+) -> Fields:
+    """The same of a workflow run."""
     written = " ".join(text for text in outputs.values() if text)
-    return {"outputs": outputs, **usage(" ".join(inputs.values()), written)}
+    read = " ".join(inputs.values())
+    return {"outputs": dict(outputs), **usage(read, written, usages)}
 
 
 class End(NamedTuple):
@@ -142,20 +277,30 @@ def completed(result: Fields) -> End:
 
 def failed(kind: str, error: BaseException) -> End:
     """The end of a run (of a "prompt" or a "workflow") whose function raised an error."""
-    text = str(error) or type(error).__name__
+    text = _text_of_error(error)
+    code = error.code if isinstance(error, Error) else "run_failed"
     result: Fields = {"error": text} if kind == "prompt" else {"errors": [text]}
-    return End("failed", result, "failure", {"code": "run_failed", "message": text})
+    return End("failed", result, "failure", {"code": code, "message": text})
+
+
+def _text_of_error(error: BaseException) -> str:
+    """What an error says. That of a KeyError is the key alone, which tells nothing."""
+    name = type(error).__name__
+    text = str(error)
+    if text and isinstance(error, KeyError):
+        return f"{name}: {text}"
+    return text or name
 
 
 def _standing(parts: Iterable[Part]) -> list[Part]:
-    """The parts that no Reset made void, in their order, without the Resets."""
+    """The parts that no Reset made void, in their order: those that say something."""
     segment = 0
     standing: list[tuple[int, Part]] = []
     for part in parts:
         if isinstance(part, Reset):
             segment = part.segment
             standing = [entry for entry in standing if entry[0] < segment]
-        else:
+        elif not isinstance(part, Usage):
             standing.append((segment, part))
     return [part for _, part in standing]
 

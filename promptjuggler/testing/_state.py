@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Literal, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from ._bodies import RunBody, UploadedFile
-from .messages import Answer, RecordedRequest
+from ._calls import Call, Function, Message
+from ._clock import RealClock
+from .messages import RecordedRequest
 
 Kind = Literal["prompt", "workflow"]
 Json = dict[str, object]
 """A JSON object."""
+RunSeconds = float | Callable[[Call], float]
+"""How long runs stay pending, or what tells it of each."""
+
+LATEST = "__latest__"
+"""The tag that the newest version has."""
 
 _BYTES_OF_A_CHUNK = 1000
 
@@ -45,7 +52,9 @@ class Version:
 
     slug: str
     number: int
-    function: Callable[[dict[str, str]], object]
+    function: Function
+    revision: Json = field(default_factory=dict)
+    """What was said about a prompt, as PromptRevision has it."""
 
     def to_json(self) -> Json:
         """As PromptRevision."""
@@ -59,7 +68,41 @@ class Version:
             "messages": [],
             "responseFormat": {"type": "text"},
             "tools": [],
+            **self.revision,
         }
+
+    def reads_memory(self) -> bool:
+        """Whether its runs see what was said in their thread."""
+        return self.revision.get("memory") in ("read_write", "read_only")
+
+    def writes_memory(self) -> bool:
+        """Whether what its runs say is kept in their thread."""
+        return self.revision.get("memory") in ("read_write", "write_only")
+
+
+class Ending:
+    """When a record that is pending ends."""
+
+    def __init__(self, due: float) -> None:
+        """Let it be pending until then.
+
+        due    of the real clock
+        """
+        self.due = due
+        self._ended = threading.Event()
+
+    def has_come(self) -> None:
+        """The record can be seen as ended now."""
+        self._ended.set()
+
+    def wait(self, until: float) -> None:
+        """Wait for it, if it is due: then only the function is in the way.
+
+        until    of the real clock: no longer than that
+        """
+        now = RealClock.monotonic()
+        if self.due <= now:
+            self._ended.wait(max(until - now, 0.0))
 
 
 @dataclass
@@ -68,6 +111,7 @@ class Run:
 
     kind: Kind
     body: RunBody
+    ending: Ending
     id: str = field(default_factory=new_id)
     created_at: str = field(default_factory=timestamp)
     status: str = "pending"
@@ -78,6 +122,7 @@ class Run:
         """It is "completed" or "failed"."""
         self.status = status
         self.result = {**result, "finishedAt": timestamp()}
+        self.ending.has_come()
 
     def to_json(self) -> Json:
         """As PromptRun or WorkflowRun."""
@@ -98,6 +143,7 @@ class Document:
     base: str
     """The slug of its base."""
     file: UploadedFile
+    ending: Ending
     id: str = field(default_factory=new_id)
     status: str = "pending"
     chunk_count: int = 0
@@ -107,6 +153,7 @@ class Document:
         self.status = "ready"
         # Divided and rounded up.
         self.chunk_count = -(-len(self.file.content) // _BYTES_OF_A_CHUNK)
+        self.ending.has_come()
 
     def to_json(self) -> Json:
         """As KnowledgeDocumentResponse."""
@@ -120,29 +167,17 @@ class Document:
         }
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What befalls one request; nothing, by default."""
-
-    answer: Answer | None = None
-    """Goes out in place of that of the API, which then does not get the request."""
-    hang_up: Literal["before_reading", "after_reading"] | None = None
-    """Before the body is read, and then the API does not get the request either; or when
-    it has carried the request out, in place of the answer."""
-    delay: float = 0.0
-    """Seconds before the answer."""
-
-
 @dataclass
 class State:
     """All records, and what was set up for the requests to come."""
 
     api_key: str
-    run_seconds: float
+    run_seconds: RunSeconds
     url: str = ""
     """Empty before the first start."""
     requests: list[RecordedRequest] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """Tracebacks of functions, below what they were for."""
     versions: dict[tuple[Kind, str, str], Version] = field(default_factory=dict)
     """By kind, slug, and number or tag."""
     runs: dict[str, Run] = field(default_factory=dict)
@@ -151,18 +186,29 @@ class State:
     documents: dict[str, Document] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     """The path of the one stream that each token opens."""
+    memories: dict[tuple[str, str], tuple[Message, ...]] = field(default_factory=dict)
+    """What was said, by thread and channel."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add_version(
-        self, kind: Kind, slug: str, function: Callable[[dict[str, str]], object]
-    ) -> None:
-        """Add the next version of a prompt or a workflow, and move the tags to it."""
+        self,
+        kind: Kind,
+        slug: str,
+        function: Function,
+        tags: Iterable[str],
+        revision: Json,
+    ) -> int:
+        """Add the next version of a prompt or a workflow, and move tags to it.
+
+        Returns its number.
+        """
         with self.lock:
-            newest = self.versions.get((kind, slug, "__latest__"))
+            newest = self.versions.get((kind, slug, LATEST))
             number = newest.number + 1 if newest else 1
-            version = Version(slug, number, function)
-            for name in (str(number), "production", "__latest__"):
+            version = Version(slug, number, function, revision)
+            for name in (str(number), LATEST, *tags):
                 self.versions[kind, slug, name] = version
+            return number
 
     def version(self, kind: Kind, slug: str, name: str) -> Version:
         """The version of that number or tag, or NotFound."""
@@ -184,6 +230,15 @@ class State:
         """The document of that id, in any case, or NotFound."""
         return _found(self.documents.get(document_id.lower()))
 
+    def endings_of_base(self, slug: str) -> list[Ending]:
+        """When the documents of a base are indexed, of all that are not."""
+        with self.lock:
+            return [
+                document.ending
+                for document in self.documents.values()
+                if document.base == slug and document.status == "pending"
+            ]
+
     def base_to_json(self, slug: str) -> Json:
         """A knowledge base as KnowledgeBaseResponse, or NotFound."""
         with self.lock:
@@ -198,10 +253,17 @@ class State:
                 "documents": [document.to_json() for document in inside],
             }
 
-    def take_fault(self) -> Fault:
-        """The fault that the next request meets."""
+    def remembered(self, body: RunBody) -> tuple[Message, ...]:
+        """What was said before in the thread and channel of a run."""
+        return self.memories.get((body.thread, body.channel), ())
+
+    def remember(self, body: RunBody, output: str) -> None:
+        """Keep what a run was given and said, for the next one of its thread and channel."""
+        asked = Message("user", "\n".join(body.inputs.values()))
+        said = (asked, Message("assistant", output))
         with self.lock:
-            return self.faults.pop(0) if self.faults else Fault()
+            place = (body.thread, body.channel)
+            self.memories[place] = (*self.remembered(body), *said)
 
 
 _Record = TypeVar("_Record")

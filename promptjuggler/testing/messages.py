@@ -1,9 +1,8 @@
-"""A request as it came, and an answer as it goes out. Pure."""
+"""A request as it came, an answer as it goes out, a webhook that was sent. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from email.message import Message
 from typing import Any, NamedTuple
 
@@ -14,7 +13,8 @@ class RecordedRequest(NamedTuple):
     method     "GET", "POST" or "DELETE", or whatever the client sent
     path       with the query, percent-encoded as it was: "/api/v1/prompts/a%20b/1"
     headers    by names in any case: `request.headers["x-mine"]`, None if absent
-    body       the bytes; b"" if there were none, or if they were not read
+    body       the bytes; b"" if there were none, if they were not read, or if the
+               request had no right key or token
     """
 
     method: str
@@ -27,6 +27,27 @@ class RecordedRequest(NamedTuple):
 
         Raises `ValueError` if it is none.
         """
+        return json.loads(self.body)
+
+
+class Delivery(NamedTuple):
+    """A webhook that was sent, once. `FakeServer.deliveries` has them, in that order.
+
+    event     as "promptrun.finished"
+    url       where it was sent
+    status    of the answer; None if there was none
+    error     what went wrong; None for an answer of 2xx
+    body      the bytes that were sent
+    """
+
+    event: str
+    url: str
+    status: int | None
+    error: str | None
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
         return json.loads(self.body)
 
 
@@ -47,7 +68,30 @@ def json_answer(
 
 
 def error_answer(
-    status: int, text: str, headers: Mapping[str, str] | None = None
+    status: int, text: str, headers: tuple[tuple[str, str], ...] = ()
 ) -> Answer:
     """An error as the API words it: `{"error": text}`."""
-    return json_answer(status, {"error": text}, tuple((headers or {}).items()))
+    return json_answer(status, {"error": text}, headers)
+
+
+def answer_with(
+    status: int, body: object, headers: tuple[tuple[str, str], ...] = ()
+) -> Answer:
+    """An answer that a test wants: a text is sent as HTML, bytes as they are, all else as
+    JSON, unless the headers name another type.
+
+    Raises `TypeError` or `ValueError` if JSON cannot hold it.
+    """
+    names = {name.lower() for name, _ in headers}
+    if isinstance(body, bytes):
+        content = body
+        kind = "application/octet-stream"
+    elif isinstance(body, str):
+        content = body.encode()
+        kind = "text/html; charset=utf-8"
+    else:
+        content = json.dumps(body).encode()
+        kind = "application/json"
+    if "content-type" not in names:
+        headers = (*headers, ("Content-Type", kind))
+    return Answer(status, content, headers)

@@ -1,28 +1,43 @@
-"""FakeServer: what users call. It puts the parts of the stand-in together."""
+"""FakeServer: what users call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+import os
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
-from ._api import Api
-from ._deliveries import Deliveries
+from ._adding import AddMethods
+from ._base import checked_key, checked_run_seconds
+from ._calls import Call, Message
+from ._checks import checked_seconds, checked_uuid
+from ._failing import FaultMethods
 from ._http import Listener
-from ._jobs import Jobs
-from ._state import Fault, State, new_id
-from ._streams import Streams
-from .messages import RecordedRequest, error_answer
-from .parts import Part, Payload, Reset, Tool
+from ._publishing import StreamMethods
+from .messages import Delivery, RecordedRequest
+from .parts import Error, Node, Payload, Reset, Text, Tool, Usage
 
-__all__ = ["FakeServer", "Payload", "RecordedRequest", "Reset", "Tool"]
+__all__ = [
+    "Call",
+    "Delivery",
+    "Error",
+    "FakeServer",
+    "Message",
+    "Node",
+    "Payload",
+    "RecordedRequest",
+    "Reset",
+    "Text",
+    "Tool",
+    "Usage",
+]
 
 _Self = TypeVar("_Self", bound="FakeServer")
 
 _SECONDS_TO_CLOSE = 5.0
 
 
-class FakeServer:
+class FakeServer(AddMethods, FaultMethods, StreamMethods):
     """A stand-in for the API: a real HTTP server of this process, without a model.
 
         with FakeServer() as server:
@@ -36,25 +51,34 @@ class FakeServer:
 
     **Runs.** A function of yours gives the output of a run. Runs, and
     documents that are uploaded, stay pending for `run_seconds`; then they are
-    ended, whether or not anybody looks. Words count as tokens, and cost
-    nothing.
+    ended, whether or not anybody looks. Without `run_seconds` they end as soon
+    as the function has returned, and who looks meanwhile is answered then, or
+    after 0.2 seconds: so a wait takes milliseconds, and a client sees pending
+    only what takes longer. Where a test is about what is pending, `pause()`
+    holds runs until `resume()` or `finish()`. Words count as tokens, and cost
+    nothing, unless an answer has a `Usage`.
 
     **Streams** of threads are there too, with the events of such runs and with
     whatever you `publish()`. What was sent is kept to the end of the server: a
     client that comes back misses nothing, but for what `lose_next_frames()`
     took.
 
-    **Faults** (`fail_next`, `drop_next`, `delay_next`) queue up, in the order
-    of these calls. Each request that comes meets the next one and no other, be
-    it for the API or for a stream, with a good key or a bad one; when there
-    are none left, requests are answered as ever. A client that sends again
-    after a failure so meets the next fault with its next attempt: `times=3`
-    makes a call fail that is tried three times.
+    **Faults** (`fail_next`, `answer_next`, `drop_next`, `delay_next`) queue up,
+    in the order of these calls. Each request that comes meets the first one
+    that is for it, and no other, be it for the API or for a stream, with a good
+    key or a bad one; when there are none left, requests are answered as ever. A
+    client that sends again after a failure so meets the next fault with its
+    next attempt: `times=3` makes a call fail that is tried three times.
+
+    **Safety.** Only the names of the loopback lead to it (all others get 421):
+    no page of the web can reach your functions. A body has at most 64 MiB
+    (413). The key is a new one for each server. A forked child has a copy that
+    serves nothing, and does nothing to its parent's.
 
     **Threads.** Every method may be called from any thread, also from the
     functions of prompts and workflows, while requests are answered; before
-    `start()` and after `close()` too. These two are for one thread, and not
-    for such a function, which `close()` waits for.
+    `start()` and after `close()` too. `start()` and `close()` are for one
+    thread, and not for such a function, which `close()` waits for.
 
     **The end.** `close()` hangs up on every client, and ends every thread. All
     that was added, kept and asked for, faults too, stays; `start()` again
@@ -63,19 +87,37 @@ class FakeServer:
     False while nobody listens.
     """
 
-    def __init__(self, *, api_key: str = "test-key", run_seconds: float = 0.05) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        run_seconds: float | Callable[[Call], float] = 0.0,
+        strict_faults: bool = False,
+    ) -> None:
         """Make a server, which does not listen yet.
 
-        api_key        the key that clients must have
-        run_seconds    how long runs and documents stay pending, see `run_seconds`
+        api_key          the key that clients must have; None is a new one
+        run_seconds      how long runs and documents stay pending, see `run_seconds`
+        strict_faults    whether `close()` raises if faults that were asked for have not
+                         been met: the test was not about what it seems to be about
+
+        Raises `TypeError` or `ValueError`, as every method does for arguments
+        that cannot be meant.
         """
-        self._state = State(api_key, run_seconds)
-        self._streams = Streams()
-        self._jobs = Jobs()
-        self._deliveries = Deliveries()
-        self._api = Api(self._state, self._streams, self._jobs, self._deliveries)
+        super().__init__(api_key, run_seconds)
+        self._strict_faults = strict_faults
+        self._process = os.getpid()
         # The one of the last start.
         self._listener: Listener | None = None
+
+    def __repr__(self) -> str:
+        runs = list(self._state.runs.values())
+        pending = sum(run.status == "pending" for run in runs)
+        requests = len(self._state.requests)
+        where = self._state.url or "not started"
+        if self._state.url and self._jobs.is_closing():
+            where += " (closed)"
+        return f"<FakeServer {where}: {requests} requests, {len(runs)} runs, {pending} pending>"
 
     # What it is
 
@@ -86,7 +128,9 @@ class FakeServer:
         Raises `AttributeError` before that.
         """
         if not self._state.url:
-            raise AttributeError("a FakeServer has no url before it is started")
+            raise AttributeError(
+                "a FakeServer has no url before it is started: by start(), or in a with"
+            )
         return self._state.url
 
     @property
@@ -97,28 +141,32 @@ class FakeServer:
     @api_key.setter
     def api_key(self, key: str) -> None:
         """Want another key from now on."""
-        self._state.api_key = key
+        self._state.api_key = checked_key(key)
 
     @property
-    def run_seconds(self) -> float:
+    def run_seconds(self) -> float | Callable[[Call], float]:
         """Seconds for which runs and documents stay pending; 0 is as short as can be.
 
-        With `math.inf` they stay pending for good. A changed value counts for
-        what starts then. A function may take longer; so does then its run.
+        With `math.inf` they stay pending for good. A function gets the `Call`
+        of each run, and gives its seconds; documents then take none. A changed
+        value counts for what starts then. The function of a prompt may take
+        longer; so does then its run.
         """
         return self._state.run_seconds
 
     @run_seconds.setter
-    def run_seconds(self, seconds: float) -> None:
+    def run_seconds(self, seconds: float | Callable[[Call], float]) -> None:
         """For what starts from now on."""
-        self._state.run_seconds = seconds
+        self._state.run_seconds = checked_run_seconds(seconds)
+
+    # What came, and what became of it
 
     @property
     def requests(self) -> list[RecordedRequest]:
         """All requests that came, in order, whatever became of them.
 
-        Not among them: what was cut off, or was no HTTP request with a known
-        length. The list may be emptied.
+        Not among them: what was cut off, or was no HTTP request. The list may
+        be emptied.
         """
         return self._state.requests
 
@@ -128,8 +176,32 @@ class FakeServer:
         self._state.requests = requests
 
     @property
+    def errors(self) -> list[str]:
+        """The tracebacks of functions that raised, but for those of an `Error`.
+
+        Each stands below the name of its prompt or workflow and the id of its
+        run. The list may be emptied: `assert server.errors == []`.
+        """
+        return self._state.errors
+
+    @errors.setter
+    def errors(self, errors: list[str]) -> None:
+        """Go on with another list."""
+        self._state.errors = errors
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The webhooks that were sent, each try of them. The list may be emptied."""
+        return self._deliveries.made
+
+    @deliveries.setter
+    def deliveries(self, deliveries: list[Delivery]) -> None:
+        """Go on with another list."""
+        self._deliveries.made = deliveries
+
+    @property
     def webhook_errors(self) -> list[str]:
-        """The deliveries that failed, as `{url}: {why}`. The list may be emptied."""
+        """The webhooks that failed to the end, as `{url}: {why}`. It may be emptied."""
         return self._deliveries.errors
 
     @webhook_errors.setter
@@ -137,167 +209,53 @@ class FakeServer:
         """Go on with another list."""
         self._deliveries.errors = errors
 
-    # What there is
+    def wait_for_webhooks(self, timeout: float = 5.0) -> list[Delivery]:
+        """Wait until what was started has ended, and its webhooks have been sent.
 
-    def add_prompt(
-        self, slug: str, function: Callable[[dict[str, str]], Iterable[Part]]
-    ) -> None:
-        """Serve a prompt: its version 1, or the next if there is one already.
+        timeout    seconds
 
-        slug        as in `run_prompt(slug, ...)`
-        function    from the inputs of a run to its output
-
-        Older versions stay; the tags `production` and `__latest__` move to the
-        new one.
-
-        The function is called once for each run, in a thread of its own. It
-        gives a text, which is streamed by words over `run_seconds`, or a list
-        of parts, streamed likewise, in which each text is one token:
-
-            ["Wait", Reset(), "Look: ", Tool("search"), Payload("emit", {"found": 1})]
-
-        or is a generator of parts, which go out when it yields them. If it
-        raises, even what is no `Exception`, the run fails with the text of the
-        error (or the name of its class); so it does, with a `TypeError`, where
-        it gives anything else.
+        What `pause()` holds is not waited for. Returns `deliveries`. Raises
+        `TimeoutError` if runs, documents or webhooks are still under way.
         """
-        self._state.add_version("prompt", slug, function)
+        seconds = checked_seconds("timeout", timeout)
+        if not self._jobs.wait_until_idle(seconds):
+            raise TimeoutError(
+                f"after {timeout} s, work is still under way in {self!r}"
+            )
+        return self.deliveries
 
-    def add_workflow(
-        self,
-        slug: str,
-        function: Callable[[dict[str, str]], Mapping[str, str | None]],
-    ) -> None:
-        """Serve a workflow: its version 1, or the next if there is one already.
+    # Time
 
-        slug        as in `run_workflow(slug, ...)`
-        function    from the inputs of a run to its outputs, by names; called and failing
-                    as that of `add_prompt`
+    def pause(self) -> None:
+        """Hold all runs and documents where they are, and those that come.
 
-        Streams tell of the end of such a run alone.
+        A run that has not begun does not call its function; one that streams
+        goes no further. What is held is pending to everyone who looks.
         """
-        self._state.add_version("workflow", slug, function)
+        self._jobs.pause()
 
-    def add_knowledge_base(self, slug: str) -> None:
-        """Serve a knowledge base, which is empty; one that is there stays as it is.
+    def resume(self) -> None:
+        """Let all that `pause()` held go on, and hold no more."""
+        self._jobs.resume()
 
-        slug    as in `upload_documents(slug, ...)`
+    def finish(self, run_id: str | UUID, timeout: float = 5.0) -> None:
+        """Let a run end now, though it is held or has seconds left, and wait for it.
+
+        run_id     of a run, or of a document: with it end those of the same upload
+        timeout    seconds that its function, and webhooks, may take
+
+        Raises `KeyError` if there is none, `TimeoutError` if it takes longer,
+        `RuntimeError` while the server is closed. If it has ended already,
+        nothing happens.
         """
-        with self._state.lock:
-            self._state.bases.setdefault(slug, new_id())
-
-    def document_content(self, document_id: str | UUID) -> bytes:
-        """What was uploaded as this document.
-
-        document_id    the `id` of a result of `upload_documents`
-
-        Raises `KeyError` if there is none, or if it was deleted.
-        """
-        return self._state.documents[str(document_id)].file.content
-
-    def add_webhook(self, url: str, secret: str) -> None:
-        """Send a webhook to a URL whenever something ends.
-
-        url       where to POST it; without a proxy, whatever the environment says
-        secret    what to sign it with, for `verify_webhook_signature`
-
-        Each run, document or base that ends is told of once: as
-        `PromptRunFinished`, `WorkflowRunFinished`,
-        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It goes out just
-        after the end can be seen, to one URL after the other; one that answers
-        with an error status, says nothing for a second or cannot be reached
-        gets an entry in `webhook_errors`, and no second try.
-        """
-        self._deliveries.add_receiver(url, secret)
-
-    # Faults
-
-    def fail_next(
-        self, status: int, times: int = 1, retry_after: float | str | None = None
-    ) -> None:
-        """Answer the next requests with an error, and do not carry them out.
-
-        status         the status of the answer, as 503
-        times          how many requests
-        retry_after    of a `Retry-After` header: seconds, or an HTTP date as text; None
-                       is no such header
-
-        The client sees an `ApiError` with this `status_code`, or sends again
-        if it is one after which it may.
-        """
-        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        answer = error_answer(status, f"The test wants {status}.", headers)
-        self._add_faults(Fault(answer=answer), times)
-
-    def drop_next(self, times: int = 1, *, after_reading: bool = True) -> None:
-        """Hang up on the next requests, without an answer.
-
-        times            how many requests
-        after_reading    True: the request is carried out, and only the answer is lost.
-                         False: its head alone is read, and nothing is carried out
-
-        Either way the client sees a `NetworkError` with `request_sent` True,
-        since it cannot tell one from the other; it sends GET, DELETE and
-        stream tokens again.
-        """
-        if after_reading:
-            self._add_faults(Fault(hang_up="after_reading"), times)
-        else:
-            self._add_faults(Fault(hang_up="before_reading"), times)
-
-    def delay_next(self, seconds: float, times: int = 1) -> None:
-        """Answer the next requests late; they are carried out at once.
-
-        seconds    how late
-        times      how many requests
-
-        A client with a shorter `timeout` sees a `RequestTimeout`. `close()`
-        does not wait for them: it hangs up.
-        """
-        self._add_faults(Fault(delay=seconds), times)
-
-    def _add_faults(self, fault: Fault, times: int) -> None:
-        with self._state.lock:
-            self._state.faults += [fault] * times
-
-    # Streams
-
-    def publish(self, thread: str | UUID, event: str, data: Mapping[str, Any]) -> None:
-        """Send a frame to all streams of a thread, now or when they come back.
-
-        thread    in any case
-        event     the kind of the frame, as "token", or one that no client knows
-        data      a dict of what JSON can hold. If it has a `channel`, only streams that
-                  want that one, or all, get it
-
-        It is for what no run does: a straggler after the end, a foreign event.
-        Raises `TypeError` or `ValueError` if `data` is no JSON.
-        """
-        self._streams.publish(str(thread).lower(), event, data)
-
-    def lose_next_frames(self, times: int = 1) -> None:
-        """Lose the next frames, of whichever thread: neither send nor keep them.
-
-        times    how many frames, beside those that are to be lost already
-
-        The client sees a gap, which coming back does not heal.
-        """
-        self._streams.lose_next(times)
-
-    def hand_over_streams(self) -> None:
-        """End every open stream with `reconnect`: the client comes back at once."""
-        self._streams.hand_over()
-
-    def drop_streams(self) -> None:
-        """Cut every open stream off: the client comes back after a delay."""
-        self._streams.cut_off()
-
-    def send_stale(self) -> None:
-        """Send every open stream `stale`, and again all that is kept of its thread.
-
-        The client drops what it has, and builds it anew.
-        """
-        self._streams.send_stale()
+        record_id = checked_uuid("run_id", run_id)
+        seconds = checked_seconds("timeout", timeout)
+        if self._jobs.is_closing():
+            raise RuntimeError("nothing ends while a FakeServer is closed")
+        if record_id not in {*self._state.runs, *self._state.documents}:
+            raise KeyError(record_id)
+        if not self._jobs.finish(record_id, seconds):
+            raise TimeoutError(f"run {record_id} has not ended after {timeout} s")
 
     # Start and end
 
@@ -307,14 +265,21 @@ class FakeServer:
         What `close()` interrupted goes on at once, with the step that it
         waited for.
 
-        Raises `OSError` if it is started already, or if someone else has taken
-        the port since `close()`.
+        Raises `RuntimeError` if it is started already, or in a forked child;
+        `OSError` if someone else has taken the port since `close()`.
         """
+        if self._process != os.getpid():
+            raise RuntimeError(
+                "this FakeServer belongs to the parent process: make one of your own"
+            )
+        if not self._jobs.is_closing():
+            raise RuntimeError(f"this FakeServer is started already: {self!r}")
         port = self._listener.port if self._listener else 0
-        self._listener = Listener(port, self._state, self._jobs, self._api.answer)
-        self._state.url = f"http://127.0.0.1:{self._listener.port}"
+        listener = Listener(port, self._state, self._jobs, self._faults, self._api)
+        self._listener = listener
+        self._state.url = f"http://127.0.0.1:{listener.port}"
         self._jobs.open()
-        self._jobs.start_thread(self._listener.accept_connections)
+        self._jobs.start_thread(listener.accept_connections)
 
     def close(self) -> None:
         """Hang up on every client, and end every thread.
@@ -324,23 +289,40 @@ class FakeServer:
         on their way are waited for likewise. It does nothing if the server is
         closed, or was never started.
 
+        With `strict_faults`, raises `AssertionError` in the end if faults have
+        not been met.
+
         A forked child has a copy of the server without its threads. There, this
         only lets go of the port, and the parent's server goes on.
         """
+        if self._end():
+            self._check_faults()
+
+    def _end(self) -> bool:
+        """Close; False if there was nothing to close."""
         if self._listener is None or self._jobs.is_closing():
-            return
+            return False
         if self._listener.was_forked():
             self._listener.server_close()
-            return
+            return False
         self._jobs.close()
         self._listener.hang_up()
         self._streams.cut_off()
         self._jobs.join(_SECONDS_TO_CLOSE)
         self._listener.server_close()
+        return True
+
+    def _check_faults(self) -> None:
+        """Raise if a test asked for faults, strictly, that no request has met."""
+        unmet = self._faults.unmet()
+        if self._strict_faults and unmet:
+            raise AssertionError(f"faults that were never met: {', '.join(unmet)}")
 
     def __enter__(self: _Self) -> _Self:
         self.start()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self._end() and kind is None:
+            # An error that is on its way is the better one to see.
+            self._check_faults()

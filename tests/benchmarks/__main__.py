@@ -13,7 +13,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import calls, chart, decode, frozen, pythons, size, start, stream, upload
+from . import (
+    batch,
+    calls,
+    chart,
+    commandline,
+    decode,
+    frozen,
+    pythons,
+    size,
+    start,
+    stream,
+    upload,
+)
 from .environment import PEER, Bench
 from .measure import Effort
 from .process import HERE
@@ -21,7 +33,9 @@ from .report import Finding, from_dict, text, to_dict
 
 GROUPS = {
     "start": start,
+    "commandline": commandline,
     "calls": calls,
+    "batch": batch,
     "decode": decode,
     "stream": stream,
     "upload": upload,

@@ -13,7 +13,7 @@ from promptjuggler._cli import exits
 from promptjuggler._cli.arguments import Arguments
 from promptjuggler._cli.commands import ACTIONS
 from promptjuggler._cli.session import RUN_TIMEOUT
-from promptjuggler._cli.tables import COMMANDS, COMMON_OPTIONS
+from promptjuggler._cli.tables import COMMANDS, GENERAL_OPTIONS, VALUES
 
 OPERATIONS = {
     "run-prompt",
@@ -29,6 +29,11 @@ OPERATIONS = {
     "verify-webhook",
     "fake-server",
     "stream",
+    "wait-prompt-run",
+    "wait-workflow-run",
+    "wait-knowledge-base",
+    "wait-knowledge-document",
+    "completion",
 }
 
 
@@ -40,36 +45,103 @@ def test_version_and_help_are_results(cli):
     assert "130" in out
 
 
+def test_without_any_argument_the_commands_are_listed_on_standard_error(cli):
+    code, out, err = cli()
+    assert (code, out) == (2, "")
+    assert err == cli("--help")[1]
+
+
+CALLING_THE_API = OPERATIONS - {"verify-webhook", "fake-server", "completion"}
+API_VARIABLES = {
+    "PROMPTJUGGLER_API_KEY",
+    "PROMPTJUGGLER_BASE_URL",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+}
+
+
 @pytest.mark.parametrize("command", sorted(OPERATIONS))
-def test_the_help_of_every_command_has_an_example_that_calls_it(cli, command):
+def test_the_help_of_a_command_has_an_example_its_options_first_codes_and_variables(
+    cli, command
+):
     code, out, err = cli(command, "--help")
     assert (code, err) == (0, "")
     assert re.search(rf"^example:\n  python3 -m {NAME} {command}\b", out, re.MULTILINE)
-    assert "--base-url" in out
+    assert exits.EXIT_CODES in out
+    variables = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", out))
+    if command in CALLING_THE_API:
+        assert variables >= API_VARIABLES
+    elif command == "verify-webhook":
+        assert variables == {"PROMPTJUGGLER_WEBHOOK_SECRET"}
+    else:
+        assert not variables & API_VARIABLES
+    own, general = out.split("general options:")
+    for option in COMMANDS[command].options:
+        assert f"  {option.name}" in own
+    for option in COMMANDS[command].general:
+        assert f"  {option.name}" in general
+
+
+def test_a_value_is_called_what_it_is(cli):
+    out = "".join(cli(command, "--help")[1] for command in sorted(OPERATIONS))
+    for text in (
+        "--base-url URL",
+        "--proxy URL",
+        "--ca-file FILE",
+        "--api-key-file FILE",
+        "--inputs-json FILE",
+        "--thread ID",
+        "--timeout SECONDS",
+        "--total-timeout SECONDS",
+        "--wait-timeout SECONDS",
+        "--max-retries NUMBER",
+        "--output NAME",
+    ):
+        assert text in out
+    assert not re.search(r"--[a-z-]+ VALUE", out)
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "required: COMMAND"),
-        (["frobnicate"], "argument COMMAND: invalid choice"),
+        (["--verbose"], "required: COMMAND, one of run-prompt, "),
+        (["frobnicate"], "there is no such command, but there are run-prompt, "),
         (["run-prompt"], "required: SLUG, VERSION"),
         (["run-prompt", "greeting"], "required: VERSION"),
         (["upload-documents", "manuals"], "required: FILE"),
         (["get-prompt-run"], "required: ID"),
         (["get-prompt", "a", "b", "c"], "too many arguments"),
         (["fake-server", "x"], "too many arguments"),
-        (["get-prompt", "a", "b", "--no-wait"], "no option --no-wait"),
-        (["run-prompt", "a", "b", "--output", "x"], "no option --output"),
-        (["run-workflow", "a", "b", "--channel", "x"], "no option --channel"),
-        (["run-prompt", "a", "b", "--jso"], "no option --jso"),
+        (
+            ["get-prompt", "a", "b", "--no-wait"],
+            "get-prompt has no option --no-wait, which run-prompt, run-workflow can have (",
+        ),
+        (
+            ["get-prompt", "a", "b", "--wait-timeout", "1"],
+            "has no option --wait-timeout",
+        ),
+        (["get-prompt", "a", "b", "--json"], "get-prompt has no option --json"),
+        (
+            ["verify-webhook", "--timeout", "1"],
+            "has no option --timeout, which others can have",
+        ),
+        (["fake-server", "--demo"], "has no option --demo"),
+        (["run-prompt", "a", "b", "--output", "x"], "has no option --output"),
+        (["run-workflow", "a", "b", "--channel", "x"], "has no option --channel"),
+        (["--channel", "x"], "what is no command has no option --channel"),
+        (["run-prompt", "a", "b", "--jso"], "no option --jso; did you mean --json?"),
+        (["run-prompt", "a", "b", "--inptu=x"], "--inptu; did you mean --input?"),
+        (["run-promt", "a", "b"], "no such command; did you mean run-prompt?"),
+        (["run_workflow", "a", "b"], "no such command; did you mean run-workflow?"),
+        (["completion", "tcsh"], "SHELL is one of bash, zsh, fish"),
         (["run-prompt", "a", "b", "-x=1"], "no option -x"),
         (
             ["--timeout", "0", "get-prompt", "a", "b"],
             "--timeout: must be a number of seconds",
         ),
         (
-            ["--wait-timeout", "nan", "get-prompt", "a", "b"],
+            ["--wait-timeout", "nan", "wait-prompt-run", "a"],
             "--wait-timeout: must be a number of seconds",
         ),
         (
@@ -82,13 +154,17 @@ def test_the_help_of_every_command_has_an_example_that_calls_it(cli, command):
             "--channel: expected one argument",
         ),
         (["get-prompt", "a", "b", "--quiet=x"], "--quiet: takes no value"),
-        (["run-prompt", "a", "b", "--stream=x"], "--stream: takes no value"),
+        (
+            ["run-prompt", "a", "b", "--stream=x"],
+            "--stream: must be auto, always or never",
+        ),
+        (["run-prompt", "a", "b", "--stream", "always"], "form NAME=VALUE"),
         (["--x", "get-prompt", "a", "b"], "no option --x"),
-        (["frobnicate", "--channel", "x"], "argument COMMAND: invalid choice"),
-        (["--", "frobnicate"], "argument COMMAND: invalid choice"),
+        (["frobnicate", "--channel", "x"], "there is no such command"),
+        (["--", "frobnicate"], "there is no such command"),
         (
             ["--max-retries", "many", "get-prompt", "a", "b"],
-            "--max-retries: invalid int",
+            "--max-retries: must be a whole number",
         ),
         (
             ["--max-retries", "-1", "get-prompt", "a", "b"],
@@ -177,7 +253,7 @@ def test_a_key_is_no_argument_and_is_not_shown_where_someone_tries(cli, server):
     ):
         code, _, err = cli(*arguments)
         assert code == 2
-        assert "invalid choice" in err or "no option --api-key" in err
+        assert "did you mean --api-key-file?" in err
         assert "sk-1" not in err
     code, _, err = cli("--api-key-file", "sk-1", "get-prompt", "a", "1")
     assert (code, err) == (
@@ -272,7 +348,7 @@ def test_words_that_begin_with_a_dash_come_after_two_dashes(
 def test_every_option_and_word_has_an_attribute_with_a_default():
     attributes = vars(Arguments())
     for command in COMMANDS.values():
-        options = (*COMMON_OPTIONS, *command.options)
+        options = (*command.general, *command.options)
         names = [option.name.removeprefix("--").replace("-", "_") for option in options]
         assert len(set(names)) == len(names)
         words = [word.attribute for word in command.words]
@@ -284,13 +360,23 @@ def test_every_option_and_word_has_an_attribute_with_a_default():
 def test_the_defaults_are_those_of_the_client():
     args = Arguments()
     parameters = inspect.signature(PromptJuggler).parameters
-    for name in ("timeout", "max_retries", "base_url"):
+    for name in ("timeout", "total_timeout", "max_retries", "base_url", "proxy"):
         assert getattr(args, name) == parameters[name].default
     wait = inspect.signature(PromptJuggler.wait_for_prompt_run).parameters["timeout"]
     assert wait.default == RUN_TIMEOUT
-    text = " ".join(option.help for option in COMMON_OPTIONS)
+    options = (*GENERAL_OPTIONS, *COMMANDS["run-prompt"].options)
+    text = " ".join(option.help for option in options)
     for default in (args.timeout, args.max_retries, RUN_TIMEOUT):
         assert f"(default: {default:.0f})" in text
+
+
+def test_an_option_takes_a_value_in_all_commands_that_have_it_or_in_none():
+    for command in COMMANDS.values():
+        for option in (*command.general, *command.options):
+            known = VALUES.get(option.name)
+            assert (option.value is None) == (known is None), option.name
+            if known is not None:
+                assert option.value.implied == known.implied
 
 
 def test_every_command_is_carried_out_by_a_function_of_its_own():
@@ -299,7 +385,6 @@ def test_every_command_is_carried_out_by_a_function_of_its_own():
 
 
 def test_the_help_names_every_exit_code():
-    codes = {value for name, value in vars(exits).items() if name.isupper()} - {
-        exits.EXIT_CODES
-    }
+    codes = {value for value in vars(exits).values() if type(value) is int}
+    assert {0, 1, 2, 3, 4, 5, 129, 130, 143} == codes
     assert {int(code) for code in re.findall(r"\d+", exits.EXIT_CODES)} == codes

@@ -2,14 +2,23 @@
 
 import io
 import json
+import logging
 import os
 import re
 import sys
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from helpers.commandline import KEY, SOME_ID
-from helpers.servers import PATIENCE
+from helpers.servers import (
+    CA_FILE,
+    PATIENCE,
+    ConnectProxy,
+    ScriptedServer,
+    respond,
+    server_context,
+)
 
 from promptjuggler import PromptJuggler
 from promptjuggler._cli import main
@@ -27,7 +36,7 @@ def test_a_prompt_a_token_and_a_knowledge_base_are_printed_as_json(cli, server):
     code, out, _ = cli("create-stream-token", thread)
     assert (code, set(json.loads(out))) == (0, {"token", "expiresAt", "url"})
     assert thread in server.requests[-1].path
-    code, out, _ = cli("get-knowledge-base", "manuals", "--json")
+    code, out, _ = cli("get-knowledge-base", "manuals")
     assert (code, json.loads(out)["status"]) == (0, "ready")
 
 
@@ -181,7 +190,7 @@ def test_demo_runs_every_command_without_a_key_and_says_that_no_model_was_called
         )
     code, out, err = cli("--demo", "run-prompt", "greeting", "1")
     assert (code, out) == (3, "")
-    assert err.endswith("ended as failed: 'name'\n")
+    assert err.endswith("ended as failed: KeyError: 'name'\n")
     assert cli("--demo", "get-prompt", "nothing", "1")[0] == 1
     monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", "s")
     stdin(b"x")
@@ -239,3 +248,149 @@ def test_verbose_shows_each_request_and_no_secret(cli, quick):
     assert json.loads(out)["token"] not in err
     assert KEY not in err
     assert cli("get-prompt", "greeting", "1")[2] == ""
+
+
+# --- --verbose: bodies ---
+
+
+def test_verbose_shows_the_body_of_an_error(cli, server):
+    page = "<html>\n<p>Blocked by policy 7</p>\n</html>"
+    with ScriptedServer(respond((403, page))) as other:
+        options = ["--base-url", other.url]
+        code, out, err = cli("get-prompt", "x", "1", *options)
+        assert (code, out) == (1, "")
+        assert err == "promptjuggler: HTTP 403 Forbidden\n"
+        code, out, err = cli("get-prompt", "x", "1", *options, "--verbose")
+    assert (code, out) == (1, "")
+    assert f"\nthe body of the answer:\n{page}\npromptjuggler: HTTP 403" in err
+
+
+def test_verbose_shows_what_came_where_that_is_no_answer_of_the_api(cli, server):
+    with ScriptedServer(respond((200, "<html>Log in</html>"))) as other:
+        options = ["--base-url", other.url, "--verbose"]
+        err = cli("get-prompt", "x", "1", *options)[2]
+    assert "\nthe body of the answer:\n<html>Log in</html>\n" in err
+
+
+def test_verbose_shows_the_body_of_the_error_that_made_a_wait_too_long(cli, server):
+    with ScriptedServer(respond((503, "<p>in maintenance</p>"))) as other:
+        options = ["--base-url", other.url, "--wait-timeout", "0.1", "--verbose"]
+        code, _, err = cli("wait-prompt-run", SOME_ID, *options)
+    assert code == 4
+    assert "the body of the answer:\n<p>in maintenance</p>\n" in err
+
+
+def test_no_body_shows_a_secret(cli, server, monkeypatch, tmp_path):
+    """Of the key, of variables, of the password of a proxy, of a token."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:pass-word-1@proxy.example:3128")
+    (tmp_path / "secret").write_text("from-a-file", "utf-8")
+    said = f"{KEY} hidden-1 from-a-file pass-word-1 pass-word-2"
+    with ScriptedServer(respond((422, f"<p>{said}</p>"))) as other:
+        err = cli(
+            "run-prompt",
+            "x",
+            "1",
+            f"--base-url={other.url}",
+            "--env-var=A=hidden-1",
+            f"--env-var=B=@{tmp_path / 'secret'}",
+            f"--proxy=http://user:pass-word-2@127.0.0.1:{other.port}",
+            "--verbose",
+        )[2]
+    assert "the body of the answer:\n<p>*** *** *** *** ***</p>\n" in err
+    token = json.dumps({"token": "a-token", "expiresAt": 7})
+    with ScriptedServer(respond((200, token))) as other:
+        options = [f"--base-url={other.url}", "--verbose"]
+        code, _, err = cli("create-stream-token", SOME_ID, *options)
+    assert code == 1
+    assert "a-token" not in err
+
+
+def test_a_long_body_is_cut_after_its_secrets_are_masked(cli, server):
+    body = "<p>" + "x" * 9_990 + KEY + "y" * 5_000
+    with ScriptedServer(respond((403, body))) as other:
+        err = cli("get-prompt", "x", "1", "--base-url", other.url, "--verbose")[2]
+    assert KEY[:6] not in err
+    assert re.search(r"x\*\*\*y{4}\n\.\.\. and 4,996 characters\n", err)
+
+
+def test_the_logger_is_left_as_it_was(cli, server):
+    logger = logging.getLogger("promptjuggler")
+    before = logger.level, list(logger.handlers)
+    assert cli("get-prompt", "greeting", "1", "--verbose")[0] == 0
+    assert (logger.level, logger.handlers) == before
+
+
+# --- the way to the API ---
+
+
+def test_a_proxy_can_be_given(cli, server):
+    target = urlsplit(server.url)
+    with ConnectProxy(
+        target=(target.hostname, target.port), user="me", password="pass-word"
+    ) as proxy:
+        url = proxy.url.replace("//", "//me:pass-word@")
+        options = ["--base-url", "http://api.example", "--proxy", url]
+        code, _, err = cli("get-prompt", "greeting", "1", *options)
+        assert (code, err, len(proxy.requests)) == (0, "", 1)
+        options[3] = proxy.url.replace("//", "//me:wrong-word@")
+        code, _, err = cli("run-prompt", "greeting", "1", "name=x", *options)
+        assert code == 1
+        assert "wrong-word" not in err
+    for url in ("https://me:pass-word@x", "ftp://pass-word", "http://pass-word/x"):
+        code, _, err = cli("get-prompt", "a", "1", "--proxy", url)
+        assert code == 2
+        assert "must be the URL of an HTTP proxy" in err
+        assert "pass-word" not in err
+
+
+def test_the_certificates_to_trust_can_be_given(cli, server, monkeypatch):
+    """In place of those of the system, and of SSL_CERT_FILE."""
+    prompt = cli("get-prompt", "greeting", "1")[1]
+    with ScriptedServer(respond((200, prompt)), tls=server_context()) as other:
+        options = ["--base-url", other.url.replace("127.0.0.1", "localhost")]
+        code, _, err = cli("get-prompt", "greeting", "1", *options)
+        assert code == 1
+        assert "give --ca-file or set SSL_CERT_FILE" in err
+        options += ["--ca-file", str(CA_FILE)]
+        monkeypatch.setenv("SSL_CERT_FILE", "/nothing")
+        assert cli("get-prompt", "greeting", "1", *options)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("missing.pem", "missing.pem cannot be read: No such file or directory"),
+        (".", ". cannot be read: Is a directory"),
+        ("", "a file without a name cannot be read"),
+        ("empty.pem", "empty.pem holds no certificates as PEM"),
+        ("text.pem", "text.pem holds no certificates as PEM"),
+        ("cut.pem", "cut.pem holds no certificates as PEM"),
+        ("key.pem", "key.pem holds no certificates as PEM"),
+    ],
+)
+def test_a_file_without_certificates_is_wrong_usage_and_nothing_is_sent(
+    cli, server, monkeypatch, tmp_path, name, problem
+):
+    monkeypatch.chdir(tmp_path)
+    pem = CA_FILE.read_text("utf-8")
+    files = {
+        "empty.pem": "",
+        "text.pem": "no certificate",
+        "cut.pem": pem[: len(pem) // 2],
+        "key.pem": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    }
+    for file, text in files.items():
+        (tmp_path / file).write_text(text, "utf-8")
+    code, out, err = cli("run-prompt", "greeting", "1", "name=x", "--ca-file", name)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"promptjuggler: {problem}")
+    assert err.count("\n") == 1
+    assert not server.requests
+
+
+def test_a_request_with_all_its_repetitions_can_be_bounded(cli, server):
+    options = ["--total-timeout", "0.3", "--max-retries", "50"]
+    with ScriptedServer(respond((503, "busy"))) as other:
+        code, _, err = cli("get-prompt", "x", "1", "--base-url", other.url, *options)
+        assert len(other.requests) < 3
+    assert (code, err) == (1, "promptjuggler: HTTP 503: busy\n")

@@ -48,7 +48,7 @@ def test_an_output_that_is_not_there_is_wrong_usage_and_the_line_says_which_are_
     code, out, err = cli("run-workflow", "summary", "1", "text=x", "--output", "sumary")
     assert (code, out) == (2, "")
     assert "there is no output sumary; there is summary, nothing, none" in err
-    assert re.search(rf"{NAME} get-workflow-run [0-9a-f-]{{36}}$", err)
+    assert re.search(rf"{NAME} wait-workflow-run [0-9a-f-]{{36}}$", err)
 
 
 def test_json_gives_the_whole_result_and_no_wait_the_ids(cli, quick):
@@ -268,7 +268,7 @@ def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
             "--base-url", server.url, "--wait-timeout", "20", f"run-{kind}", "x", "1"
         )
     assert (code, out) == (4, "")
-    fetch = f"python3 -m {NAME} get-{kind}-run {SOME_ID}"
+    fetch = f"python3 -m {NAME} wait-{kind}-run {SOME_ID} --base-url {server.url}"
     wait = f"/api/v1/{kind}runs/{SOME_ID} has not ended within 20 s: was pending when"
     assert err.startswith(f"promptjuggler: {wait} last seen, ")
     assert err.endswith(f"; run {SOME_ID} was started: {fetch}\n")
@@ -335,30 +335,34 @@ def test_where_no_answer_came_the_line_says_that_it_may_be_done_all_the_same(
     )
     server.drop_next()
     code, out, err = cli(command, *words)
-    assert (code, out) == (1, "")
+    assert (code, out) == (5, "")
     assert "it may have been carried out all the same" in err
     server.fail_next(502)
-    assert "all the same" in cli(command, *words)[2]
+    code, _, err = cli(command, *words)
+    assert (code, "all the same" in err) == (5, True)
     server.fail_next(422)
-    assert "all the same" not in cli(command, *words)[2]
+    code, _, err = cli(command, *words)
+    assert (code, "all the same" in err) == (1, False)
 
 
 def test_an_error_while_waiting_says_the_id_of_the_run(cli, server):
     reply = (200, {"id": SOME_ID, "thread": SOME_ID})
     with ScriptedServer(respond(reply, (404, {"error": "Gone."}))) as other:
         code, out, err = cli("--base-url", other.url, "run-prompt", "x", "1")
-    assert (code, out) == (1, "")
-    fetch = f"python3 -m {NAME} get-prompt-run {SOME_ID}"
-    assert (
-        err == f"promptjuggler: HTTP 404: Gone.; run {SOME_ID} was started: {fetch}\n"
-    )
+    assert (code, out) == (5, "")
+    fetch = f"python3 -m {NAME} wait-prompt-run {SOME_ID} --base-url {other.url}"
+    asked = f"GET {other.url}/api/v1/promptruns/{SOME_ID}: Gone."
+    gone = f"HTTP 404: there is no run {SOME_ID} of a prompt ({asked})"
+    assert err == f"promptjuggler: {gone}; run {SOME_ID} was started: {fetch}\n"
 
 
-def test_an_answer_that_makes_no_sense_is_exit_code_1(cli, server):
+def test_an_answer_that_makes_no_sense_is_exit_code_1_or_5_where_a_run_was_to_be_started(
+    cli, server
+):
     with ScriptedServer(respond((200, "<html>"))) as other:
         assert cli("--base-url", other.url, "get-prompt", "x", "1")[0] == 1
         code, _, err = cli("--base-url", other.url, "run-prompt", "x", "1")
-    assert code == 1
+    assert code == 5
     assert "it may have been carried out all the same" in err
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 import uuid
 
@@ -17,7 +18,7 @@ from helpers.commandline import (
     shown_in_a_terminal,
 )
 from helpers.package import NAME
-from helpers.servers import PATIENCE
+from helpers.servers import PATIENCE, ScriptedServer, respond
 
 from promptjuggler.testing import Reset
 
@@ -94,7 +95,7 @@ def test_ctrl_c_in_a_terminal_ends_a_wait_and_the_line_says_the_id(own_server):
         code, lines = terminal.finish()
     run_id = re.search(r"pending for \d s: run (\S{36})", terminal.raw)[1]
     assert code == 130
-    fetch = f"python3 -m {NAME} get-prompt-run {run_id}"
+    fetch = f"{sys.executable} -m {NAME} wait-prompt-run {run_id}"
     # What the terminal shows of the key itself, ^C, may stand before it.
     assert lines[-2].endswith(
         f"promptjuggler: interrupted; run {run_id} was started: {fetch}"
@@ -117,6 +118,119 @@ def test_a_streamed_answer_starts_anew_after_a_reset_in_a_terminal(own_server):
         "run-prompt", "again", "1", "--stream", env=account(own_server)
     ) as terminal:
         assert terminal.finish() == (0, ["Wait", "Hello, Ada!", ""])
+
+
+# --- what a model says ---
+
+# It clears the screen, sets the title and the clipboard, goes back, hides, turns around.
+HOSTILE = "a\x1b[2Jb\x1b]0;title\x07c\x1b]52;c;eA==\x07d\x08e\rf\x9b2Jg\x7fh\u202ei\u2066j\x00k"
+SHOWN = "a\\x1b[2Jb\\x1b]0;title\\x07c\\x1b]52;c;eA==\\x07d\\x08e\\rf\\x9b2Jg\\x7fh\\u202ei\\u2066j\\x00k"
+# What is left: lines, tabs, spaces that do not break, joined emoji, combined letters.
+HARMLESS = (
+    "x\ty\nz\u00a0!\u202f?\u3000\U0001f469\u200d\U0001f52c e\u0301 \u0645\u200c\u0645"
+)
+
+FULL = f"{HOSTILE} {HARMLESS}"
+
+
+def in_terminal(text):
+    """What a terminal is sent for a text with lines."""
+    return text.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("option", [[], ["--stream"], ["--stream=always"]])
+def test_what_a_model_says_cannot_steer_a_terminal_and_a_pipe_gets_it_as_it_is(
+    own_server, option
+):
+    own_server.add_prompt("hostile", lambda inputs: FULL)
+    env = account(own_server)
+    command = ["run-prompt", "hostile", "1", "--quiet", *option]
+    shown = shown_in_a_terminal(*command, env=env)
+    assert in_terminal(f"{SHOWN} {HARMLESS}\n") in shown
+    assert "\x1b[2J" not in shown
+    assert run(*command, env=env)[:2] == (0, f"{FULL}\n".encode())
+
+
+def test_json_in_a_terminal_is_json_of_the_same_that_cannot_steer_it(own_server):
+    text = f"{FULL} \U000e0041\u2028"
+    own_server.add_workflow("hostile", lambda inputs: {"a": text})
+    env = account(own_server)
+    for more in ([], ["--json"]):
+        command = ["run-workflow", "hostile", "1", "--quiet", *more]
+        shown = shown_in_a_terminal(*command, env=env)
+        assert not set(shown) & set("\x1b\x7f\x9b\u202e\u2066\u2028\x08\U000e0041")
+        assert "\\u009b2Jg\\u007fh\\u202ei" in shown
+        assert "\\udb40\\udc41" in shown
+        document = json.loads(shown)
+        assert (document["outputs"] if more else document)["a"] == text
+        code, out, _ = run(*command, env=env)
+        assert (code, b"\xc2\x9b" in out, b"\x7f" in out) == (0, True, True)
+
+
+def test_an_error_and_a_body_with_verbose_cannot_steer_a_terminal(own_server):
+    body = json.dumps({"error": FULL}, ensure_ascii=False)
+    with ScriptedServer(respond((502, body))) as other:
+        env = account(own_server, PROMPTJUGGLER_BASE_URL=other.url)
+        command = ["get-prompt", "x", "1", "--max-retries", "0", "--verbose"]
+        shown = shown_in_a_terminal(*command, env=env)
+    assert "promptjuggler: HTTP 502: a" in shown
+    assert "the body of the answer:\r\n{" in shown
+    assert not set(shown) & set("\x1b\x7f\x9b\u202e\u2066\x08")
+
+
+def test_a_stream_is_shown_in_a_pipe_only_where_that_is_asked_for(own_server):
+    """The part that a reset makes void is followed by the text anew."""
+    own_server.add_prompt("again", lambda inputs: ["Wait", Reset(), "Hello, ", "Ada!"])
+    env = account(own_server)
+    command = ["run-prompt", "again", "1"]
+    shown = {
+        "--stream=always": b"Wait\nHello, Ada!\n",
+        "--stream=never": b"Hello, Ada!\n",
+        "--stream": b"Hello, Ada!\n",
+        "--stream=auto": b"Hello, Ada!\n",
+    }
+    for option, out in shown.items():
+        assert run(*command, option, env=env)[:2] == (0, out), option
+    with Terminal(*command, "--stream=never", "--quiet", env=env) as terminal:
+        assert terminal.finish() == (0, ["Hello, Ada!", ""])
+
+
+# --- requests that are sent again ---
+
+DELAY = r"GET /api/v1/prompts/greeting/1: 503, again in \d\.\d s"
+
+
+def test_a_delay_before_a_request_is_sent_again_is_a_line_in_a_terminal(own_server):
+    def check(case):
+        options, is_shown = case
+        with Terminal("get-prompt", "greeting", "1", *options, env=env) as terminal:
+            code, _ = terminal.finish()
+        assert code == 0
+        assert len(re.findall(f"^{DELAY}\r\n", terminal.raw, re.M)) == is_shown
+
+    env = account(own_server)
+    for case in (([], 1), (["--quiet"], 0), (["--verbose"], 1)):
+        own_server.fail_next(503)
+        check(case)
+    own_server.fail_next(503)
+    code, _, err = run("get-prompt", "greeting", "1", env=env)
+    assert (code, err) == (0, b"")
+
+
+def test_such_a_line_moves_the_line_of_progress_down(own_server):
+    own_server.run_seconds = 60
+    with Terminal(*GREET, env=account(own_server)) as terminal:
+        terminal.read_until(r"pending for \d s: run \S{36}")
+        own_server.fail_next(503, times=2)
+        terminal.read_until(r"again in .*\r\n")
+        terminal.read_until(r"again in .*\r\n[^\n]*\rpending for \d s: run ")
+        terminal.type("\x03")
+        code, lines = terminal.finish()
+    assert code == 130
+    (first, *_) = [line for line in lines if "again in" in line]
+    assert re.fullmatch(
+        r"GET /api/v1/promptruns/[0-9a-f-]{36}: 503, again in \d\.\d s", first
+    )
 
 
 # --- colours ---

@@ -375,7 +375,7 @@ def test_an_ssl_context_opener_or_proxy_of_another_type_is_refused(option, value
 
 
 def test_large_timeouts_are_as_good_as_none():
-    with FakeServer() as server:
+    with FakeServer(api_key=KEY) as server:
         server.add_prompt("p", str)
         for timeout in (10**400, 1e300, 1e9):
             with client(server, timeout=timeout) as pj:
@@ -391,6 +391,12 @@ RUN_OPTIONS = dict.fromkeys(
     ("priority", "thread", "environment", "env_vars", "metadata")
 )
 WAIT_OPTIONS = {"timeout": 300.0, "poll_interval": None}
+BATCH_OPTIONS = {
+    "journal": None,
+    "workers": 8,
+    "timeout": 300.0,
+    "restart_unsure": False,
+}
 STREAM_OPTIONS = {"idle_timeout": 60.0, "timeout": None, "reconnect": True}
 # What an option of each method is where it is not given.
 DEFAULTS = {
@@ -411,6 +417,8 @@ DEFAULTS = {
     "wait_for_workflow_run": WAIT_OPTIONS,
     "wait_for_knowledge_base": WAIT_OPTIONS,
     "wait_for_knowledge_document": WAIT_OPTIONS,
+    "run_prompts": {**BATCH_OPTIONS, **RUN_OPTIONS, "channel": None},
+    "run_workflows": {**BATCH_OPTIONS, **RUN_OPTIONS},
     "stream": {"channels": (), "last_event_id": None, **STREAM_OPTIONS},
     "stream_prompt": {**RUN_OPTIONS, "channel": None, **STREAM_OPTIONS},
     "stream_workflow": {**RUN_OPTIONS, **STREAM_OPTIONS},
@@ -490,7 +498,7 @@ def test_an_error_in_the_with_block_is_not_swallowed():
 
 def test_8_threads_share_a_client_and_each_gets_its_own_answers():
     wrong = []
-    with FakeServer() as server, client(server, max_retries=2) as pj:
+    with FakeServer(api_key=KEY) as server, client(server, max_retries=2) as pj:
         server.add_prompt("echo", lambda inputs: inputs["name"])
 
         def work(number):
@@ -692,7 +700,9 @@ def test_every_operation_of_the_client_is_in_the_table_of_these_tests():
         for name in dir(PromptJuggler)
         if not name.startswith(("_", "wait_for_", "stream"))
     }
-    assert public - set(OPERATIONS) == {"close", "preload", "with_options"}
+    of_others = {"run_prompts", "run_workflows"}
+    others = {"close", "preload", "with_options"}
+    assert public - set(OPERATIONS) == others | of_others
     assert set(OPERATIONS) <= public
 
 
@@ -1014,7 +1024,10 @@ class Recording(urllib.request.BaseHandler):
 def test_requests_go_through_the_opener_that_was_given():
     recording = Recording()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), recording)
-    with FakeServer() as server, client(server, opener=opener, timeout=4) as pj:
+    with (
+        FakeServer(api_key=KEY) as server,
+        client(server, opener=opener, timeout=4) as pj,
+    ):
         server.add_prompt("echo", lambda inputs: inputs["a"])
         server.add_knowledge_base("docs")
         run = pj.run_prompt("echo", 1, {"a": "Ada"})

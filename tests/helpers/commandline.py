@@ -147,7 +147,8 @@ class Terminal:
     def __exit__(self, *exception):
         self._process.kill()
         self._process.wait()
-        os.close(self._master)
+        if self._master is not None:
+            os.close(self._master)
 
     def read_until(self, pattern):
         """Read until it is there, or, with None, to the end."""
@@ -168,6 +169,12 @@ class Terminal:
     def type(self, text):
         """Press keys."""
         os.write(self._master, text.encode())
+
+    def hang_up(self):
+        """Close the terminal, as its window; gives the exit code."""
+        os.close(self._master)
+        self._master = None
+        return self._process.wait(PATIENCE)
 
     def finish(self):
         """The exit code, and what is to be seen in the end, line by line."""

@@ -46,11 +46,11 @@ BOTH = pytest.mark.parametrize("scheme", ["http", "https"])
 
 
 @contextlib.contextmanager
-def server_and_proxy(scheme, **options):
+def server_and_proxy(scheme, cert="server", **options):
     """A server, a base URL of it by a name that only the proxy can find, and a proxy
     that leads to it.
     """
-    tls = server_context() if scheme == "https" else None
+    tls = server_context(cert) if scheme == "https" else None
     with (
         ScriptedServer(respond((200, RUN)), tls=tls) as server,
         ConnectProxy(target=("127.0.0.1", server.port), **options) as proxy,
@@ -210,9 +210,9 @@ def test_the_environment_names_the_proxy_in_upper_and_lower_case(
     variable, form, monkeypatch
 ):
     scheme = variable.lower().partition("_")[0]
-    with server_and_proxy(scheme) as (server, proxy):
+    with server_and_proxy(scheme, "other") as (server, proxy):
         monkeypatch.setenv(variable, form.format(proxy.port))
-        call(f"{scheme}://localhost:{server.port}")
+        call(f"{scheme}://other.example:{server.port}")
         assert len(proxy.requests) == len(server.requests) == 1
 
 
@@ -225,42 +225,95 @@ def test_a_variable_is_for_its_own_scheme_alone(monkeypatch):
 
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
 @pytest.mark.parametrize(
-    "hosts", ["localhost", "a.example, localhost", "*", "localhost:{port}", "LOCALHOST"]
+    "hosts",
+    [
+        "other.example",
+        "a.example, other.example",
+        "*",
+        "other.example:{port}",
+        "OTHER.EXAMPLE",
+    ],
 )
 @BOTH
 def test_no_proxy_is_honoured(variable, hosts, scheme, monkeypatch):
-    with server_and_proxy(scheme) as (server, proxy):
+    with server_and_proxy(scheme, "other") as (server, proxy):
+        moved_names(monkeypatch, {("other.example", server.port): server.port})
         monkeypatch.setenv(f"{scheme.upper()}_PROXY", url_of(proxy))
         monkeypatch.setenv(variable, hosts.format(port=server.port))
-        call(f"{scheme}://localhost:{server.port}")
+        call(f"{scheme}://other.example:{server.port}")
         assert (proxy.connections, len(server.requests)) == (0, 1)
 
 
+@pytest.mark.parametrize("no_proxy", [None, "", "other.example"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@BOTH
+def test_a_loopback_address_goes_through_no_proxy_of_the_environment(
+    no_proxy, host, scheme, monkeypatch
+):
+    with server_and_proxy(scheme) as (server, proxy):
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", url_of(proxy))
+        if no_proxy is not None:
+            monkeypatch.setenv("NO_PROXY", no_proxy)
+        call(f"{scheme}://{host}:{server.port}")
+        assert (proxy.connections, len(server.requests)) == (0, 1)
+
+
+def test_a_proxy_that_was_given_is_used_for_a_loopback_address_too():
+    with server_and_proxy("http") as (server, proxy):
+        call(server.url, proxy=url_of(proxy))
+        assert len(proxy.requests) == len(server.requests) == 1
+
+
+LOOPBACK = [
+    ("localhost", True),
+    ("LocalHost:8080", True),
+    ("localhost.", True),
+    ("localhost.:80", True),
+    ("app.localhost:80", True),
+    ("127.0.0.1", True),
+    ("127.255.0.3:80", True),
+    ("[::1]", True),
+    ("[::1]:80", True),
+    ("[0:0:0:0:0:0:0:1]:80", True),
+    ("[::2]", False),
+    ("[::ffff:10.0.0.1]", False),
+    ("128.0.0.1", False),
+    ("localhost.example", False),
+    ("notlocalhost", False),
+    ("127.0.0.1.example:80", False),
+    ("0.0.0.0", False),
+]
+
+
+@pytest.mark.parametrize(("host", "is_loopback"), LOOPBACK)
+def test_what_is_a_loopback_address(host, is_loopback, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    assert (proxy_of_environment("http", host) is None) == is_loopback
+
+
 @pytest.mark.parametrize(
-    "pattern",
+    ("no_proxy", "bypassed"),
     [
-        "::1", "[::1]", "0:0:0:0:0:0:0:1", "[0::1]", "a.example,::1", "a.example ::1", "::/64", "::1/128",
-        "[::1]:{port}",
+        ("fd00::1", True),
+        ("[fd00::1]", True),
+        ("fd00:0:0:0:0:0:0:1", True),
+        ("[fd00::0:1]", True),
+        ("a.example,fd00::1", True),
+        ("a.example fd00::1", True),
+        ("fd00::/64", True),
+        ("fd00::1/128", True),
+        ("[fd00::1]:8080", True),
+        ("fd00::2,[fd00::1]:1,fd00::1/x,::/129x,fe00::1/16,0.0.0.0/0", False),
     ],
-)  # fmt: skip
+)
+@pytest.mark.parametrize("host", ["[fd00::1]:8080", "[fd00:0:0:0:0:0:0:1]:8080"])
 @BOTH
 def test_no_proxy_for_an_ipv6_address_is_honoured_however_it_is_written(
-    pattern, scheme, monkeypatch
+    no_proxy, bypassed, host, scheme, monkeypatch
 ):
-    tls = server_context() if scheme == "https" else None
-    with (
-        ScriptedServer(respond((200, RUN)), tls=tls, host="::1") as server,
-        ConnectProxy(target=("::1", server.port)) as proxy,
-    ):
-        monkeypatch.setenv(f"{scheme.upper()}_PROXY", url_of(proxy))
-        monkeypatch.setenv("NO_PROXY", pattern.format(port=server.port))
-        for host in ("[::1]", "[0:0:0:0:0:0:0:1]"):
-            if tls is None or host == "[::1]":
-                call(f"{scheme}://{host}:{server.port}")
-        assert proxy.connections == 0
-        monkeypatch.setenv("NO_PROXY", "::2,[::1]:1,::1/x,::/129x,1::1/16,0.0.0.0/0")
-        call(f"{scheme}://[::1]:{server.port}")
-        assert proxy.connections == 1
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert (proxy_of_environment(scheme, host) is None) == bypassed
 
 
 # As curl reads it, but for the last two, which are Python's own.
@@ -297,8 +350,8 @@ def test_no_proxy_is_read_as_curl_does(host, no_proxy, bypassed, monkeypatch):
 def test_no_proxy_of_another_host_changes_nothing(monkeypatch):
     with server_and_proxy("http") as (_, proxy):
         monkeypatch.setenv("HTTP_PROXY", url_of(proxy))
-        monkeypatch.setenv("NO_PROXY", "example.com,ocalhost,127.0.0.1")
-        call("http://localhost:1")
+        monkeypatch.setenv("NO_PROXY", "example.com,ther.example,127.0.0.1")
+        call("http://other.example:1")
         assert len(proxy.requests) == 1
 
 

@@ -7,6 +7,8 @@ One that fails on a new Python says what has moved.
 import _thread
 import io
 import re
+import socket
+import ssl
 import threading
 import urllib.request
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead, NotConnected
@@ -14,7 +16,13 @@ from urllib.error import HTTPError
 
 import pytest
 from helpers.package import FOLDER
-from helpers.servers import PATIENCE, ScriptedServer, respond
+from helpers.servers import (
+    PATIENCE,
+    ScriptedServer,
+    client_context,
+    respond,
+    server_context,
+)
 
 import promptjuggler._http
 from promptjuggler._http.deadline import Deadline
@@ -258,6 +266,19 @@ def test_http_response_fp_raw_sock(status):
             assert sock.getpeername() == ("127.0.0.1", server.port)
 
 
+def test_ssl_socket_shutdown():
+    """SSLSocket.shutdown of the class below ends the connection, and not its TLS."""
+    with ScriptedServer(lambda conn: conn.hang(), tls=server_context()) as server:
+        plain = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        context = client_context()
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            assert isinstance(sock, socket.SocketType)
+            socket.SocketType.shutdown(sock, socket.SHUT_RDWR)
+            assert sock.version() is not None
+            with pytest.raises((BrokenPipeError, ssl.SSLError)):
+                sock.sendall(b"x")
+
+
 def test_thread_rlock():
     """_thread.RLock is what threading.RLock() gives: its own thread gets it again."""
     lock = _thread.RLock()
@@ -281,7 +302,7 @@ def test_the_list_of_seams_has_every_mark_and_a_test_for_each():
         str(value.__doc__) for name, value in globals().items() if name[:5] == "test_"
     )
     for line in re.findall(
-        r"^(?:HTTP|Request|_thread).*?(?=  |$)", listed, re.MULTILINE
+        r"^(?:HTTP|Request|SSL|_thread).*?(?=  |$)", listed, re.MULTILINE
     ):
         for name in line.split(", "):
             assert name in tests, f"{name} has no test"

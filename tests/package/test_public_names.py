@@ -14,6 +14,7 @@ from helpers.package import ENV, FOLDER, NAME
 import promptjuggler
 
 SUBMODULES = {
+    "batch",
     "client",
     "errors",
     "models",

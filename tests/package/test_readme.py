@@ -1,8 +1,8 @@
 """README.md does what it says: each of its Python blocks runs alone, and each of its
-commands runs.
+commands runs, with `fake-server` as the account, as the README has it.
 """
 
-import inspect
+import importlib
 import re
 import shlex
 import shutil
@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.package import ENV, NAME
 
-from promptjuggler import PromptJuggler
-from promptjuggler.testing import FakeServer, sign_webhook
+from promptjuggler.testing import sign_webhook
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -28,7 +27,6 @@ BLOCKS = [
         r"^( *)```(\w*)\n(.*?)^\1```$", README, re.MULTILINE | re.DOTALL
     )
 ]
-HEADINGS = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
 PYTHON = [
     pytest.param(text, id=f"line {line}")
     for line, language, text in BLOCKS
@@ -64,7 +62,9 @@ CALL_OF_LAMBDA_HANDLER = """
 class Context:
     def get_remaining_time_in_millis(self):
         return 15_000
-assert lambda_handler({"name": "Ada"}, Context())["output"] == "Hello, Ada!"
+for _ in range(2):
+    event = {"id": "1", "name": "Ada"}
+    assert lambda_handler(event, Context())["output"] == "Hello, Ada!"
 pj.close()
 """
 
@@ -72,37 +72,50 @@ pj.close()
 BODY = b'{"id": "1"}'
 
 
-def outcome(command, folder):
-    """What comes of a command for a user whose account, a stand-in, has what the README uses."""
+@pytest.fixture(scope="module")
+def account():
+    """The environment that `fake-server` asks for, while it serves."""
+    command = [sys.executable, "-W", "error", "-m", NAME, "fake-server"]
+    with subprocess.Popen(
+        command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            lines = [process.stdout.readline() for _ in range(2)]
+            yield dict(
+                re.findall(r"^export (\w+)=(\S+)$", "".join(lines), re.MULTILINE)
+            )
+        finally:
+            process.terminate()
+
+
+def outcome(command, folder, account):
+    """What comes of a command in a folder with what the README uses."""
     for name in ("manual.pdf", "faq.md"):
-        (folder / name).write_bytes(b"A page.")
+        (folder / name).write_bytes(b"A page. And more.")
+    (folder / "names.csv").write_text("name\nAda\nGrace\n", "utf-8")
     (folder / "body.json").write_bytes(BODY)
+    (folder / "handler.py").write_bytes(b"")
     for source, name in (("ca.pem", "company-ca.pem"), ("client.pem", "client.pem")):
         shutil.copy(ROOT / "tests/data/tls" / source, folder / name)
-    with FakeServer(run_seconds=0) as server:
-        server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
-        server.add_workflow("summary", lambda inputs: {"summary": inputs["text"]})
-        server.add_knowledge_base("manuals")
-        env = {
-            **ENV,
-            "PROMPTJUGGLER_API_KEY": server.api_key,
-            "PROMPTJUGGLER_BASE_URL": server.url,
-            "PROMPTJUGGLER_WEBHOOK_SECRET": "whsec",
-            "SIGNATURE": sign_webhook(BODY, "whsec"),
-        }
-        return subprocess.run(
-            command, env=env, cwd=folder, capture_output=True, text=True, timeout=60
-        )
+    env = {
+        **ENV,
+        **account,
+        "PROMPTJUGGLER_WEBHOOK_SECRET": "whsec",
+        "SIGNATURE": sign_webhook(BODY, "whsec"),
+    }
+    return subprocess.run(
+        command, env=env, cwd=folder, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
+def outcomes(account, tmp_path_factory):
     """What comes of all blocks and commands, a few of them at the same time; `result()`
     gives it.
     """
     with ThreadPoolExecutor(4) as pool:
         yield {
-            text: pool.submit(command, text, tmp_path_factory.mktemp("readme"))
+            text: pool.submit(command, text, tmp_path_factory.mktemp("readme"), account)
             for cases, command in (
                 (PYTHON, outcome_of_block),
                 (COMMANDS, outcome_of_command),
@@ -116,32 +129,74 @@ def test_the_readme_has_blocks_and_commands():
     assert COMMANDS
 
 
-def test_a_link_within_the_readme_leads_to_a_heading():
-    headings = {
-        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
-        for heading in HEADINGS
-    }
-    targets = re.findall(r"\]\(#(.*?)\)", README)
+def test_the_readme_is_read_in_a_few_minutes():
+    assert README.count("\n") <= 250
+
+
+def test_what_a_link_or_a_picture_leads_to_is_there():
+    targets = re.findall(r"\]\((?!https:)(.*?)\)", README)
     assert targets
-    assert set(targets) <= headings
+    for target in targets:
+        assert (ROOT / target).is_file(), target
 
 
-def test_the_table_of_methods_has_every_method_with_its_arguments():
-    rows = dict(re.findall(r"^\| `(\w+)\((.*?)\)` \|", README, re.MULTILINE))
-    methods = {
-        name: method
-        for name, method in inspect.getmembers(PromptJuggler, inspect.isfunction)
-        if not name.startswith("_") and name not in ("close", "with_options")
-    }
-    # Beside them, the table of the stand-in has rows of this form.
-    assert methods.keys() <= rows.keys()
-    for name, method in methods.items():
-        said = [
-            argument.partition("=")[0]
-            for argument in rows[name].split(", ")
-            if argument not in ("", "*")
-        ]
-        assert ["self", *said] == list(inspect.signature(method).parameters), name
+def test_every_manual_that_is_named_is_there():
+    manuals = set(re.findall(r"python3 -m pydoc ([\w.]+)", README))
+    assert {"promptjuggler.client", "promptjuggler.testing"} <= manuals
+    for name in manuals:
+        home = importlib.import_module(name.replace("promptjuggler", NAME, 1))
+        assert len(home.__doc__.splitlines()) > 10, name
+
+
+def test_the_first_commands_lead_from_the_repository_to_an_answer(tmp_path):
+    """Of a repository that is made here, since the tests can run without one."""
+    shutil.copytree(ROOT / "promptjuggler", tmp_path / "source" / "promptjuggler")
+    setup = (
+        "git init -q . && git add . && git -c user.name=a -c user.email=a commit -qm a"
+    )
+    subprocess.run(["sh", "-c", setup], cwd=tmp_path / "source", env=ENV, check=True)
+    first = next(text for _, language, text in BLOCKS if language == "sh")
+    assert first.startswith("git clone REPOSITORY ")
+    commands = first.replace("REPOSITORY", str(tmp_path / "source"), 1)
+    commands = commands.replace("python3", shlex.quote(sys.executable))
+    result = subprocess.run(
+        ["sh", "-ec", commands], env=ENV, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout) == (0, "Hello, Ada!\n"), result.stderr
+    assert f"`{result.stdout.strip()}`" in README
+
+
+def test_the_folder_can_be_copied_and_zipped_as_the_readme_says(tmp_path):
+    shutil.copytree(ROOT / "promptjuggler", tmp_path / "sdk" / "promptjuggler")
+    (tmp_path / "sdk" / "handler.py").write_bytes(b"")
+    commands = [
+        command.replace("python3", shlex.quote(sys.executable), 1)
+        for command in re.findall(
+            r"^(?:mkdir|python3 -m zipfile) .*", README, re.MULTILINE
+        )
+    ]
+    commands += re.findall(r"`python3 (-m zipfile -c function.zip .*?)`", README)
+    commands[2] = f"{shlex.quote(sys.executable)} {commands[2]}"
+    for command in commands:
+        subprocess.run(["sh", "-ec", command], cwd=tmp_path / "sdk", check=True)
+    for folder, name in (
+        ("acme/_vendor", "promptjuggler"),
+        ("function.zip", "promptjuggler"),
+        ("sdk/function.zip", "promptjuggler"),
+    ):
+        program = f"import {name}; print({name}.PromptJuggler('k'))"
+        env = {**ENV, "PYTHONPATH": str(tmp_path / folder)}
+        subprocess.run([sys.executable, "-c", program], env=env, cwd="/", check=True)
+
+
+def test_what_the_pydantic_based_package_lacks_tells_the_two_apart():
+    (program,) = re.findall(r'`python3 -c "(.*?)"`', README)
+    subprocess.run(
+        [sys.executable, "-c", program.replace("promptjuggler", NAME)],
+        env=ENV,
+        capture_output=True,
+        check=True,
+    )
 
 
 def test_every_block_says_its_language():
@@ -153,7 +208,7 @@ def is_test(block):
     return bool(re.search(r"^def test_", block, re.MULTILINE))
 
 
-def outcome_of_block(block, folder):
+def outcome_of_block(block, folder, account):
     for name, call in (
         ("handler", CALL_OF_HANDLER),
         ("lambda_handler", CALL_OF_LAMBDA_HANDLER),
@@ -169,7 +224,8 @@ def outcome_of_block(block, folder):
     )
     program.write_text(block, "utf-8")
     runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test(block) else []
-    return outcome([sys.executable, "-W", "error", *runner, str(program)], folder)
+    command = [sys.executable, "-W", "error", *runner, str(program)]
+    return outcome(command, folder, account)
 
 
 @pytest.mark.parametrize("block", PYTHON)
@@ -183,19 +239,17 @@ def test_a_python_block_runs_and_prints_what_its_comments_say(block, outcomes):
         assert result.stdout.splitlines() == printed
 
 
-def outcome_of_command(command, folder):
+def outcome_of_command(command, folder, account):
     line = command.replace(
         "python3 -m promptjuggler", f"{shlex.quote(sys.executable)} -W error -m {NAME}"
     )
-    return outcome(["sh", "-c", line], folder)
+    return outcome(["sh", "-c", line], folder, account)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_runs_in_a_shell_and_prints(command, outcomes):
     result = outcomes[command].result()
-    # That no model was called is said there.
-    assert (result.returncode, result.stderr.count("\n")) == (
-        0,
-        int("--demo" in command),
-    ), result.stderr
-    assert result.stdout.strip()
+    # That no model was called is said there, and so are the sums of many runs.
+    lines = int("--demo" in command or "run-prompts" in command)
+    assert (result.returncode, result.stderr.count("\n")) == (0, lines), result.stderr
+    assert result.stdout.strip() or "answers.jsonl" in command

@@ -14,7 +14,7 @@ from promptjuggler.testing import FakeServer
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    with FakeServer(run_seconds=0.02) as server:
+    with FakeServer(api_key="test-key", run_seconds=0.02) as server:
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
         server.add_workflow(
             "digest", lambda inputs: {"summary": inputs["text"][:5], "title": None}

@@ -162,16 +162,14 @@ def test_a_workflow_run_is_pending_and_then_completed_with_its_outputs(
 @pytest.mark.parametrize(
     ("function", "text"),
     [
-        (lambda inputs: inputs["name"], "'name'"),
+        (lambda inputs: inputs["name"], "KeyError: 'name'"),
         (raising(ValueError("the model is out")), "the model is out"),
         (raising(ZeroDivisionError()), "ZeroDivisionError"),
         (raising(SystemExit("stop")), "stop"),
-        (lambda inputs: None, "NoneType"),
-        (lambda inputs: 7, "'int' object is not iterable"),
-        (lambda inputs: {7: 7}, ""),
+        (raising(KeyError()), "KeyError"),
     ],
 )
-def test_a_function_that_raises_or_returns_the_wrong_thing_makes_a_failed_run(
+def test_a_function_that_raises_makes_a_failed_run(
     server: FakeServer, api: Api, function: Callable[[dict[str, str]], Any], text: str
 ) -> None:
     server.add_prompt("bad", function)
@@ -180,14 +178,12 @@ def test_a_function_that_raises_or_returns_the_wrong_thing_makes_a_failed_run(
         api.finished(api.run(kind, "bad")) for kind in ("prompt", "workflow")
     )
     assert (prompt_run["status"], workflow_run["status"]) == ("failed", "failed")
-    assert text in prompt_run["error"]
+    assert prompt_run["error"] == workflow_run["errors"][0] == text
     assert "output" not in prompt_run
     assert prompt_run["transcript"] == []
     assert prompt_run["finishedAt"]
     assert workflow_run["outputs"] == {}
     assert len(workflow_run["errors"]) == 1
-    if text not in ("", "NoneType"):
-        assert prompt_run["error"] == workflow_run["errors"][0] == text
 
 
 def test_a_function_is_called_once_per_run_however_often_the_run_is_read(

@@ -12,6 +12,7 @@ from helpers.stand_in import (
     counting,
 )
 
+from promptjuggler import DecodeError, NetworkError, PromptJuggler, RequestTimeout
 from promptjuggler.testing import FakeServer
 
 # Faults
@@ -98,3 +99,178 @@ def test_faults_are_met_one_by_one_in_the_order_of_the_calls(
     with pytest.raises(http.client.RemoteDisconnected):
         api("GET", "/")
     assert [api("GET", "/").status, api("GET", "/").status] == [502, 404]
+
+
+# Where they are wanted
+
+GET = "/api/v1/prompts/greeting/1"
+
+
+def test_a_fault_meets_only_requests_with_its_path_and_its_method(
+    server: FakeServer, api: Api
+) -> None:
+    server.fail_next(503, path="/promptruns/")
+    server.fail_next(500, method="post")
+    assert api("GET", GET).status == 200
+    assert api("POST", "/api/v1/prompts/greeting/1/runs", {"inputs": {}}).status == 500
+    path = api.run("prompt", "greeting", {"name": "Ada"})
+    assert [api("GET", path).status for _ in range(2)] == [503, 200]
+
+
+def test_a_fault_lets_as_many_of_its_requests_through_as_it_is_told(
+    server: FakeServer, api: Api
+) -> None:
+    server.fail_next(503, times=2, path="/prompts/", after=2)
+    statuses = [api("GET", path).status for path in (GET, "/", GET, "/", GET, GET, GET)]
+    assert statuses == [200, 404, 200, 404, 503, 503, 200]
+
+
+def test_a_request_that_meets_a_fault_is_not_counted_by_the_next_one(
+    server: FakeServer, api: Api
+) -> None:
+    server.fail_next(503)
+    server.fail_next(500, after=1)
+    assert [api("GET", GET).status for _ in range(4)] == [503, 200, 500, 200]
+
+
+def test_drops_and_delays_have_the_same_filters(server: FakeServer, api: Api) -> None:
+    server.drop_next(path="/nowhere", method="GET", after=1)
+    server.delay_next(0.1, path="/else", method="GET", after=1)
+    assert [api("GET", path).status for path in ("/nowhere", "/else")] == [404, 404]
+    with pytest.raises(http.client.RemoteDisconnected):
+        api("GET", "/nowhere")
+    started = time.monotonic()
+    api("GET", "/else")
+    assert time.monotonic() - started >= 0.1
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "kind"),
+    [
+        ({"errors": ["a"]}, b'{"errors": ["a"]}', "application/json"),
+        (["a"], b'["a"]', "application/json"),
+        ("<h1>Bad</h1>", b"<h1>Bad</h1>", "text/html; charset=utf-8"),
+        (b"\xff{", b"\xff{", "application/octet-stream"),
+        ("", b"", "text/html; charset=utf-8"),
+    ],
+)
+def test_the_body_of_an_error_can_be_anything(
+    server: FakeServer, body: object, content: bytes, kind: str
+) -> None:
+    server.fail_next(502, body=body, headers={"X-Mine": "yes"})
+    server.fail_next(502, body=body, headers={"content-type": "a/b"})
+    connection = Api(server).connection
+    for expected in (kind, "a/b"):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (502, content)
+        assert answer.headers.get_all("Content-Type") == [expected]
+    connection.close()
+
+
+# Other answers
+
+
+def test_an_answer_with_a_body_of_its_own_is_given_in_place_of_carrying_out(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    server.answer_next({"id": 7}, method="POST")
+    server.answer_next("<html>", path="/prompts/")
+    with pytest.raises(DecodeError):
+        pj.run_prompt("greeting", 1, {"name": "Ada"})
+    with pytest.raises(DecodeError, match="an HTML page"):
+        pj.get_prompt("greeting", 1)
+    assert "0 runs" in repr(server)
+
+
+def test_an_answer_without_one_is_that_of_the_api_changed(
+    server: FakeServer, api: Api
+) -> None:
+    server.answer_next(status=202, headers={"content-type": "a/b", "X-Mine": "yes"})
+    answer = api("POST", "/api/v1/prompts/greeting/1/runs", {"inputs": {}})
+    assert (answer.status, set(answer.document)) == (202, {"id", "thread"})
+    assert answer.headers.get_all("Content-Type") == ["a/b"]
+    assert answer.headers["X-Mine"] == "yes"
+    assert "1 runs" in repr(server)
+
+
+@pytest.mark.parametrize("cut_at", [0, 1, 30])
+def test_an_answer_is_cut_off_at_a_byte_of_its_body(
+    server: FakeServer, pj: PromptJuggler, cut_at: int
+) -> None:
+    server.answer_next(cut_at=cut_at)
+    connection = Api(server).connection
+    connection.request("GET", GET, headers={"Authorization": "Bearer test-key"})
+    answer = connection.getresponse()
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        answer.read()
+    assert len(caught.value.partial) == cut_at
+    connection.close()
+    server.answer_next(cut_at=cut_at)
+    with pytest.raises(NetworkError):
+        pj.run_prompt("greeting", 1, {"name": "Ada"})
+
+
+def test_an_answer_that_drips_never_ends(server: FakeServer, pj: PromptJuggler) -> None:
+    server.answer_next({}, drip=0.001)
+    connection = Api(server).connection
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.read(10) == b"{}        "
+    answer.close()
+    connection.close()
+    server.answer_next(drip=0.01, path="/prompts/")
+    impatient = pj.with_options(timeout=0.2, max_retries=0)
+    with pytest.raises(RequestTimeout):
+        impatient.get_prompt("greeting", 1)
+
+
+def test_a_change_of_the_apis_answers_waits_for_a_request_that_is_no_stream(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    server.answer_next(cut_at=1, method="GET")
+    server.fail_next(500, method="GET", after=1)
+    with pj.stream_prompt("greeting", 1, {"name": "Ada"}) as stream:
+        assert type(list(stream)[-1]).__name__ == "DoneEvent"
+        with pytest.raises(NetworkError):
+            pj.with_options(max_retries=0).get_prompt_run(stream.run_id)
+        stream.result()
+
+
+# Faults that were never met
+
+
+def test_strict_faults_that_were_not_met_are_an_error_at_the_end() -> None:
+    server = FakeServer(strict_faults=True)
+    server.start()
+    server.fail_next(503, times=3, path="/promptruns/", method="get")
+    server.answer_next("x" * 100)
+    with pytest.raises(AssertionError) as caught:
+        server.close()
+    shown = "x" * 39
+    assert str(caught.value) == (
+        "faults that were never met: fail_next(503) of '/promptruns/' by GET (3 left),"
+        f" answer_next('{shown}...)"
+    )
+    # It is closed all the same.
+    server.close()
+
+
+def test_faults_that_were_met_and_those_of_others_are_no_error() -> None:
+    with FakeServer(strict_faults=True) as server:
+        server.fail_next(503)
+        api = Api(server)
+        api("GET", "/")
+        api.connection.close()
+    with FakeServer() as server:
+        server.fail_next(503)
+
+
+def test_an_error_of_the_test_itself_is_the_one_that_is_seen() -> None:
+    def test(server: FakeServer) -> None:
+        with server:
+            server.fail_next(503)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        test(FakeServer(strict_faults=True))

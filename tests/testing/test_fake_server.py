@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -32,7 +31,7 @@ from promptjuggler.testing import FakeServer
 
 START_OF_A_RUN = (
     b"POST /api/v1/prompts/greeting/1/runs HTTP/1.1\r\n"
-    b"Host: x\r\nAuthorization: Bearer test-key\r\n"
+    b"Host: localhost\r\nAuthorization: Bearer test-key\r\n"
 )
 
 # `close()` takes 5 seconds where a thread does not end.
@@ -109,6 +108,81 @@ def test_a_request_that_was_cut_off_is_not_carried_out(
     assert server.requests == []
 
 
+# Who may ask, and how much
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (b"localhost", 200),
+        (b"LOCALHOST:1234", 200),
+        (b"127.0.0.1", 200),
+        (b"[::1]:80", 200),
+        (b"rebound.example", 421),
+        (b"rebound.example:80", 421),
+        (b"localhost.rebound.example", 421),
+        (b"127.0.0.1.rebound.example", 421),
+        (b"127.0.0.1:x", 421),
+        (b"", 421),
+        (b"localhost\r\nHost: rebound.example", 421),
+    ],
+)
+def test_only_the_names_of_the_loopback_lead_to_it(
+    server: FakeServer, host: bytes, status: int
+) -> None:
+    head = b"GET /api/v1/prompts/greeting/1 HTTP/1.1\r\nHost: " + host
+    end = b"\r\nAuthorization: Bearer test-key\r\nConnection: close\r\n\r\n"
+    answer = raw(server, head + end)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_a_request_without_a_host_is_refused_and_a_fault_waits_for_the_next(
+    server: FakeServer, api: Api
+) -> None:
+    server.fail_next(503)
+    answer = raw(server, b"GET / HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421 ")
+    assert api("GET", "/").status == 503
+
+
+def test_a_body_over_the_limit_is_413_before_it_is_sent_and_leaves_its_head_alone(
+    server: FakeServer,
+) -> None:
+    head = START_OF_A_RUN + b"Content-Length: 67108865\r\n\r\n"
+    # Who goes on sending can read the answer all the same.
+    answer = raw(server, head, b"{" * 16_000_000)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    (request,) = server.requests
+    assert (request.method, request.body) == ("POST", b"")
+
+
+def test_an_upload_over_the_limit_is_an_error_that_says_it(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    with pytest.raises(promptjuggler.ApiError, match="67108864 bytes") as caught:
+        pj.upload_documents("docs", [("a.bin", b"x" * (64 * 2**20))])
+    assert caught.value.status_code == 413
+
+
+def test_the_body_of_a_request_with_a_wrong_key_is_not_kept(
+    server: FakeServer, api: Api
+) -> None:
+    path = "/api/v1/prompts/greeting/1/runs"
+    wrong = {"Authorization": "Bearer wrong"}
+    assert api("POST", path, b"x" * 200_000, wrong).status == 401
+    server.fail_next(503)
+    assert api("POST", path, b"x" * 200_000, wrong).status == 503
+    assert api("POST", path, {"inputs": {}}).status == 200
+    bodies = [len(request.body) for request in server.requests]
+    assert bodies == [0, 0, len('{"inputs": {}}')]
+
+
+def test_each_server_has_a_key_of_its_own() -> None:
+    keys = {FakeServer().api_key for _ in range(3)}
+    assert len(keys) == 3
+    assert min(map(len, keys)) >= 24
+
+
 # Start and end
 
 
@@ -170,7 +244,7 @@ def test_a_server_that_is_started_again_is_at_the_same_address_with_the_same_con
         address, api = server.url, Api(server)
         path = api.run("prompt", "greeting")
         api.finished(path)
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(RuntimeError, match="started already"):
             server.start()
         api.connection.close()
     with server:
@@ -304,20 +378,54 @@ def test_the_client_meets_the_faults_that_were_asked_for(
     assert refused.value.status_code == 401
 
 
-def test_the_example_of_the_module_works() -> None:
-    lines = (promptjuggler.testing.__doc__ or "").splitlines()
-    code = "\n".join(line[4:] for line in lines if line.startswith("    ") or not line)
-    assert code.strip().startswith("@pytest.fixture\ndef server():")
-    assert code.index("yield server") < code.index("def test_greets")
-    source = code.replace("@pytest.fixture\n", "").replace(
-        "def server():", "@contextmanager\ndef server():"
+# Forks
+
+FORK = f"""
+import os, socket, sys
+from {NAME} import NetworkError, PromptJuggler
+from {NAME}.testing import FakeServer
+
+with FakeServer(strict_faults=True) as server, PromptJuggler(
+    server.api_key, base_url=server.url, max_retries=0
+) as pj:
+    server.add_prompt("p", lambda inputs: "Hello!")
+    pj.get_prompt("p", 1)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        server.fail_next(503)
+        try:
+            server.start()
+        except RuntimeError as error:
+            print(error, flush=True)
+        if sys.argv[1] == "leaves":
+            server.close()
+            print("left", flush=True)
+        os.read(reading, 1)  # until the parent has ended
+        os._exit(0)
+    os.close(reading)
+    pj.get_prompt("p", 1)
+    server.close()
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    try:
+        socket.create_connection(address, 5).close()
+    except ConnectionRefusedError:
+        print("refused", flush=True)
+    server.start()
+    pj.get_prompt("p", 1)
+os.close(writing)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.parametrize("child", ["leaves", "stays"])
+def test_a_forked_child_touches_nothing_of_its_parents_server(child: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORK, child]
+    result = subprocess.run(
+        command, env=ENV, capture_output=True, text=True, timeout=60
     )
-    names: dict[str, Any] = {
-        "contextmanager": contextmanager,
-        "FakeServer": FakeServer,
-        "PromptJuggler": PromptJuggler,
-    }
-    exec(source, names)
-    with names["server"]() as server:
-        names["test_greets"](server)
-        assert [request.method for request in server.requests][:2] == ["POST", "GET"]
+    assert (result.returncode, result.stderr) == (0, "")
+    # While the child holds a copy of the port, nobody listens there, and the parent can.
+    assert "refused" in result.stdout.splitlines()
+    assert "belongs to the parent process" in result.stdout

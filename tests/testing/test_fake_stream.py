@@ -151,7 +151,7 @@ def said(frames: Iterable[Frame]) -> str:
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    with FakeServer(run_seconds=0.02) as server:
+    with FakeServer(api_key="test-key", run_seconds=0.02) as server:
         server.add_prompt(
             "greeting", lambda inputs: f"Hello, {inputs['name']}! How are you?"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -187,3 +188,105 @@ def test_a_base_of_which_all_pending_documents_were_deleted_is_not_delivered(
     server.close()
     assert receiver.requests == []
     assert server.webhook_errors == []
+
+
+# By kind
+
+EVENTS = (
+    "promptrun.finished",
+    "workflowrun.finished",
+    "knowledgedocument.finished",
+    "knowledgebase.finished",
+)
+
+
+def test_a_webhook_goes_to_those_who_want_its_kind(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
+    for event in EVENTS:
+        server.add_webhook(f"{receiver.url}/{event}", "whsec", events=(event,))
+    server.add_webhook(f"{receiver.url}/two", "whsec", events=EVENTS[1:3])
+    server.add_webhook(f"{receiver.url}/none", "whsec", events=[])
+    server.add_webhook(f"{receiver.url}/all", "whsec")
+    run = api.run("prompt", "greeting", {"name": "Ada"}).rpartition("/")[2]
+    flow = api.run("workflow", "digest", {"text": "x"}).rpartition("/")[2]
+    (document,) = api.upload("docs", multipart(("a.txt", b"x"))).document
+    deliveries = server.wait_for_webhooks(PATIENCE)
+    base = api("GET", "/api/v1/knowledge-bases/docs").document["id"]
+    ids = dict(zip(EVENTS, (run, flow, document["id"], base), strict=True))
+    came = {(one.target.strip("/"), one.json()["id"]) for one in receiver.requests}
+    expected = {(event, ids[event]) for event in EVENTS}
+    expected |= {("all", one) for one in ids.values()}
+    expected |= {("two", ids[event]) for event in EVENTS[1:3]}
+    assert came == expected
+    assert {(one.event, one.json()["id"]) for one in deliveries} == set(ids.items())
+
+
+def test_every_try_of_a_webhook_is_kept_with_what_became_of_it(
+    server: FakeServer, api: Api
+) -> None:
+    with socket.socket() as nobody, ScriptedServer(respond((500,), (204,))) as receiver:
+        nobody.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        server.add_webhook(gone, "whsec", retries=1)
+        server.add_webhook(receiver.url, "whsec", retries=3)
+        path = api.run("prompt", "greeting", {"name": "Ada"})
+        deliveries = server.wait_for_webhooks(PATIENCE)
+    assert [(one.url, one.status) for one in deliveries] == [
+        (gone, None),
+        (gone, None),
+        (receiver.url, 500),
+        (receiver.url, 204),
+    ]
+    assert [one.error is None for one in deliveries] == [False, False, False, True]
+    assert {one.event for one in deliveries} == {"promptrun.finished"}
+    assert deliveries[0].json() == {
+        "id": path.rpartition("/")[2],
+        "status": "completed",
+    }
+    # Only what failed to the end.
+    assert [one.startswith(f"{gone}: ") for one in server.webhook_errors] == [True]
+    assert [request.body for request in receiver.requests] == [deliveries[0].body] * 2
+    server.deliveries = []
+    assert server.wait_for_webhooks() == []
+
+
+def test_wait_for_webhooks_waits_for_runs_that_nobody_looks_at(
+    server: FakeServer, api: Api, receiver: ScriptedServer
+) -> None:
+    server.add_webhook(receiver.url, "whsec")
+    server.run_seconds = 0.1
+    api.run("prompt", "greeting", {"name": "Ada"})
+    (delivery,) = server.wait_for_webhooks(PATIENCE)
+    assert delivery.status == 204
+    assert len(receiver.requests) == 1
+
+
+def test_wait_for_webhooks_says_what_is_still_under_way_and_passes_over_what_is_held(
+    server: FakeServer, api: Api
+) -> None:
+    server.run_seconds = math.inf
+    path = api.run("prompt", "greeting", {"name": "Ada"})
+    with pytest.raises(TimeoutError, match=r"after 0.01 s, .* 1 runs, 1 pending"):
+        server.wait_for_webhooks(0.01)
+    server.finish(path.rpartition("/")[2])
+    server.wait_for_webhooks(PATIENCE)
+    server.pause()
+    api.run("prompt", "greeting", {"name": "Ada"})
+    server.wait_for_webhooks(PATIENCE)
+    assert "1 pending" in repr(server)
+
+
+def test_a_receiver_that_is_no_http_server_is_noted(
+    server: FakeServer, api: Api
+) -> None:
+    def say_nonsense(conn: Conn) -> None:
+        conn.read_request()
+        conn.send(b"nonsense\r\n\r\n")
+
+    with ScriptedServer(say_nonsense) as odd:
+        server.add_webhook(odd.url, "whsec")
+        api.run("prompt", "greeting", {"name": "Ada"})
+        (delivery,) = server.wait_for_webhooks(PATIENCE)
+    assert delivery.status is None
+    assert "nonsense" in str(delivery.error)

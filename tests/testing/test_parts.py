@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 from helpers.servers import PATIENCE
@@ -13,11 +14,12 @@ from promptjuggler.testing import Payload, Reset, Tool
 from promptjuggler.testing._jobs import Jobs
 from promptjuggler.testing._runs import (
     frames_of,
+    nodes_of,
+    outputs_of,
     parts_of,
     prompt_result,
     transcript_of,
     usage,
-    workflow_result,
 )
 
 SOURCES = [{"title": "X", "url": "https://x.example"}]
@@ -99,6 +101,7 @@ def test_words_count_as_tokens_and_cost_nothing() -> None:
     assert used["tokenUsage"] == {
         "input": 2,
         "inputCached": 0,
+        "inputCacheWrite": 0,
         "output": 3,
         "reasoning": 0,
         "total": 5,
@@ -106,10 +109,10 @@ def test_words_count_as_tokens_and_cost_nothing() -> None:
     assert "0.0" in str(used["cost"])
 
 
-@pytest.mark.parametrize("output", [None, 7, {"a": 7}, ["a"]])
+@pytest.mark.parametrize("output", [None, 7, {"a": 7}, ["a"], {7: "a"}, "a", b"a"])
 def test_outputs_of_a_workflow_are_texts_and_none_by_names(output: object) -> None:
-    with pytest.raises((TypeError, ValueError)):
-        workflow_result({}, output)
+    with pytest.raises(TypeError):
+        list(map(outputs_of, nodes_of(output)))
 
 
 # Jobs
@@ -141,11 +144,10 @@ def test_a_job_that_close_interrupts_goes_on_at_once_when_opened_again() -> None
 
 def test_a_job_is_not_lost_if_it_is_opened_again_before_it_is_put_by() -> None:
     class OpenedAtOnce(Jobs):
-        def sleep(self, seconds: float) -> bool:
-            is_closing = super().sleep(seconds)
-            if is_closing:
+        def _is_kept(self, task: Any) -> bool:
+            if self.is_closing():
                 self.open()
-            return is_closing
+            return super()._is_kept(task)
 
     ended = threading.Event()
 

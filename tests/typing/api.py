@@ -13,6 +13,9 @@ from typing_extensions import assert_never, assert_type
 import promptjuggler
 from promptjuggler import (
     ApiError,
+    Batch,
+    BatchCounts,
+    BatchResult,
     Citation,
     ConnectedEvent,
     ContentMessageResponse,
@@ -484,3 +487,28 @@ with FakeServer() as server:
     server.add_workflow("summary", lambda inputs: {"summary": inputs["text"]})
     server.add_knowledge_base("manuals")
     server.fail_next(503, times=2, retry_after=1)
+
+
+# --- many runs ---
+
+
+def many(rows: list[dict[str, str]], path: Path) -> None:
+    """Their results have the type of their runs."""
+    batch = pj.run_prompts("greeting", "production", rows, journal=path, workers=4)
+    assert_type(batch, Batch[PromptRun])
+    with batch as entered:
+        assert_type(entered, Batch[PromptRun])
+        for result in entered:
+            assert_type(result, BatchResult[PromptRun])
+            assert_type(result.index, int)
+            assert_type(result.inputs, Mapping[str, str])
+            assert_type(result.run_id, UUID | None)
+            assert_type(result.run, PromptRun | None)
+            assert_type(result.error, PromptJugglerError | None)
+    assert_type(batch.counts, BatchCounts)
+    assert_type(batch.counts.under_way, int)
+    assert_type(batch.cost, float)
+    generated = ({"name": str(number)} for number in range(3))
+    options: dict[str, str] = {"TOKEN": "a"}
+    with pj.run_workflows("summary", 1, generated, env_vars=options) as workflows:
+        assert_type(next(workflows).run, WorkflowRun | None)

@@ -38,6 +38,9 @@ pj.stream_prompt("a", 1, {}, priorty="low")  # refused: call-arg, reportCallIssu
 pj.stream_prompt("a", 1, {"age": 7})  # refused: dict-item, reportArgumentType
 pj.stream_workflow("a", 1, {}, priorty="low")  # refused: call-arg, reportCallIssue
 pj.stream_workflow("a", 1, {}, channel="a")  # refused: call-arg, reportCallIssue
+pj.run_prompts("a", 1, {"name": "Ada"})  # refused: dict-item, reportArgumentType
+pj.run_prompts("a", 1, [{}], priority="urgent")  # refused: arg-type, reportArgumentType
+pj.run_workflows("a", 1, [{}], channel="a")  # refused: call-arg, reportCallIssue
 pj.upload_documents("a", [7])  # refused: list-item, reportArgumentType
 
 # --- results ---

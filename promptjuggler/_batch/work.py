@@ -1,0 +1,171 @@
+"""One row of a batch, from its inputs to its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+from .._retry import may_send_again
+from ..errors import ApiError, NetworkError, PromptJugglerError, ValidationError
+from .clock import StoppableClock, Stopped
+from .journal import ENDED, REFUSED, STARTED, STARTING, Journal
+from .pace import Pace
+
+if TYPE_CHECKING:
+    # Who runs the one kind needs no class for the other.
+    from ..models.prompt_runs import PromptRun
+    from ..models.workflow_runs import WorkflowRun
+
+Run = TypeVar("Run", "PromptRun", "WorkflowRun")
+
+# The key is refused, or there is no such prompt: so it would be for every other row.
+_HOPELESS = (401, 404)
+
+
+class Calls(Generic[Run]):
+    """What a batch does with a client: calls of its public methods.
+
+    kind      the class of the runs
+    start     starts a run with some inputs, in one attempt, and gives its id
+    wait      waits for the end of a run
+    is_final  whether another attempt would certainly fail as this error says
+    clock     that on which `wait` sleeps
+    """
+
+    __slots__ = ("clock", "is_final", "kind", "start", "wait")
+
+    def __init__(
+        self,
+        kind: type[Run],
+        start: Callable[[Mapping[str, str]], UUID],
+        wait: Callable[[UUID], Run],
+        is_final: Callable[[PromptJugglerError], bool],
+        clock: StoppableClock,
+    ) -> None:
+        self.kind: type[Run] = kind
+        self.start = start
+        self.wait: Callable[[UUID], Run] = wait
+        self.is_final = is_final
+        self.clock = clock
+
+
+class Row:
+    """One of the inputs.
+
+    digest  of its inputs; "" without a journal
+    run_id  None until the run is known to be started
+    """
+
+    __slots__ = ("digest", "index", "inputs", "run_id")
+
+    def __init__(
+        self, index: int, inputs: Mapping[str, str], digest: str, run_id: UUID | None
+    ) -> None:
+        self.index = index
+        self.inputs = inputs
+        self.digest = digest
+        self.run_id = run_id
+
+
+class Work(Generic[Run]):
+    """What the workers do with rows; all of them share one.
+
+    journal  None: there is none
+    end      called with an error that ends the batch: no other row is started
+    """
+
+    __slots__ = ("_calls", "_end", "_journal", "_pace")
+
+    def __init__(
+        self,
+        calls: Calls[Run],
+        pace: Pace,
+        journal: Journal | None,
+        end: Callable[[BaseException], None],
+    ) -> None:
+        self._calls: Calls[Run] = calls
+        self._pace = pace
+        self._journal = journal
+        self._end = end
+
+    def run_of(self, row: Row) -> Run:
+        """Start the run of a row, if it is not started, and wait for its end.
+
+        Raises its `PromptJugglerError`, or `Stopped` where the batch has ended before.
+        """
+        if row.run_id is None:
+            self._start(row)
+        if row.run_id is None or self._calls.clock.is_stopped():
+            raise Stopped
+        run: Run = self._calls.wait(row.run_id)
+        self._note(row, ENDED, id=str(row.run_id), run=run.to_dict())
+        return run
+
+    def _start(self, row: Row) -> None:
+        """Start a run, again where it certainly was not started."""
+        refusal: PromptJugglerError | None = None
+        while row.run_id is None:
+            try:
+                turn = self._pace.turn()
+                self._note_start(row)
+            except Stopped:
+                if refusal is not None:
+                    raise refusal from refusal.__cause__
+                raise
+            try:
+                row.run_id = self._calls.start(row.inputs)
+            except PromptJugglerError as error:
+                refusal = error
+                if not self._starts_again(row, turn, error):
+                    raise
+        self._pace.succeeded()
+        self._note(row, STARTED, id=str(row.run_id))
+
+    def _starts_again(self, row: Row, turn: int, error: PromptJugglerError) -> bool:
+        """Whether a run is started again after this error, as soon as it is its turn."""
+        if not error.may_have_taken_effect:
+            self._note(row, REFUSED)
+        if _is_about_this_row(error):
+            self._pace.succeeded()
+            if isinstance(error, ApiError) and error.status_code in _HOPELESS:
+                self._end(error)
+            return False
+        retry_after = error.retry_after if isinstance(error, ApiError) else None
+        lasts_too_long = self._pace.failed(turn, retry_after)
+        if lasts_too_long or self._calls.is_final(error):
+            self._end(error)
+            return False
+        if not isinstance(error, (ApiError, NetworkError)):
+            return False
+        return may_send_again(
+            repeatable=False,
+            status_code=error.status_code if isinstance(error, ApiError) else None,
+            request_sent=error.may_have_taken_effect,
+        )
+
+    def _note_start(self, row: Row) -> None:
+        """Write down that a row is started now. Where that fails, it must not be."""
+        if self._journal is not None:
+            try:
+                self._journal.write(row.index, row.digest, STARTING)
+            except OSError as error:
+                self._end(error)
+                raise Stopped from error
+
+    def _note(self, row: Row, state: str, **more: object) -> None:
+        """Write down what has become of a row. Where that fails, the row goes on."""
+        if self._journal is not None:
+            try:
+                self._journal.write(row.index, row.digest, state, **more)
+            except OSError as error:
+                self._end(error)
+
+
+def _is_about_this_row(error: PromptJugglerError) -> bool:
+    """Whether the API answered, and refused this one: another can do better."""
+    if isinstance(error, ValidationError):
+        return True
+    if not isinstance(error, ApiError):
+        return False
+    return not error.may_have_taken_effect and error.status_code != 429

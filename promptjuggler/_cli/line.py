@@ -1,0 +1,79 @@
+"""The line that shows in a terminal how something goes, while it goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+
+from .output import escaped, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECONDS_BETWEEN_DRAWINGS = 0.2
+"""How often it is drawn anew."""
+
+_USUAL_WIDTH = 80
+
+
+class Line:
+    """Drawn on standard error by a thread, from its `with` to the end of that.
+
+    text_after    gives the line to be shown, from the seconds that have passed
+    """
+
+    def __init__(self, text_after: Callable[[float], str]) -> None:
+        self._text_after = text_after
+        self._begun = time.monotonic()
+        self._width = 0
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._draw_until_over, daemon=True)
+
+    def __enter__(self) -> Line:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        # A signal can come before it was started.
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def print_above(self, text: str) -> None:
+        """Write a line for good, in its place; it moves down."""
+        with self._lock:
+            self._wipe()
+            write(sys.stderr, f"{escaped(text)}\n")
+            self._draw()
+
+    def _draw_until_over(self) -> None:
+        """Draw it again and again, and once more at the end; then wipe it out."""
+        while not self._over.is_set():
+            with self._lock:
+                self._draw()
+            self._over.wait(SECONDS_BETWEEN_DRAWINGS)
+        with self._lock:
+            self._draw()
+            self._wipe()
+
+    def _draw(self) -> None:
+        # After the last column, some terminals begin a new line.
+        text = self._text_after(time.monotonic() - self._begun)[: _columns() - 1]
+        write(sys.stderr, f"\r{text.ljust(self._width)}")
+        self._width = len(text)
+
+    def _wipe(self) -> None:
+        write(sys.stderr, f"\r{' ' * self._width}\r")
+        self._width = 0
+
+
+def _columns() -> int:
+    """The width of the terminal, as long as that is there."""
+    try:
+        return os.get_terminal_size(2).columns or _USUAL_WIDTH
+    except OSError:
+        return _USUAL_WIDTH

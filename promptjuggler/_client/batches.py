@@ -1,0 +1,36 @@
+"""What a journal says of the call that it is of."""
+
+from __future__ import annotations
+
+from .._secrets import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .requests import RunOptions
+
+
+def about_call(
+    kind: str,
+    slug: str,
+    version: int | str,
+    options: Secret[RunOptions],
+    channel: str | None = None,
+) -> dict[str, object]:
+    """What makes two calls the same, in JSON, of arguments that are checked.
+
+    Left out is what does not change what a run is, as its priority, and what must not be
+    known: the values of `env_vars`.
+    """
+    thread = options.value["thread"]
+    return {
+        "kind": kind,
+        "slug": slug,
+        "version": str(version),
+        "options": {
+            "thread": None if thread is None else str(thread),
+            "environment": options.value["environment"],
+            "env_vars": sorted(options.value["env_vars"] or ()),
+            "metadata": options.value["metadata"],
+            "channel": channel,
+        },
+    }

@@ -1,0 +1,235 @@
+"""Leaving a batch early: by break, by an exception, by Ctrl-C, and in a forked child."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+from helpers.batches import Greeter, answers, answers_of, rows, states
+from helpers.calls import eventually
+from helpers.package import ENV, NAME
+from helpers.servers import PATIENCE
+
+from promptjuggler import WaitTimeout
+
+
+@pytest.fixture
+def server():
+    with Greeter() as greeter:
+        yield greeter
+
+
+@pytest.fixture
+def pj(server):
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "rows.journal"
+
+
+def batch_of(client, path, count, **options):
+    return client.run_prompts("greeting", 1, rows(count), journal=path, **options)
+
+
+def test_after_a_break_nothing_more_is_started_and_the_next_call_goes_on(
+    server, pj, path
+):
+    with batch_of(pj, path, 100) as batch:
+        for result in batch:
+            if result.index >= 20:
+                break
+    starts = server.starts()
+    assert starts < 100
+    assert set(states(path).values()) <= {"started", "ended"}
+    threading.Event().wait(0.1)
+    assert server.starts() == starts
+    with batch_of(pj, path, 100) as batch:
+        assert answers_of(batch) == answers(100)
+    assert set(server.started.values()) == {1}
+
+
+def test_an_exception_in_the_block_is_raised_as_it_is(pj, path):
+    error = KeyError("mine")
+
+    def fail(result):
+        raise error
+
+    with pytest.raises(KeyError) as caught, batch_of(pj, path, 100) as batch:
+        fail(next(batch))
+    assert caught.value is error
+
+
+def iterating(batch, errors):
+    """A thread that iterates over a batch, which another leaves."""
+
+    def iterate():
+        try:
+            for _ in batch:
+                pass
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=iterate)
+    thread.start()
+    return thread
+
+
+def test_leaving_does_not_wait_for_runs(server, pj, path):
+    server.run_seconds = 1000
+    with batch_of(pj, path, 10) as batch:
+        waiting = iterating(batch, [])
+        eventually(lambda: set(states(path).values()) == {"started"})
+        begun = time.monotonic()
+    assert time.monotonic() - begun < PATIENCE
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()
+
+
+def test_leaving_waits_for_the_answer_of_a_start_so_that_its_id_is_known(
+    server, pj, path
+):
+    server.run_seconds = 1000
+    server.delay_next(0.5, times=4)
+
+    def leave():
+        with batch_of(pj, path, 100, workers=4) as batch:
+            thread = iterating(batch, [])
+            eventually(lambda: server.starts() == 4)
+        return thread
+
+    thread = leave()
+    assert list(states(path).values()) == ["started"] * 4
+    assert server.starts() == 4
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_who_iterates_in_another_thread_is_told_that_it_was_left(server, pj, path):
+    server.run_seconds = 1000
+    errors = []
+    with batch_of(pj, path, 10) as batch:
+        thread = iterating(batch, errors)
+        eventually(lambda: server.looks() >= 8)
+    thread.join(PATIENCE)
+    assert errors == ["a batch runs in a with statement"]
+
+
+# In a process of its own
+
+
+def process(code, *arguments):
+    """A new process that runs code, with NAME as the name of the package."""
+    code = textwrap.dedent(code).replace("NAME", NAME)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+INTERRUPTED = """
+import signal, sys, threading
+from NAME import PromptJuggler
+url, key, path = sys.argv[1:]
+
+def end(number, frame):
+    raise SystemExit(143)
+
+signal.signal(signal.SIGTERM, end)
+rows = ({"name": str(number)} for number in range(1000))
+with PromptJuggler(key, base_url=url, proxy=False, timeout=60) as pj:
+    try:
+        with pj.run_prompts("greeting", 1, rows, journal=path, workers=4) as batch:
+            for result in batch:
+                print(result.index, flush=True)
+    finally:
+        print("left", threading.active_count(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_what_is_under_way_to_the_next_call(server, pj, path, number):
+    server.run_seconds = 1000
+    program = process(INTERRUPTED, server.url, server.api_key, path)
+    with program:
+        eventually(lambda: server.looks() >= 4)
+        program.send_signal(number)
+        shown, error = program.communicate(timeout=PATIENCE)
+    assert shown == "left 1\n"
+    expected = -signal.SIGINT if number == signal.SIGINT else 143
+    assert program.returncode == expected, error
+    assert list(states(path).values()) == ["started"] * 4
+    assert server.starts() == 4
+    with batch_of(pj, path, 4, timeout=0) as batch:
+        assert {type(result.error) for result in batch} == {WaitTimeout}
+    assert server.starts() == 4
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_start_without_an_answer(server, path):
+    server.delay_next(60, times=4)
+    program = process(INTERRUPTED, server.url, server.api_key, path)
+    with program:
+        eventually(lambda: server.starts() == 4)
+        begun = time.monotonic()
+        while program.poll() is None:
+            program.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+            assert time.monotonic() - begun < PATIENCE
+        shown, _ = program.communicate()
+    assert shown.startswith("left ")
+    assert program.returncode == -signal.SIGINT
+    assert list(states(path).values()) == ["starting"] * 4
+
+
+FORKED = """
+import os, sys
+from NAME import PromptJuggler
+url, key, path = sys.argv[1:]
+rows = [{"name": str(number)} for number in range(5)]
+pj = PromptJuggler(key, base_url=url, proxy=False)
+with pj.run_prompts("greeting", 1, rows, journal=path) as batch:
+    child = os.fork()
+    if child == 0:
+        try:
+            next(batch)
+        except RuntimeError as error:
+            print(error, flush=True)
+        batch.__exit__(None, None, None)
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(len(list(batch)), batch.counts.done)
+"""
+
+
+def test_a_forked_child_cannot_go_on_with_it_and_does_not_end_it(server, path):
+    with process(FORKED, server.url, server.api_key, path) as program:
+        shown, error = program.communicate(timeout=PATIENCE)
+    assert error == ""
+    assert shown.splitlines() == [
+        "a batch goes on in the process that it was made in alone",
+        "5 5",
+    ]
+    assert set(server.started.values()) == {1}
+
+
+def test_nothing_is_left_open(server, pj, path):
+    def descriptors():
+        return {
+            os.readlink(f"/proc/self/fd/{name}")
+            for name in os.listdir("/proc/self/fd")
+            if os.path.islink(f"/proc/self/fd/{name}")
+        }
+
+    for count in (0, 3, 100):
+        with batch_of(pj, path, count) as batch:
+            next(batch, None)
+        assert str(path) not in descriptors()

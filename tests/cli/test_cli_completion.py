@@ -1,0 +1,176 @@
+"""Completion: the scripts that `completion` prints; bash's in a real bash."""
+
+import os
+import re
+import shlex
+import subprocess
+
+import pytest
+from helpers.commandline import PLAIN, Terminal
+from helpers.servers import PATIENCE
+
+from promptjuggler._cli.completion import script_for
+from promptjuggler._cli.tables import COMMANDS, SHELLS
+
+FLAGS = {"--help", "--version"}
+
+
+def options_of(command):
+    names = {option.name for option in (*command.options, *command.general)}
+    return names | FLAGS
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_is_printed_without_an_account(cli, shell):
+    code, out, err = cli("completion", shell)
+    assert (code, err) == (0, "")
+    assert out == script_for(shell)
+
+
+# --- bash ---
+
+
+def offered(script, *words):
+    """What bash offers for the last of these words, as it cuts them."""
+    array = " ".join(map(shlex.quote, ["promptjuggler", *words]))
+    code = f"""
+set -u
+source {script}
+COMP_WORDS=({array})
+COMP_CWORD={len(words)}
+compopt() {{ echo "compopt $*"; }}
+_promptjuggler
+printf '%s\\n' "${{COMPREPLY[@]:-}}"
+"""
+    done = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", code],
+        env=PLAIN,
+        capture_output=True,
+        timeout=PATIENCE,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return set(done.stdout.split("\n")) - {""}
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("completion") / "promptjuggler.bash"
+    path.write_text(script_for("bash"), "utf-8")
+    return path
+
+
+def test_bash_offers_the_commands(script):
+    assert offered(script, "") == set(COMMANDS)
+    assert offered(script, "wait-") == {
+        name for name in COMMANDS if name.startswith("wait-")
+    }
+    assert offered(script, "--base-url", "get-prompt", "get-prompt-") == {
+        "get-prompt-run"
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_bash_offers_the_options_of_a_command_and_no_others(script, command):
+    assert offered(script, command, "x", "--") == options_of(COMMANDS[command])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--ba"], {"--base-url"}),
+        # The value of an option is no command.
+        (["--proxy", "stream", "run-prompt", "--chan"], {"--channel"}),
+        (["--quiet", "stream", "--chan"], {"--channel"}),
+        (["--proxy=x", "stream", "--chan"], {"--channel"}),
+        (["run-prompt", "--priority", ""], {"onsite", "normal", "low"}),
+        (["run-prompt", "--priority", "l"], {"low"}),
+        # As bash cuts `--priority=l` and `--stream=`.
+        (["run-prompt", "--priority", "=", "l"], {"low"}),
+        (["run-prompt", "--stream", "="], {"auto", "always", "never"}),
+        (["run-prompt", "--stream", "=", "a"], {"auto", "always"}),
+        # Its value is glued to it or not there.
+        (["run-prompt", "--stream", "--chan"], {"--channel"}),
+        (["completion", ""], set(SHELLS)),
+        (["completion", "z"], {"zsh"}),
+        # A file: bash itself offers those.
+        (["run-prompt", "--inputs-json", ""], set()),
+        (["upload-documents", "manuals", ""], set()),
+        # Nothing that bash could know, and no file.
+        (["run-prompt", "--channel", ""], {"compopt +o bashdefault +o default"}),
+        (["no-such-command", "--"], set()),
+    ],
+)
+def test_bash_offers_what_can_stand_there(script, words, expected):
+    assert offered(script, *words) == expected
+
+
+BASH = "import os; os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])"
+
+
+def test_bash_completes_what_is_typed_in_a_terminal(script, tmp_path):
+    (tmp_path / "a page.txt").touch()
+    env = {**PLAIN, "PS1": "$ ", "INPUTRC": os.devnull, "HISTFILE": ""}
+    with Terminal(env=env, program=BASH, columns=200) as terminal:
+        terminal.read_until(re.escape("$ "))
+        terminal.type(
+            f"cd {shlex.quote(str(tmp_path))} && source {script} && echo do''ne\n"
+        )
+        terminal.read_until(r"done\r")
+        terminal.type("promptjuggler run-p\t")
+        terminal.read_until("promptjuggler run-prompt ")
+        terminal.type("--inputs\t")
+        terminal.read_until("run-prompt --inputs-json ")
+        terminal.type("a\t")
+        terminal.read_until(re.escape("--inputs-json a\\ page.txt "))
+        terminal.type("--stream=al\t")
+        terminal.read_until("--stream=always ")
+
+
+# --- zsh and fish, which are not on every machine ---
+
+
+def test_zsh_is_told_of_every_command_and_option():
+    text = script_for("zsh")
+    assert text.startswith("#compdef promptjuggler\n")
+    listed = text.partition("commands=(")[2].partition("\n    )")[0]
+    assert [shlex.split(line)[0] for line in listed.strip().split("\n")] == [
+        f"{command.name}:{command.summary}" for command in COMMANDS.values()
+    ]
+    for command in COMMANDS.values():
+        (line,) = re.findall(rf"^ +{command.name}\) _arguments (.*) ;;$", text, re.M)
+        specs = shlex.split(line)
+        names = {re.match(r"\*?(--[a-z-]+)", spec) for spec in specs} - {None}
+        assert {match[1] for match in names} == options_of(command)
+    specs = shlex.split(text.replace("#compdef", ""))
+    assert any(spec.startswith("--priority=[") for spec in specs)
+    assert any(spec.endswith("]:PRIORITY:(onsite normal low)") for spec in specs)
+    assert any(spec.startswith("*--env-var=[") for spec in specs)
+    assert any(spec.endswith("]:FILE:_files") for spec in specs)
+    assert any(spec.endswith("]::WHEN:(auto always never)") for spec in specs)
+    # No bracket of a help ends the help.
+    for spec in specs:
+        if spec.startswith("--"):
+            assert spec.count("[") == spec.count("]") <= 1
+
+
+def test_fish_is_told_of_every_command_and_option():
+    lines = [
+        shlex.split(line, comments=True) for line in script_for("fish").split("\n")
+    ]
+    lines = [line for line in lines if line]
+    assert all(line[:3] == ["complete", "-c", "promptjuggler"] for line in lines)
+    offered = {line[line.index("-a") + 1] for line in lines if "-a" in line}
+    assert set(COMMANDS) <= offered
+    for command in COMMANDS.values():
+        condition = f"__fish_seen_subcommand_from {command.name}"
+        own = [line for line in lines if condition in line and "-l" in line]
+        assert {f"--{line[line.index('-l') + 1]}" for line in own} == (
+            options_of(command) - FLAGS
+        )
+    (priority,) = [
+        line
+        for line in lines
+        if "priority" in line and "__fish_seen_subcommand_from run-prompt" in line
+    ]
+    assert priority[-4:] == ["-r", "-f", "-a", "onsite normal low"]

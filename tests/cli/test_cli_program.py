@@ -1,0 +1,131 @@
+"""The name by which the program was called: in usage, hints and commands to paste."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from helpers.commandline import GREET, PLAIN, account
+from helpers.package import ENV, NAME
+from helpers.servers import PATIENCE
+
+SCRIPT = f"""#!{sys.executable}
+import sys
+from {NAME}._cli import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """What an installer puts on the PATH; its folder has a space and a quote."""
+    folder = tmp_path / "it's a bin"
+    folder.mkdir()
+    path = folder / "promptjuggler"
+    path.write_text(SCRIPT, "utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def usage_of(command, env=PLAIN, cwd=None):
+    """How the help of a call names the program."""
+    done = subprocess.run(
+        [*command, "--help"], env=env, cwd=cwd, capture_output=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    return re.match(r"usage: (.*) COMMAND ", done.stdout.decode())[1]
+
+
+def test_a_module_that_is_run_has_the_name_of_the_python_that_was_called(tmp_path):
+    assert usage_of([sys.executable, "-m", NAME]) == f"{sys.executable} -m {NAME}"
+    link = tmp_path / "python3"
+    link.symlink_to(sys.executable)
+    called = [str(link), "-W", "error", "-m", NAME]
+    assert usage_of(called, env={**PLAIN, "PYTHONHOME": ""}) == f"{link} -m {NAME}"
+
+
+def test_a_copy_in_another_package_has_its_own_name(tmp_path):
+    import promptjuggler
+
+    vendored = tmp_path / "acme" / "_vendor"
+    vendored.mkdir(parents=True)
+    for folder in (vendored.parent, vendored):
+        (folder / "__init__.py").touch()
+    source = os.path.dirname(promptjuggler.__file__)
+    shutil.copytree(source, vendored / "promptjuggler")
+    env = {**PLAIN, "PYTHONPATH": str(tmp_path)}
+    called = [sys.executable, "-m", "acme._vendor.promptjuggler"]
+    assert usage_of(called, env=env) == " ".join(called)
+
+
+def test_a_script_on_the_path_has_its_name_alone(script):
+    env = {**PLAIN, "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
+    assert usage_of([script], env=env) == "promptjuggler"
+
+
+def test_a_script_that_a_shell_would_not_find_has_its_path_in_quotes(script, tmp_path):
+    elsewhere = {**PLAIN, "PATH": os.environ["PATH"]}
+    quoted = "'" + str(script).replace("'", "'\"'\"'") + "'"
+    assert usage_of([script], env=elsewhere) == quoted
+    # Nor if it would find another one.
+    other = tmp_path / "bin" / "promptjuggler"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\n", "utf-8")
+    other.chmod(0o755)
+    folders = [str(other.parent), str(script.parent), os.environ["PATH"]]
+    env = {**PLAIN, "PATH": os.pathsep.join(folders)}
+    assert usage_of([script], env=env) == quoted
+
+
+def test_a_program_that_calls_it_shows_how_it_is_called_otherwise():
+    code = f"from {NAME}._cli import main; main(['--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENV, capture_output=True, timeout=PATIENCE
+    )
+    assert done.stdout.startswith(f"usage: python3 -m {NAME} COMMAND ".encode())
+
+
+def test_the_hint_for_a_run_can_be_pasted_into_a_shell(own_server, script, tmp_path):
+    """Whatever is in the options that lead to the same account."""
+    key_file = tmp_path / "it's; a $key"
+    key_file.write_text(own_server.api_key, "utf-8")
+    env = account(own_server, PROMPTJUGGLER_API_KEY="", PROMPTJUGGLER_BASE_URL="")
+    options = ["--base-url", own_server.url, "--api-key-file", str(key_file)]
+    own_server.run_seconds = 1
+    done = subprocess.run(
+        [script, *GREET, *options, "--wait-timeout", "0.1"],
+        env=env,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 4
+    hint = re.search(r" was started: (.*)\n", done.stderr.decode())[1]
+    pasted = subprocess.run(
+        ["sh", "-c", hint], env=env, capture_output=True, timeout=PATIENCE
+    )
+    assert (pasted.returncode, pasted.stdout) == (0, b"Hello, Ada!\n")
+
+
+def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
+    own_quick, tmp_path
+):
+    slug = "it's $HOME; `x`"
+    own_quick.add_knowledge_base(slug)
+    (tmp_path / "a.txt").write_bytes(b"x")
+    own_quick.run_seconds = 0.5
+    env = account(own_quick)
+    command = [sys.executable, "-m", NAME, "upload-documents", slug]
+    done = subprocess.run(
+        [*command, str(tmp_path / "a.txt"), "--wait", "--wait-timeout", "0.05"],
+        env=env,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 4
+    hint = re.search(r"; uploaded as \S+: (.*)\n", done.stderr.decode())[1]
+    pasted = subprocess.run(
+        ["sh", "-c", hint], env=env, capture_output=True, timeout=PATIENCE
+    )
+    assert (pasted.returncode, pasted.stdout) == (0, b"ready\n"), pasted.stderr

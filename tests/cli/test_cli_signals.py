@@ -1,0 +1,245 @@
+"""Signals that end a command: what was started is named first."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from helpers.calls import eventually
+from helpers.commandline import GREET, PROGRAM, Terminal, account, run, started
+from helpers.package import NAME
+from helpers.servers import PATIENCE
+
+from promptjuggler._cli import main
+from promptjuggler._cli.signals import Signals
+
+CASES = {
+    signal.SIGINT: (130, "interrupted"),
+    signal.SIGTERM: (143, "terminated"),
+    signal.SIGHUP: (129, "hung up"),
+}
+EACH = pytest.mark.parametrize("number", CASES)
+
+
+def ended_by(number, process):
+    """Exit code and standard error of a command that gets a signal."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert out == b""
+    assert b"Traceback" not in err
+    return process.returncode, err.decode()
+
+
+@EACH
+def test_a_signal_names_the_run_that_was_started_and_how_to_get_its_answer(
+    own_server, number
+):
+    own_server.run_seconds = 60
+    with started(*GREET, env=account(own_server)) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        code, err = ended_by(number, process)
+    run_id = own_server.requests[-1].path.rpartition("/")[2]
+    expected, said = CASES[number]
+    fetch = f"{sys.executable} -m {NAME} wait-prompt-run {run_id}"
+    assert code == expected
+    assert err == f"promptjuggler: {said}; run {run_id} was started: {fetch}\n"
+
+
+@EACH
+def test_a_signal_during_a_start_says_that_it_may_have_been(own_server, number):
+    own_server.delay_next(60)
+    with started(*GREET, env=account(own_server)) as process:
+        eventually(lambda: own_server.requests)
+        code, err = ended_by(number, process)
+    expected, said = CASES[number]
+    assert code == expected
+    assert err == f"promptjuggler: {said}; it may have been carried out all the same\n"
+
+
+@EACH
+def test_a_signal_while_something_is_only_read_says_nothing_of_a_start(
+    own_server, number
+):
+    own_server.delay_next(60)
+    with started("get-prompt", "greeting", "1", env=account(own_server)) as process:
+        eventually(lambda: own_server.requests)
+        assert ended_by(number, process) == (
+            CASES[number][0],
+            f"promptjuggler: {CASES[number][1]}\n",
+        )
+
+
+def test_a_signal_while_documents_are_waited_for_names_them(own_server, tmp_path):
+    own_server.run_seconds = 60
+    (tmp_path / "a.txt").write_bytes(b"x")
+    command = ["upload-documents", "manuals", str(tmp_path / "a.txt"), "--wait"]
+    with started(*command, env=account(own_server)) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        code, err = ended_by(signal.SIGTERM, process)
+    document = own_server.requests[-1].path.rpartition("/")[2]
+    wait = f"{sys.executable} -m {NAME} wait-knowledge-base manuals"
+    assert code == 143
+    assert err == f"promptjuggler: terminated; uploaded as {document}: {wait}\n"
+
+
+def test_a_signal_while_an_answer_is_streamed_names_the_run(own_server):
+    over = threading.Event()
+
+    def slowly(inputs):
+        yield "Hello"
+        over.wait(PATIENCE)
+
+    own_server.add_prompt("slow", slowly)
+    command = ["run-prompt", "slow", "1", "--stream=always"]
+    with started(*command, env=account(own_server)) as process:
+        assert process.stdout.read(5) == b"Hello"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE)
+    over.set()
+    assert (process.returncode, out) == (143, b"\n")
+    assert re.fullmatch(
+        r"promptjuggler: terminated; run ([0-9a-f-]{36}) was started: "
+        r"\S+ -m \S+ wait-prompt-run \1\n",
+        err.decode(),
+    )
+
+
+def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):
+    """As `nohup` has it for SIGHUP, and a shell for Ctrl-C in the background."""
+    own_server.run_seconds = 1
+    shell = 'trap "" HUP INT; exec "$@"'
+    command = ["sh", "-c", shell, "sh", *PROGRAM, *GREET]
+    with subprocess.Popen(
+        command, env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (0, b"Hello, Ada!\n", b"")
+
+
+# A command that is slow to end: the program sleeps on its way out.
+SLOW_TO_END = f"""
+import sys, time
+from {NAME} import PromptJuggler
+from {NAME}._cli import main
+def slow(self, *exception):
+    print("closing", file=sys.stderr, flush=True)
+    time.sleep({PATIENCE * 3})
+PromptJuggler.__exit__ = slow
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (signal.SIGTERM, signal.SIGTERM),
+        (signal.SIGTERM, signal.SIGHUP),
+        (signal.SIGINT, signal.SIGINT),
+    ],
+)
+def test_a_second_signal_ends_at_once_and_the_run_is_named_all_the_same(
+    own_server, first, second
+):
+    own_server.run_seconds = 60
+    command = [sys.executable, "-W", "error", "-c", SLOW_TO_END, *GREET]
+    with subprocess.Popen(
+        command, env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        process.send_signal(first)
+        assert process.stderr.readline() == b"closing\n"
+        code, err = ended_by(second, process)
+    expected, said = CASES[first]
+    assert code == expected
+    assert re.match(rf"promptjuggler: {said}; run [0-9a-f-]{{36}} was started: ", err)
+    assert err.count("\n") == 1
+
+
+def test_a_signal_decides_how_it_ended_also_where_something_breaks_on_the_way_out(
+    own_server,
+):
+    own_server.run_seconds = 60
+    breaking = SLOW_TO_END.replace("time.sleep", "raise OSError")
+    command = [sys.executable, "-W", "error", "-c", breaking, *GREET]
+    with subprocess.Popen(
+        command, env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        code, err = ended_by(signal.SIGTERM, process)
+    assert code == 143
+    assert "promptjuggler: terminated; run " in err
+
+
+def handlers():
+    return [signal.getsignal(number) for number in CASES]
+
+
+def test_handlers_are_there_while_a_command_runs_and_put_back_after_it(
+    cli, server, monkeypatch
+):
+    before = handlers()
+    seen = []
+    server.add_prompt("seen", lambda inputs: seen.append(handlers()) or "x")
+    assert cli("run-prompt", "seen", "1")[0] == 0
+    assert len(seen) == 1
+    assert not set(map(str, seen[0])) & set(map(str, before))
+    assert handlers() == before
+    assert cli("get-prompt", "nothing", "1")[0] == 1
+    assert handlers() == before
+
+
+def test_a_handler_of_the_program_that_calls_stays(cli, server):
+    def own(number, frame):
+        pass
+
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        seen = []
+        server.add_prompt("kept", lambda inputs: seen.append(handlers()) or "x")
+        assert cli("run-prompt", "kept", "1")[0] == 0
+        assert own in seen[0]
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_in_another_thread_nothing_is_handled_and_all_else_works(server, capsys):
+    codes = []
+    thread = threading.Thread(
+        target=lambda: codes.append(main(["run-prompt", "greeting", "1", "name=x"]))
+    )
+    before = handlers()
+    thread.start()
+    thread.join()
+    assert codes == [0]
+    assert handlers() == before
+    assert capsys.readouterr().out == "Hello, x!\n"
+
+
+def test_a_system_without_a_signal_does_without_it(monkeypatch):
+    """Windows has no SIGHUP."""
+    monkeypatch.delattr(signal, "SIGHUP")
+    signals = Signals(lambda code: None)
+    signals.install()
+    try:
+        assert signal.getsignal(signal.SIGTERM) == signals._handle
+    finally:
+        signals.restore()
+
+
+def test_a_command_that_is_done_before_a_signal_comes_is_done(own_quick):
+    code, out, err = run(*GREET, env=account(own_quick))
+    assert (code, out, err) == (0, b"Hello, Ada!\n", b"")
+
+
+def test_a_terminal_that_is_closed_ends_the_command(own_server):
+    """The kernel sends SIGHUP, and nothing can be written any more."""
+    own_server.run_seconds = 60
+    with Terminal(*GREET, env=account(own_server)) as terminal:
+        terminal.read_until(r"pending for \d s")
+        assert terminal.hang_up() == 129

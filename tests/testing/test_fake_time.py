@@ -1,0 +1,309 @@
+"""How long things take on FakeServer, and how a test holds them."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from helpers.calls import eventually
+from helpers.package import ENV, NAME
+from helpers.servers import PATIENCE
+from helpers.stand_in import THREAD, Api, multipart
+
+from promptjuggler import PromptJuggler
+from promptjuggler.testing import Call, FakeServer
+
+
+@pytest.fixture
+def quick() -> Iterator[FakeServer]:
+    """A server as users have it, without `run_seconds`."""
+    with FakeServer() as server:
+        server.add_prompt("greeting", lambda inputs: "Hello, you!")
+        server.add_workflow("flow", lambda inputs: {"a": "b"})
+        server.add_knowledge_base("docs")
+        # However busy the machine is.
+        server._work.longest_look = PATIENCE
+        yield server
+
+
+@pytest.fixture
+def client(quick: FakeServer) -> Iterator[PromptJuggler]:
+    with PromptJuggler(quick.api_key, base_url=quick.url) as client:
+        yield client
+
+
+def test_a_wait_sees_the_end_at_its_first_look(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    run = client.run_prompt("greeting", 1, {})
+    assert client.wait_for_prompt_run(run.id).status == "completed"
+    flow = client.run_workflow("flow", 1, {})
+    assert client.wait_for_workflow_run(flow.id).status == "completed"
+    (document,) = client.upload_documents("docs", [("a.txt", b"x")])
+    assert document.status == "pending"
+    assert client.wait_for_knowledge_document(document.id).status == "ready"
+    client.upload_documents("docs", [("a.txt", b"x"), ("b.txt", b"x")])
+    assert client.wait_for_knowledge_base("docs").chunk_count == 3
+    assert [request.method for request in quick.requests] == ["POST", "GET"] * 4
+
+
+def test_a_function_that_takes_long_is_seen_as_pending(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    go = threading.Event()
+    quick.add_prompt("slow", lambda inputs: str(go.wait(PATIENCE)))
+    assert FakeServer()._work.longest_look == 0.2
+    quick._work.longest_look = 0.01
+    run = client.run_prompt("slow", 1, {})
+    assert client.get_prompt_run(run.id).status == "pending"
+    go.set()
+    quick._work.longest_look = PATIENCE
+    assert client.get_prompt_run(run.id).output == "True"
+
+
+def test_a_look_at_what_is_not_due_is_answered_at_once(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    quick.run_seconds = PATIENCE
+    started = time.monotonic()
+    run = client.run_prompt("greeting", 1, {})
+    assert client.get_prompt_run(run.id).status == "pending"
+    client.upload_documents("docs", [("a.txt", b"x")])
+    assert client.get_knowledge_base("docs").status == "pending"
+    assert time.monotonic() - started < PATIENCE / 2
+
+
+def test_run_seconds_may_be_a_function_of_the_call(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    quick.add_prompt("slow", lambda inputs: "Done.")
+    calls: list[Call] = []
+
+    def seconds(call: Call) -> float:
+        calls.append(call)
+        return math.inf if call.slug == "slow" else 0
+
+    quick.run_seconds = seconds
+    assert quick.run_seconds is seconds
+    slow = client.run_prompt("slow", 1, {}, thread=THREAD)
+    run = client.run_prompt("greeting", 1, {})
+    assert client.get_prompt_run(run.id).status == "completed"
+    assert client.get_prompt_run(slow.id).status == "pending"
+    assert [(call.slug, call.run_id) for call in calls] == [
+        ("slow", slow.id),
+        ("greeting", run.id),
+    ]
+    # Documents take none.
+    client.upload_documents("docs", [("a.txt", b"x")])
+    assert client.get_knowledge_base("docs").status == "ready"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "problem"),
+    [
+        (-1, "what run_seconds gives must be at least 0"),
+        ("1", "what run_seconds gives must be a number"),
+        (None, "division by zero"),
+    ],
+)
+def test_a_function_of_seconds_that_is_wrong_fails_the_run(
+    quick: FakeServer, client: PromptJuggler, seconds: object, problem: str
+) -> None:
+    quick.run_seconds = lambda call: seconds if seconds is not None else 1 / 0  # type: ignore[assignment, return-value]
+    run = client.run_prompt("greeting", 1, {})
+    error = client.wait_for_prompt_run(run.id).error
+    assert error is not None
+    assert error.startswith(problem)
+    assert len(quick.errors) == 1
+
+
+# Held
+
+
+def test_a_paused_server_holds_runs_and_documents_and_calls_no_function(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    calls: list[dict[str, str]] = []
+    quick.add_prompt("p", lambda inputs: str(calls.append(inputs)))
+    quick.pause()
+    run = client.run_prompt("p", 1, {})
+    (document,) = client.upload_documents("docs", [("a.txt", b"x")])
+    started = time.monotonic()
+    for _ in range(3):
+        assert client.get_prompt_run(run.id).status == "pending"
+        assert client.get_knowledge_document(document.id).status == "pending"
+        assert client.get_knowledge_base("docs").status == "pending"
+    assert time.monotonic() - started < PATIENCE / 2
+    assert calls == []
+    quick.resume()
+    assert client.wait_for_prompt_run(run.id).status == "completed"
+    assert client.wait_for_knowledge_document(document.id).status == "ready"
+    assert len(calls) == 1
+    after = client.run_prompt("p", 1, {})
+    assert client.get_prompt_run(after.id).status == "completed"
+
+
+def test_a_run_that_streams_goes_no_further_than_the_pause(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    def parts(inputs: dict[str, str]) -> Iterator[str]:
+        yield "one "
+        quick.pause()
+        yield "two "
+        yield "three"
+
+    quick.add_prompt("p", parts)
+    with client.stream_prompt("p", 1, {}) as stream:
+        texts = ""
+        while texts != "one two ":
+            texts += getattr(next(stream), "text", "")
+        eventually(lambda: quick._jobs.wait_until_idle(PATIENCE))
+        assert stream.view.text == "one two "
+        quick.resume()
+        assert [type(event).__name__ for event in stream][-1] == "DoneEvent"
+        assert stream.result().output == "one two three"
+
+
+def test_finish_ends_one_run_that_is_held_and_leaves_the_others(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    quick.pause()
+    first, second = (client.run_prompt("greeting", 1, {}) for _ in range(2))
+    quick.finish(second.id)
+    assert client.get_prompt_run(second.id).output == "Hello, you!"
+    assert client.get_prompt_run(first.id).status == "pending"
+    quick.finish(str(first.id).upper())
+    assert client.get_prompt_run(first.id).status == "completed"
+    # It has ended already.
+    quick.finish(first.id)
+
+
+def test_finish_does_not_wait_for_the_time_that_is_left(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    quick.run_seconds = math.inf
+    run = client.run_prompt("greeting", 1, {})
+    flow = client.run_workflow("flow", 1, {})
+    one, other = client.upload_documents("docs", [("a.txt", b"x"), ("b.txt", b"x")])
+    for record in (run.id, flow.id, one.id):
+        quick.finish(record, timeout=PATIENCE)
+    assert client.get_prompt_run(run.id).status == "completed"
+    assert client.get_workflow_run(flow.id).status == "completed"
+    assert client.get_knowledge_document(other.id).status == "ready"
+
+
+def test_finish_says_when_it_cannot(quick: FakeServer, client: PromptJuggler) -> None:
+    go = threading.Event()
+    quick.add_prompt("slow", lambda inputs: str(go.wait(PATIENCE)))
+    run = client.run_prompt("slow", 1, {})
+    with pytest.raises(TimeoutError, match=f"run {run.id} has not ended after 0.01 s"):
+        quick.finish(run.id, timeout=0.01)
+    go.set()
+    with pytest.raises(KeyError, match=THREAD):
+        quick.finish(THREAD)
+    with pytest.raises(ValueError, match="must be a UUID"):
+        quick.finish("run")
+    quick.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        quick.finish(run.id)
+
+
+def test_what_is_held_stays_held_over_an_end_and_a_new_start(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    quick.pause()
+    run = client.run_prompt("greeting", 1, {})
+    quick.close()
+    quick.start()
+    assert client.get_prompt_run(run.id).status == "pending"
+    quick.close()
+    # Nothing is done while it is closed.
+    quick.resume()
+    assert "1 pending" in repr(quick)
+    quick.start()
+    assert client.wait_for_prompt_run(run.id).status == "completed"
+
+
+def test_many_runs_can_be_held_and_go_on(quick: FakeServer) -> None:
+    api = Api(quick)
+    quick.pause()
+    paths = [api.run("prompt", "greeting") for _ in range(50)]
+    api.upload("docs", multipart(("a.txt", b"x")))
+    quick.resume()
+    quick.wait_for_webhooks(PATIENCE)
+    assert {api("GET", path).document["status"] for path in paths} == {"completed"}
+    api.connection.close()
+
+
+# Frozen time
+
+# What freezegun does, in short: every module that has a function of `time` gets another,
+# which gives real time to those who are called by `threading`, as a rule.
+FREEZING = f"""
+import sys, time
+
+REAL = {{name: getattr(time, name) for name in ("time", "monotonic", "perf_counter")}}
+
+def is_called_by_threading():
+    frame = sys._getframe(2)
+    for _ in range(5):
+        if frame is None:
+            return False
+        if frame.f_globals["__name__"] == "threading":
+            return True
+        frame = frame.f_back
+    return False
+
+def frozen(real, moment):
+    return lambda: real() if is_called_by_threading() else moment
+
+def freeze(moment):
+    for module in list(sys.modules.values()):
+        if module.__name__ in ("threading", "queue", "__main__"):
+            continue
+        for name, function in list(vars(module).items()):
+            if any(function is one for one in REAL.values()):
+                setattr(module, name, frozen(function, moment))
+
+from {NAME} import PromptJuggler
+from {NAME}.testing import FakeServer
+
+def use(server, wait):
+    server.add_prompt("p", lambda inputs: "Hello, you!")
+    server.run_seconds = 0.1
+    with PromptJuggler(server.api_key, base_url=server.url) as pj:
+        run = pj.run_prompt("p", 1, {{}})
+        server.wait_for_webhooks(20)
+        print(pj.get_prompt_run(run.id).to_dict()["createdAt"])
+        server.run_seconds = 0
+        with pj.stream_prompt("p", 1, {{}}) as stream:
+            print(type(list(stream)[-1]).__name__)
+"""
+
+AROUND = """
+freeze(1_577_836_800.0)
+with FakeServer() as server:
+    use(server, 1)
+"""
+
+INSIDE = """
+with FakeServer() as server:
+    freeze(1_577_836_800.0)
+    use(server, 1)
+"""
+
+
+@pytest.mark.parametrize("code", [AROUND, INSIDE], ids=["around", "inside"])
+def test_frozen_time_around_it_or_inside_does_not_hang_it(code: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", FREEZING + code]
+    result = subprocess.run(
+        command, env=ENV, capture_output=True, text=True, timeout=60
+    )
+    assert result.stderr == ""
+    # What a client sees is of the frozen time.
+    assert result.stdout.splitlines() == ["2020-01-01T00:00:00+00:00", "DoneEvent"]
