@@ -9,6 +9,7 @@ from .environment import Bench
 from .measure import in_turns
 from .process import HERE, Process
 from .report import FLOOR, OURS, Fact, Ratio, bytes_text
+from .stream import MOST_GROWTH
 
 RUNS = 10_000
 FEW = 500
@@ -83,6 +84,7 @@ def growth(
     return Fact(
         f"peak memory of {count:,} runs{what}, above that of {few:,}",
         f"+{bytes_text(grown)}",
-        goal="flat",
+        goal=f"under +{bytes_text(MOST_GROWTH)}",
         numbers={"few": peaks[0], "all": peaks[1]},
+        is_met=grown < MOST_GROWTH,
     )

@@ -71,8 +71,9 @@ def server():
 
 
 @pytest.fixture
-def scope(server, monkeypatch):
-    """What the examples take for granted."""
+def scope(server, monkeypatch, tmp_path):
+    """What the examples take for granted. Files that they write are nobody's."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PROMPTJUGGLER_API_KEY", server.api_key)
     monkeypatch.setenv("PROMPTJUGGLER_BASE_URL", server.url)
     headers = {"PromptJuggler-Signature": sign_webhook(BODY, SECRET)}
@@ -83,6 +84,7 @@ def scope(server, monkeypatch):
             "pj": pj,
             "uuid": uuid,
             "thread": uuid.uuid4(),
+            "rows": [{"name": "Ada"}, {"name": "Bo"}],
             "body": BODY,
             "secret": SECRET,
             "SECRET": SECRET,
