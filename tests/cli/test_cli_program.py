@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from helpers.commandline import GREET, PLAIN, account
-from helpers.package import ENV, NAME
+from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import PATIENCE
 
 SCRIPT = f"""#!{sys.executable}
@@ -47,14 +47,11 @@ def test_a_module_that_is_run_has_the_name_of_the_python_that_was_called(tmp_pat
 
 
 def test_a_copy_in_another_package_has_its_own_name(tmp_path):
-    import promptjuggler
-
     vendored = tmp_path / "acme" / "_vendor"
     vendored.mkdir(parents=True)
     for folder in (vendored.parent, vendored):
         (folder / "__init__.py").touch()
-    source = os.path.dirname(promptjuggler.__file__)
-    shutil.copytree(source, vendored / "promptjuggler")
+    shutil.copytree(FOLDER, vendored / "promptjuggler")
     env = {**PLAIN, "PYTHONPATH": str(tmp_path)}
     called = [sys.executable, "-m", "acme._vendor.promptjuggler"]
     assert usage_of(called, env=env) == " ".join(called)
