@@ -158,11 +158,13 @@ class Session:
             ("--api-key-file", args.api_key_file),
             ("--ca-file", args.ca_file),
         )
-        parts = [program(), command, *map(quoted, words)]
+        parts = [program(), command]
         for name, value in options:
             if value is not None:
                 parts += [name, quoted(value)]
-        return " ".join(parts)
+        if any(word.startswith("-") for word in words):
+            parts.append("--")
+        return " ".join([*parts, *map(quoted, words)])
 
     def began(self, what: str, command: str, *words: str) -> None:
         """Have every error from here on say what was started, and how to get at it.

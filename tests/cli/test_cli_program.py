@@ -105,17 +105,18 @@ def test_the_hint_for_a_run_can_be_pasted_into_a_shell(own_server, script, tmp_p
     assert (pasted.returncode, pasted.stdout) == (0, b"Hello, Ada!\n")
 
 
+@pytest.mark.parametrize("slug", ["it's $HOME; `x`", "--wait"])
 def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
-    own_quick, tmp_path
+    own_quick, tmp_path, slug
 ):
-    slug = "it's $HOME; `x`"
     own_quick.add_knowledge_base(slug)
     (tmp_path / "a.txt").write_bytes(b"x")
     own_quick.run_seconds = 0.5
     env = account(own_quick)
-    command = [sys.executable, "-m", NAME, "upload-documents", slug]
+    command = [sys.executable, "-m", NAME, "upload-documents"]
+    options = ["--wait", "--wait-timeout", "0.05", "--"]
     done = subprocess.run(
-        [*command, str(tmp_path / "a.txt"), "--wait", "--wait-timeout", "0.05"],
+        [*command, *options, slug, str(tmp_path / "a.txt")],
         env=env,
         capture_output=True,
         timeout=PATIENCE,
