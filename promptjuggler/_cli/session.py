@@ -213,10 +213,12 @@ class Session:
             return call()
         from .line import Line
 
+        self._line = line = Line(text_after)
         try:
-            with Line(text_after) as self._line:
-                return call()
+            line.start()
+            return call()
         finally:
+            line.end()
             self._line = None
 
     def wait(self, what: str, call: Callable[[], T]) -> T:
