@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from .exits import Progress
 
 
+LONGEST_SLEEP = 0.5
+"""Seconds for which `fake-server` may not notice a signal."""
+
+
 def carry_out(args: Arguments, progress: Progress) -> None:
     """Do what was asked for and print the result; `progress` says how far it has come.
 
@@ -172,7 +176,8 @@ def _fake_server(session: Session) -> None:
         )
         print_note(STAND_IN)
         while True:
-            time.sleep(3600)
+            # A signal that comes just before a sleep begins is handled after it.
+            time.sleep(LONGEST_SLEEP)
     except KeyboardInterrupt:
         return
 

@@ -20,7 +20,7 @@ _USUAL_WIDTH = 80
 
 
 class Line:
-    """Drawn on standard error by a thread, from its `with` to the end of that.
+    """Drawn on standard error by a thread, from `start()` to `end()`.
 
     text_after    gives the line to be shown, from the seconds that have passed
     """
@@ -30,16 +30,24 @@ class Line:
         self._begun = time.monotonic()
         self._width = 0
         self._over = threading.Event()
+        # Whoever writes has it, so that nothing is drawn after the end.
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._draw_until_over, daemon=True)
 
-    def __enter__(self) -> Line:
+    def start(self) -> None:
+        """Begin to draw."""
         self._thread.start()
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        # A signal can come before it was started.
+    def end(self) -> None:
+        """Draw it once more, and wipe it out.
+
+        Also where a signal came while the thread was being started: it may come to life
+        later, and draws nothing then.
+        """
+        with self._lock:
+            self._over.set()
+            self._draw()
+            self._wipe()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -51,14 +59,13 @@ class Line:
             self._draw()
 
     def _draw_until_over(self) -> None:
-        """Draw it again and again, and once more at the end; then wipe it out."""
-        while not self._over.is_set():
+        """Draw it again and again."""
+        while True:
             with self._lock:
+                if self._over.is_set():
+                    return
                 self._draw()
             self._over.wait(SECONDS_BETWEEN_DRAWINGS)
-        with self._lock:
-            self._draw()
-            self._wipe()
 
     def _draw(self) -> None:
         # After the last column, some terminals begin a new line.

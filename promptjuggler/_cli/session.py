@@ -158,11 +158,13 @@ class Session:
             ("--api-key-file", args.api_key_file),
             ("--ca-file", args.ca_file),
         )
-        parts = [program(), command, *map(quoted, words)]
+        parts = [program(), command]
         for name, value in options:
             if value is not None:
                 parts += [name, quoted(value)]
-        return " ".join(parts)
+        if any(word.startswith("-") for word in words):
+            parts.append("--")
+        return " ".join([*parts, *map(quoted, words)])
 
     def began(self, what: str, command: str, *words: str) -> None:
         """Have every error from here on say what was started, and how to get at it.
@@ -211,10 +213,12 @@ class Session:
             return call()
         from .line import Line
 
+        self._line = line = Line(text_after)
         try:
-            with Line(text_after) as self._line:
-                return call()
+            line.start()
+            return call()
         finally:
+            line.end()
             self._line = None
 
     def wait(self, what: str, call: Callable[[], T]) -> T:

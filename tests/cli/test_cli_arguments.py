@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from helpers.commandline import KEY
+from helpers.commandline import KEY, sent
 from helpers.package import NAME
 
 from promptjuggler import PromptJuggler, __version__
@@ -330,6 +330,16 @@ def test_options_can_stand_before_between_and_after_the_words_and_end_at_two_das
         '{"-x": "1", "--json": "2"}\n',
         "",
     )
+
+
+def test_what_a_command_alone_has_can_stand_before_it_and_be_called_as_another(
+    cli, quick
+):
+    options = ["--channel", "get-prompt", "--stream", "--inputs-json=stream"]
+    code, _, err = cli(*options, "run-prompt", "list", "1", "a=1")
+    assert (code, err[:32]) == (2, "promptjuggler: stream cannot be ")
+    assert cli(*options[:3], "run-prompt", "list", "1", "a=1")[0] == 0
+    assert sent(quick)["channel"] == "get-prompt"
 
 
 def test_words_that_begin_with_a_dash_come_after_two_dashes(

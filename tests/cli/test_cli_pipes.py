@@ -88,7 +88,10 @@ def test_a_broken_pipe_is_silent(own_quick, unbuffered):
     os.close(reading)
     env = account(own_quick, PYTHONUNPLAIN=unbuffered)
     # That of a run that was started is lost, too: the code says so.
-    at_once(lambda case: answer_is_lost(*case), [(5, *GREET), (1, "--help")])
+    at_once(
+        lambda case: answer_is_lost(*case),
+        [(5, *GREET), (5, *GREET, "--stream=always"), (1, "--help")],
+    )
     at_once(lines_for_people_are_lost, [[], ["--demo"], ["--verbose"]])
     os.close(writing)
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from helpers.commandline import GREET, PLAIN, account
-from helpers.package import ENV, NAME
+from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import PATIENCE
 
 SCRIPT = f"""#!{sys.executable}
@@ -47,14 +47,11 @@ def test_a_module_that_is_run_has_the_name_of_the_python_that_was_called(tmp_pat
 
 
 def test_a_copy_in_another_package_has_its_own_name(tmp_path):
-    import promptjuggler
-
     vendored = tmp_path / "acme" / "_vendor"
     vendored.mkdir(parents=True)
     for folder in (vendored.parent, vendored):
         (folder / "__init__.py").touch()
-    source = os.path.dirname(promptjuggler.__file__)
-    shutil.copytree(source, vendored / "promptjuggler")
+    shutil.copytree(FOLDER, vendored / "promptjuggler")
     env = {**PLAIN, "PYTHONPATH": str(tmp_path)}
     called = [sys.executable, "-m", "acme._vendor.promptjuggler"]
     assert usage_of(called, env=env) == " ".join(called)
@@ -108,17 +105,18 @@ def test_the_hint_for_a_run_can_be_pasted_into_a_shell(own_server, script, tmp_p
     assert (pasted.returncode, pasted.stdout) == (0, b"Hello, Ada!\n")
 
 
+@pytest.mark.parametrize("slug", ["it's $HOME; `x`", "--wait"])
 def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
-    own_quick, tmp_path
+    own_quick, tmp_path, slug
 ):
-    slug = "it's $HOME; `x`"
     own_quick.add_knowledge_base(slug)
     (tmp_path / "a.txt").write_bytes(b"x")
     own_quick.run_seconds = 0.5
     env = account(own_quick)
-    command = [sys.executable, "-m", NAME, "upload-documents", slug]
+    command = [sys.executable, "-m", NAME, "upload-documents"]
+    options = ["--wait", "--wait-timeout", "0.05", "--"]
     done = subprocess.run(
-        [*command, str(tmp_path / "a.txt"), "--wait", "--wait-timeout", "0.05"],
+        [*command, *options, slug, str(tmp_path / "a.txt")],
         env=env,
         capture_output=True,
         timeout=PATIENCE,

@@ -268,7 +268,7 @@ def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
             "--base-url", server.url, "--wait-timeout", "20", f"run-{kind}", "x", "1"
         )
     assert (code, out) == (4, "")
-    fetch = f"python3 -m {NAME} wait-{kind}-run {SOME_ID} --base-url {server.url}"
+    fetch = f"python3 -m {NAME} wait-{kind}-run --base-url {server.url} {SOME_ID}"
     wait = f"/api/v1/{kind}runs/{SOME_ID} has not ended within 20 s: was pending when"
     assert err.startswith(f"promptjuggler: {wait} last seen, ")
     assert err.endswith(f"; run {SOME_ID} was started: {fetch}\n")
@@ -350,7 +350,7 @@ def test_an_error_while_waiting_says_the_id_of_the_run(cli, server):
     with ScriptedServer(respond(reply, (404, {"error": "Gone."}))) as other:
         code, out, err = cli("--base-url", other.url, "run-prompt", "x", "1")
     assert (code, out) == (5, "")
-    fetch = f"python3 -m {NAME} wait-prompt-run {SOME_ID} --base-url {other.url}"
+    fetch = f"python3 -m {NAME} wait-prompt-run --base-url {other.url} {SOME_ID}"
     asked = f"GET {other.url}/api/v1/promptruns/{SOME_ID}: Gone."
     gone = f"HTTP 404: there is no run {SOME_ID} of a prompt ({asked})"
     assert err == f"promptjuggler: {gone}; run {SOME_ID} was started: {fetch}\n"

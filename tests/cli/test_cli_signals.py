@@ -121,14 +121,16 @@ def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):
     assert (process.returncode, out, err) == (0, b"Hello, Ada!\n", b"")
 
 
-# A command that is slow to end: the program sleeps on its way out.
+# A command that is slow to end: the program sleeps on its way out, for short times: a
+# signal that comes just before a sleep begins is handled after it.
 SLOW_TO_END = f"""
 import sys, time
 from {NAME} import PromptJuggler
 from {NAME}._cli import main
 def slow(self, *exception):
     print("closing", file=sys.stderr, flush=True)
-    time.sleep({PATIENCE * 3})
+    for _ in range({PATIENCE * 30:.0f}):
+        time.sleep(0.1)
 PromptJuggler.__exit__ = slow
 sys.exit(main(sys.argv[1:]))
 """
@@ -164,7 +166,7 @@ def test_a_signal_decides_how_it_ended_also_where_something_breaks_on_the_way_ou
     own_server,
 ):
     own_server.run_seconds = 60
-    breaking = SLOW_TO_END.replace("time.sleep", "raise OSError")
+    breaking = SLOW_TO_END.replace("time.sleep(0.1)", "raise OSError")
     command = [sys.executable, "-W", "error", "-c", breaking, *GREET]
     with subprocess.Popen(
         command, env=account(own_server), stdout=-1, stderr=-1
