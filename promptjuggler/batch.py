@@ -166,8 +166,9 @@ class Batch(Generic[_R]):
         self._results: SimpleQueue[BatchResult[_R] | None] = SimpleQueue()
         self._crew = Crew()
         self._process = os.getpid()
-        # Set when it is entered.
-        self._work: Work[_R] | None = None
+        self._work: Work[_R] = Work(calls, self._pace, self._end)
+        self._is_entered = False
+        # That of the inputs, once it is entered.
         self._rows: Iterator[Mapping[str, str]] = iter(())
         # Of the thread that iterates.
         self._index = 0
@@ -194,13 +195,13 @@ class Batch(Generic[_R]):
         return self._tally.cost
 
     def __enter__(self) -> Batch[_R]:
-        if self._work is not None:
+        if self._is_entered:
             raise RuntimeError("a batch is entered once: make another")
-        journal = None
         if self._path is not None:
             journal = Journal(self._path, self._about)
-        self._crew.journal = journal
-        self._work = Work(self._calls, self._pace, journal, self._end)
+            self._work.journal = journal
+            self._crew.journal = journal
+        self._is_entered = True
         try:
             self._rows = iter(self._inputs)
         except BaseException:
@@ -242,7 +243,7 @@ class Batch(Generic[_R]):
             raise RuntimeError(
                 "a batch goes on in the process that it was made in alone"
             )
-        if self._work is None or self._crew.is_left:
+        if not self._is_entered or self._crew.is_left:
             raise RuntimeError("a batch runs in a with statement")
 
     def _raise_end(self) -> None:
@@ -371,11 +372,8 @@ class Batch(Generic[_R]):
 
     def _result_of(self, row: Row) -> BatchResult[_R] | None:
         """The result of a row; None where it was not started, or is not waited for."""
-        work = self._work
-        if work is None:
-            return None
         try:
-            run = work.run_of(row)
+            run = self._work.run_of(row)
         except Stopped:
             return None
         except PromptJugglerError as error:

@@ -71,23 +71,22 @@ class Row:
 class Work(Generic[Run]):
     """What the workers do with rows; all of them share one.
 
-    journal  None: there is none
     end      called with an error that ends the batch: no other row is started
+    journal  None: there is none
     """
 
-    __slots__ = ("_calls", "_end", "_journal", "_pace")
+    __slots__ = ("_calls", "_end", "_pace", "journal")
 
     def __init__(
         self,
         calls: Calls[Run],
         pace: Pace,
-        journal: Journal | None,
         end: Callable[[BaseException], None],
     ) -> None:
         self._calls: Calls[Run] = calls
         self._pace = pace
-        self._journal = journal
         self._end = end
+        self.journal: Journal | None = None
 
     def run_of(self, row: Row) -> Run:
         """Start the run of a row, if it is not started, and wait for its end.
@@ -146,18 +145,18 @@ class Work(Generic[Run]):
 
     def _note_start(self, row: Row) -> None:
         """Write down that a row is started now. Where that fails, it must not be."""
-        if self._journal is not None:
+        if self.journal is not None:
             try:
-                self._journal.write(row.index, row.digest, STARTING)
+                self.journal.write(row.index, row.digest, STARTING)
             except OSError as error:
                 self._end(error)
                 raise Stopped from error
 
     def _note(self, row: Row, state: str, **more: object) -> None:
         """Write down what has become of a row. Where that fails, the row goes on."""
-        if self._journal is not None:
+        if self.journal is not None:
             try:
-                self._journal.write(row.index, row.digest, state, **more)
+                self.journal.write(row.index, row.digest, state, **more)
             except OSError as error:
                 self._end(error)
 

@@ -121,6 +121,30 @@ def test_who_iterates_in_another_thread_is_told_that_it_was_left(server, pj, pat
     assert errors == ["a batch runs in a with statement"]
 
 
+def test_leaving_it_twice_is_like_leaving_it_once(server, pj, path):
+    with batch_of(pj, path, 10) as batch:
+        list(batch)
+        batch.__exit__(None, None, None)
+    with batch_of(pj, path, 10) as batch:
+        assert answers_of(batch) == answers(10)
+
+
+def test_a_thread_that_takes_inputs_when_it_is_left_starts_nothing(server, pj, path):
+    may_give = threading.Event()
+
+    def inputs():
+        assert may_give.wait(PATIENCE)
+        yield {"name": "late"}
+
+    with pj.run_prompts("greeting", 1, inputs(), journal=path) as batch:
+        errors = []
+        thread = iterating(batch, errors)
+    may_give.set()
+    thread.join(PATIENCE)
+    assert errors == ["a batch runs in a with statement"]
+    assert server.requests == []
+
+
 # In a process of its own
 
 
