@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from .._retry import may_send_again
@@ -30,10 +31,13 @@ class Calls(Generic[Run]):
     start     starts a run with some inputs, in one attempt, and gives its id
     wait      waits for the end of a run
     is_final  whether another attempt would certainly fail as this error says
+    log_delay
+              tells the log of the method and path of a request, that it is sent again,
+              after how many seconds and which error
     clock     that on which `wait` sleeps
     """
 
-    __slots__ = ("clock", "is_final", "kind", "start", "wait")
+    __slots__ = ("clock", "is_final", "kind", "log_delay", "start", "wait")
 
     def __init__(
         self,
@@ -41,12 +45,14 @@ class Calls(Generic[Run]):
         start: Callable[[Mapping[str, str]], UUID],
         wait: Callable[[UUID], Run],
         is_final: Callable[[PromptJugglerError], bool],
+        log_delay: Callable[[str, str, float, Exception], None],
         clock: StoppableClock,
     ) -> None:
         self.kind: type[Run] = kind
         self.start = start
         self.wait: Callable[[UUID], Run] = wait
         self.is_final = is_final
+        self.log_delay = log_delay
         self.clock = clock
 
 
@@ -131,17 +137,21 @@ class Work(Generic[Run]):
                 self._end(error)
             return False
         retry_after = error.retry_after if isinstance(error, ApiError) else None
-        lasts_too_long = self._pace.failed(turn, retry_after)
-        if lasts_too_long or self._calls.is_final(error):
+        delay = self._pace.failed(turn, retry_after)
+        if delay is None or self._calls.is_final(error):
             self._end(error)
             return False
         if not isinstance(error, (ApiError, NetworkError)):
             return False
-        return may_send_again(
+        if not may_send_again(
             repeatable=False,
             status_code=error.status_code if isinstance(error, ApiError) else None,
             request_sent=error.may_have_taken_effect,
-        )
+        ):
+            return False
+        path = urlsplit(error.url).path
+        self._calls.log_delay(error.method, path, delay, error)
+        return True
 
     def _note_start(self, row: Row) -> None:
         """Write down that a row is started now. Where that fails, it must not be."""
