@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from .._retry import may_send_again
 from ..errors import ApiError, NetworkError, PromptJugglerError, ValidationError
 from .clock import StoppableClock, Stopped
 from .journal import ENDED, REFUSED, STARTED, STARTING, Journal
@@ -141,13 +140,10 @@ class Work(Generic[Run]):
         if delay is None or self._calls.is_final(error):
             self._end(error)
             return False
-        if not isinstance(error, (ApiError, NetworkError)):
+        # Of what is left, that is a 429, and what did not reach the server.
+        if error.may_have_taken_effect:
             return False
-        if not may_send_again(
-            repeatable=False,
-            status_code=error.status_code if isinstance(error, ApiError) else None,
-            request_sent=error.may_have_taken_effect,
-        ):
+        if not isinstance(error, (ApiError, NetworkError)):
             return False
         path = urlsplit(error.url).path
         self._calls.log_delay(error.method, path, delay, error)

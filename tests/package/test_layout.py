@@ -59,7 +59,6 @@ ROOMS = {
     },
     "_batch": {
         "errors",
-        "_secrets",
         "_arguments",
         "_clock",
         "_json",
