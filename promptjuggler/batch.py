@@ -17,9 +17,21 @@ decides itself when to start it again, and then waits for it.
 False, as where nobody listens, or at status 429) is tried again. After a failure nobody
 else starts, before a delay is over that grows from 0.5 s to 8 s and is at least what
 `Retry-After` asks for; then one start at a time is tried, until one succeeds. What is under
-way is waited for meanwhile. The batch ends where none succeeds for 5 minutes, where
-another attempt would certainly fail too (such as a certificate that is not trusted), and
-at status 401 and 404, which would be the answer for every row.
+way is waited for meanwhile. Each such delay of a start is an INFO line of the log. The
+batch ends where none succeeds for 5 minutes, where another attempt would certainly fail too
+(such as a certificate that is not trusted), and at status 401 and 404, which would be the
+answer for every row.
+
+**The journal.** A line is forced to disk before each start, after each answer and at each
+end. So whenever the process is killed, or the power fails: a run that had ended is given
+again without a request, one whose id was written is waited for, and one that was just being
+started, of which nobody knows, is a `NetworkError` with `may_have_taken_effect`, until
+`restart_unsure` says that it may be started again. A last line that was cut off is no
+error. A file that is no journal, or is damaged, is left as it is. One batch has it at a
+time, of whatever process. It takes 8 bytes of memory for each row.
+
+In the file are the runs, as they are: it is for its owner alone. Of inputs there are
+digests, with a key of each file's own; of `env_vars` nothing but their names' digest.
 
 **The end.** Whatever ends a batch early is raised by the iteration, as it is, after the
 results of what is under way: that, an exception of the iterable, an `OSError` of the
@@ -127,7 +139,7 @@ class Batch(Generic[_R]):
     Iterating raises
         ValidationError  inputs are not those that the journal was written for
         OSError          the journal could not be written
-        ApiError, NetworkError
+        ApiError, NetworkError, DecodeError
                          no run could be started for 5 minutes, or none ever can
         RuntimeError     it is not entered, or was left; or it had come to its end, where
                          it is iterated over once more
@@ -166,8 +178,9 @@ class Batch(Generic[_R]):
         self._results: SimpleQueue[BatchResult[_R] | None] = SimpleQueue()
         self._crew = Crew()
         self._process = os.getpid()
-        # Set when it is entered.
-        self._work: Work[_R] | None = None
+        self._work: Work[_R] = Work(calls, self._pace, self._end)
+        self._is_entered = False
+        # That of the inputs, once it is entered.
         self._rows: Iterator[Mapping[str, str]] = iter(())
         # Of the thread that iterates.
         self._index = 0
@@ -194,13 +207,13 @@ class Batch(Generic[_R]):
         return self._tally.cost
 
     def __enter__(self) -> Batch[_R]:
-        if self._work is not None:
+        if self._is_entered:
             raise RuntimeError("a batch is entered once: make another")
-        journal = None
         if self._path is not None:
             journal = Journal(self._path, self._about)
-        self._crew.journal = journal
-        self._work = Work(self._calls, self._pace, journal, self._end)
+            self._work.journal = journal
+            self._crew.journal = journal
+        self._is_entered = True
         try:
             self._rows = iter(self._inputs)
         except BaseException:
@@ -242,7 +255,7 @@ class Batch(Generic[_R]):
             raise RuntimeError(
                 "a batch goes on in the process that it was made in alone"
             )
-        if self._work is None or self._crew.is_left:
+        if not self._is_entered or self._crew.is_left:
             raise RuntimeError("a batch runs in a with statement")
 
     def _raise_end(self) -> None:
@@ -371,11 +384,8 @@ class Batch(Generic[_R]):
 
     def _result_of(self, row: Row) -> BatchResult[_R] | None:
         """The result of a row; None where it was not started, or is not waited for."""
-        work = self._work
-        if work is None:
-            return None
         try:
-            run = work.run_of(row)
+            run = self._work.run_of(row)
         except Stopped:
             return None
         except PromptJugglerError as error:

@@ -92,7 +92,7 @@ from ._arguments import (
 from ._client import requests
 from ._client.knowledge import KnowledgeMethods
 from ._client.streams import StreamMethods
-from ._http.transport import Transport, is_final
+from ._http.transport import Transport, is_final, log_delay
 from ._secrets import Secret
 
 TYPE_CHECKING = False
@@ -265,7 +265,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
 
         wait = partial(once.wait_for_prompt_run, timeout=timeout)
         return batch.Batch(
-            Calls(models.PromptRun, start, wait, is_final, clock),
+            Calls(models.PromptRun, start, wait, is_final, log_delay, clock),
             inputs,
             about_call("prompt", slug, version, options, channel),
             journal=journal,
@@ -326,7 +326,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
 
         wait = partial(once.wait_for_workflow_run, timeout=timeout)
         return batch.Batch(
-            Calls(models.WorkflowRun, start, wait, is_final, clock),
+            Calls(models.WorkflowRun, start, wait, is_final, log_delay, clock),
             inputs,
             about_call("workflow", slug, version, options),
             journal=journal,

@@ -38,9 +38,15 @@ class Crew:
         with self._lock:
             if self.is_left:
                 return
-            thread.start()
+            # Before it starts: Ctrl-C can come while it does.
             self._working += 1
             self.threads.append(thread)
+            try:
+                thread.start()
+            except RuntimeError:
+                self._working -= 1
+                self.threads.remove(thread)
+                raise
 
     def leave(self) -> None:
         """Wait for the end of all threads. One that is not waited for ends later."""

@@ -78,13 +78,14 @@ class Pace:
             self._is_tried = False
             self._condition.notify_all()
 
-    def failed(self, turn: int, retry_after: float | None) -> bool:
+    def failed(self, turn: int, retry_after: float | None) -> float | None:
         """A start failed, in a way that others would.
 
         turn         as `turn` gave it
         retry_after  the seconds that the server asked for; None: it did not
 
-        Gives whether that has gone on for too long, or would.
+        Gives the seconds before the next start is tried; None where that would be too
+        long after the first of such failures.
         """
         with self._condition:
             now = self._clock.monotonic()
@@ -99,7 +100,9 @@ class Pace:
                 self._is_tried = False
             self._not_before = max(self._not_before, now + delay)
             self._condition.notify_all()
-            return self._not_before - self._failing_since > LONGEST_OUTAGE
+            if self._not_before - self._failing_since > LONGEST_OUTAGE:
+                return None
+            return self._not_before - now
 
     def end(self) -> None:
         """Let no start through any more."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from .._retry import may_send_again
 from ..errors import ApiError, NetworkError, PromptJugglerError, ValidationError
 from .clock import StoppableClock, Stopped
 from .journal import ENDED, REFUSED, STARTED, STARTING, Journal
@@ -30,10 +30,13 @@ class Calls(Generic[Run]):
     start     starts a run with some inputs, in one attempt, and gives its id
     wait      waits for the end of a run
     is_final  whether another attempt would certainly fail as this error says
+    log_delay
+              tells the log of the method and path of a request, that it is sent again,
+              after how many seconds and which error
     clock     that on which `wait` sleeps
     """
 
-    __slots__ = ("clock", "is_final", "kind", "start", "wait")
+    __slots__ = ("clock", "is_final", "kind", "log_delay", "start", "wait")
 
     def __init__(
         self,
@@ -41,12 +44,14 @@ class Calls(Generic[Run]):
         start: Callable[[Mapping[str, str]], UUID],
         wait: Callable[[UUID], Run],
         is_final: Callable[[PromptJugglerError], bool],
+        log_delay: Callable[[str, str, float, Exception], None],
         clock: StoppableClock,
     ) -> None:
         self.kind: type[Run] = kind
         self.start = start
         self.wait: Callable[[UUID], Run] = wait
         self.is_final = is_final
+        self.log_delay = log_delay
         self.clock = clock
 
 
@@ -71,23 +76,22 @@ class Row:
 class Work(Generic[Run]):
     """What the workers do with rows; all of them share one.
 
-    journal  None: there is none
     end      called with an error that ends the batch: no other row is started
+    journal  None: there is none
     """
 
-    __slots__ = ("_calls", "_end", "_journal", "_pace")
+    __slots__ = ("_calls", "_end", "_pace", "journal")
 
     def __init__(
         self,
         calls: Calls[Run],
         pace: Pace,
-        journal: Journal | None,
         end: Callable[[BaseException], None],
     ) -> None:
         self._calls: Calls[Run] = calls
         self._pace = pace
-        self._journal = journal
         self._end = end
+        self.journal: Journal | None = None
 
     def run_of(self, row: Row) -> Run:
         """Start the run of a row, if it is not started, and wait for its end.
@@ -132,32 +136,33 @@ class Work(Generic[Run]):
                 self._end(error)
             return False
         retry_after = error.retry_after if isinstance(error, ApiError) else None
-        lasts_too_long = self._pace.failed(turn, retry_after)
-        if lasts_too_long or self._calls.is_final(error):
+        delay = self._pace.failed(turn, retry_after)
+        if delay is None or self._calls.is_final(error):
             self._end(error)
+            return False
+        # Of what is left, that is a 429, and what did not reach the server.
+        if error.may_have_taken_effect:
             return False
         if not isinstance(error, (ApiError, NetworkError)):
             return False
-        return may_send_again(
-            repeatable=False,
-            status_code=error.status_code if isinstance(error, ApiError) else None,
-            request_sent=error.may_have_taken_effect,
-        )
+        path = urlsplit(error.url).path
+        self._calls.log_delay(error.method, path, delay, error)
+        return True
 
     def _note_start(self, row: Row) -> None:
         """Write down that a row is started now. Where that fails, it must not be."""
-        if self._journal is not None:
+        if self.journal is not None:
             try:
-                self._journal.write(row.index, row.digest, STARTING)
+                self.journal.write(row.index, row.digest, STARTING)
             except OSError as error:
                 self._end(error)
                 raise Stopped from error
 
     def _note(self, row: Row, state: str, **more: object) -> None:
         """Write down what has become of a row. Where that fails, the row goes on."""
-        if self._journal is not None:
+        if self.journal is not None:
             try:
-                self._journal.write(row.index, row.digest, state, **more)
+                self.journal.write(row.index, row.digest, state, **more)
             except OSError as error:
                 self._end(error)
 

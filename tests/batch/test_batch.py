@@ -421,6 +421,22 @@ def test_what_else_a_subclass_raises_ends_the_batch_and_is_raised(server):
         list(batch)
 
 
+def test_what_a_subclass_refuses_of_one_row_is_its_result(server):
+    class Mine(PromptJuggler):
+        def run_prompt(self, slug, version, inputs, **options):
+            if inputs["name"] == "1":
+                raise ValidationError("not this one")
+            return super().run_prompt(slug, version, inputs, **options)
+
+    with (
+        Mine(server.api_key, base_url=server.url, proxy=False) as pj,
+        batch_of(pj, rows(3)) as batch,
+    ):
+        results = sorted(batch, key=lambda result: result.index)
+    assert str(results[1].error) == "not this one"
+    assert answers_of([results[0], results[2]]) == {0: "Hello, 0!", 2: "Hello, 2!"}
+
+
 def test_the_options_of_the_client_are_left_as_they_are(server):
     with server.client(max_retries=5) as pj:
         clock = pj._clock

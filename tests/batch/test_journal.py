@@ -11,6 +11,7 @@ import threading
 
 import pytest
 from helpers.batches import Greeter, answers, answers_of, rows, states
+from helpers.calls import in_threads
 from helpers.package import ENV, NAME
 
 from promptjuggler import (
@@ -296,14 +297,7 @@ def test_threads_that_write_at_once_share_the_forcing_to_disk(path, monkeypatch)
 
     file = LockedFile(str(path))
     monkeypatch.setattr(os, "fsync", slow)
-    threads = [
-        threading.Thread(target=file.append, args=(b"%d" % number,))
-        for number in range(40)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(40, lambda number: file.append(b"%d" % number))
     file.close()
     assert sorted(map(int, path.read_text().split())) == [*range(40)]
     assert len(forced) <= 20

@@ -93,7 +93,7 @@ def seed(record_property):
 
 def test_a_batch_that_is_killed_a_hundred_times_starts_no_run_twice(tmp_path, seed):
     path = tmp_path / "rows.journal"
-    count, workers = 3000, 4
+    count, workers = 20_000, 4
     with Greeter() as server:
         lives = kill(server, path, count=count, workers=workers, kills=50, seed=seed)
         # Now most are killed while they wait for runs.
@@ -125,8 +125,10 @@ def test_five_hundred_rows_that_are_killed_twenty_times_end_with_as_many_answers
 ):
     path = tmp_path / "rows.journal"
     with Greeter() as server:
+        server.run_seconds = 0.02
         lives = kill(server, path, count=500, workers=8, kills=20, seed=seed)
         assert [life[0] for life in lives] == ["killed"] * 20
+        server.run_seconds = 0
         unsure = {
             str(row) for row, state in states(path).items() if state == "starting"
         }

@@ -60,7 +60,6 @@ ROOMS = {
     },
     "_batch": {
         "errors",
-        "_secrets",
         "_arguments",
         "_clock",
         "_json",
@@ -746,6 +745,8 @@ with FakeServer() as server:
         client.get_prompt("greeting", 1)
         run = client.run_prompt("greeting", "production", {})
         client.wait_for_prompt_run(run.id, poll_interval=0.01)
+        with client.run_prompts("greeting", "production", [{}, {}]) as batch:
+            assert len(list(batch)) == 2
 after = state()
 for name in before:
     assert before[name] == after[name], (name, before[name], after[name])
