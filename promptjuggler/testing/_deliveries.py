@@ -63,7 +63,8 @@ class Deliveries:
         self, receiver: Receiver, event: str, body: bytes
     ) -> Iterator[float]:
         """Send a webhook to one receiver until it has it, or there are no tries left."""
-        for retries_left in range(receiver.retries, -1, -1):
+        retries_left = receiver.retries
+        while True:
             delivery = self._attempt(receiver, event, body)
             self.made.append(delivery)
             if delivery.error is None:
@@ -71,6 +72,7 @@ class Deliveries:
             if not retries_left:
                 self.errors.append(f"{receiver.url}: {delivery.error}")
                 return
+            retries_left -= 1
             yield _SECONDS_BETWEEN_TRIES
 
     def _attempt(self, receiver: Receiver, event: str, body: bytes) -> Delivery:

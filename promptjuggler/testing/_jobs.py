@@ -59,7 +59,7 @@ class Jobs:
         self._closing = threading.Event()
         self._closing.set()
         # A task is in one of these: in a thread, or kept for resume() or open().
-        self._under_way: list[_Task] = []
+        self._under_way: set[_Task] = set()
         self._held: list[_Task] = []
         self._interrupted: list[_Task] = []
         self._changed = threading.Condition()
@@ -171,7 +171,7 @@ class Jobs:
             if self._closing.is_set():
                 self._interrupted.append(task)
                 return
-            self._under_way.append(task)
+            self._under_way.add(task)
         self.start_thread(partial(self._run, task))
 
     def _run(self, task: _Task) -> None:

@@ -68,12 +68,15 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     that is for it, and no other, be it for the API or for a stream, with a good
     key or a bad one; when there are none left, requests are answered as ever. A
     client that sends again after a failure so meets the next fault with its
-    next attempt: `times=3` makes a call fail that is tried three times.
+    next attempt: `times=3` makes a call fail that is tried three times. What is
+    refused for its head alone (see Safety) meets none.
 
     **Safety.** Only the names of the loopback lead to it (all others get 421):
     no page of the web can reach your functions. A body has at most 64 MiB
-    (413). The key is a new one for each server. A forked child has a copy that
-    serves nothing, and does nothing to its parent's.
+    (413), and a length (411). Without the right key, it is not kept. The key is
+    a new one for each server. A forked child has a copy that serves nothing,
+    and does nothing to its parent's. A client of this package goes to it
+    without the proxy of the environment.
 
     **Threads.** Every method may be called from any thread, also from the
     functions of prompts and workflows, while requests are answered; before

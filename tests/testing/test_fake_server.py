@@ -27,7 +27,7 @@ from helpers.stand_in import (
 
 import promptjuggler
 from promptjuggler import PromptJuggler
-from promptjuggler.testing import FakeServer
+from promptjuggler.testing import FakeServer, Node
 
 START_OF_A_RUN = (
     b"POST /api/v1/prompts/greeting/1/runs HTTP/1.1\r\n"
@@ -376,6 +376,31 @@ def test_the_client_meets_the_faults_that_were_asked_for(
     ):
         wrong.get_prompt("greeting", 1)
     assert refused.value.status_code == 401
+
+
+def test_the_lists_of_what_came_may_be_replaced(server: FakeServer, api: Api) -> None:
+    api("GET", "/")
+    server.requests = []
+    server.webhook_errors = []
+    api("GET", "/else")
+    assert [request.path for request in server.requests] == ["/else"]
+    assert server.webhook_errors == []
+
+
+def test_a_run_that_was_interrupted_and_is_thrown_away_does_not_end(
+    server: FakeServer, api: Api
+) -> None:
+    server.run_seconds = PATIENCE
+    server.add_workflow("nodes", lambda inputs: [Node("a", "one two")])
+    api.run("workflow", "nodes")
+    api.run("prompt", "greeting", {"name": "Ada"})
+    # The two runs, and that of the node.
+    eventually(lambda: "3 pending" in repr(server))
+    server.close()
+    for task in server._jobs._interrupted:
+        task.job.close()  # type: ignore[attr-defined]
+    assert "3 pending" in repr(server)
+    assert server.errors == []
 
 
 # Forks

@@ -745,3 +745,14 @@ def test_a_client_that_went_away_is_noticed_also_where_nothing_is_sent(
     assert [frame.event for frame in staying.read(ended)] == ["done"]
     assert b":\n\n" in staying.raw
     staying.close()
+
+
+def test_the_address_of_a_stream_is_for_get_alone(server: FakeServer) -> None:
+    token = ask(server, "POST", f"/api/v1/threads/{THREAD}/stream-token")["token"]
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", urlsplit(server.url).port, timeout=PATIENCE
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+    connection.request("DELETE", f"/stream/{THREAD}", headers=headers)
+    assert connection.getresponse().status == 404
+    connection.close()

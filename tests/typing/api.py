@@ -2,7 +2,7 @@
 
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -92,7 +92,21 @@ from promptjuggler import (
     verify_webhook_signature,
 )
 from promptjuggler.errors import ApiError as ErrorOfTheModule
-from promptjuggler.testing import FakeServer, sign_webhook
+from promptjuggler.testing import (
+    Call,
+    Delivery,
+    Error,
+    FakeServer,
+    Message,
+    Node,
+    Payload,
+    RecordedRequest,
+    Reset,
+    Text,
+    Tool as CalledTool,
+    Usage,
+    sign_webhook,
+)
 
 SOME_ID = UUID(int=1)
 
@@ -487,6 +501,55 @@ with FakeServer() as server:
     server.add_workflow("summary", lambda inputs: {"summary": inputs["text"]})
     server.add_knowledge_base("manuals")
     server.fail_next(503, times=2, retry_after=1)
+    server.fail_next(503, path="/promptruns/", method="GET", after=1, body={"a": ["b"]})
+    server.answer_next("<html>", status=200, headers={"X-Mine": "yes"}, times=2)
+    server.answer_next(cut_at=10, path="/promptruns/")
+    server.drop_next(method="POST")
+    server.delay_next(1, after=2)
+    server.add_webhook("http://localhost/", "s", events=["promptrun.finished"])
+    assert_type(server.wait_for_webhooks(1), list[Delivery])
+    assert_type(server.requests, list[RecordedRequest])
+    assert_type(server.errors, list[str])
+    server.run_seconds = lambda call: 0.5 if call.slug == "slow" else 0
+    server.pause()
+    server.finish("0b6a1f6e-2b0a-4a63-9d0c-6d1f0b4b9a11", timeout=1)
+    server.resume()
+
+
+def of_call(
+    inputs: dict[str, str], call: Call
+) -> list[str | CalledTool | Text | Usage]:
+    assert_type(call.messages, tuple[Message, ...])
+    assert_type(call.version, int)
+    return [
+        "a",
+        CalledTool("search"),
+        Text("b", [{"title": "A", "url": "u"}]),
+        Usage(1, 2),
+    ]
+
+
+def of_inputs(inputs: dict[str, str]) -> Iterator[str | Payload | Reset]:
+    yield "a"
+    yield Payload("emit", {"b": 1})
+
+
+def fails(inputs: dict[str, str]) -> Error:
+    return Error("No.", code="no")
+
+
+def nodes(inputs: dict[str, str], call: Call) -> Iterator[Node | dict[str, str | None]]:
+    yield Node("a", ["b", Reset()], channel="support")
+    yield {"c": None}
+
+
+prompts = FakeServer(api_key="k", run_seconds=lambda call: 1, strict_faults=True)
+assert_type(prompts.add_prompt("a", of_call, tags=("beta",), memory="read_write"), int)
+prompts.add_prompt("a", of_inputs, messages=[{"role": "user", "content": "a"}])
+prompts.add_prompt("a", fails, tools=[{"type": "web_search"}], model_params={"topP": 1})
+prompts.add_prompt("a", lambda inputs, call: f"{inputs['a']} {call.thread}")
+prompts.add_workflow("a", nodes)
+prompts.add_workflow("a", lambda inputs, call: {"a": inputs["a"], "b": None})
 
 
 # --- many runs ---

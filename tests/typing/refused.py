@@ -14,6 +14,7 @@ from promptjuggler import OpenEnum  # refused: attr-defined, reportAttributeAcce
 from promptjuggler import Secret  # refused: attr-defined, reportAttributeAccessIssue
 from promptjuggler import quote  # refused: attr-defined, reportAttributeAccessIssue
 from promptjuggler import sys  # refused: attr-defined, reportPrivateImportUsage
+from promptjuggler.testing import FakeServer
 
 pj = PromptJuggler()
 
@@ -60,3 +61,15 @@ def take_for_a_list(run: PromptRun) -> list[EmittedItem]:
 def misspell(run: PromptRun) -> object:
     """A field that is not there."""
     return run.outputs  # refused: attr-defined, reportAttributeAccessIssue
+
+
+# --- the stand-in ---
+
+server = FakeServer()
+server.fail_next("503")  # refused: arg-type, reportArgumentType
+server.fail_next(503, pth="a")  # refused: call-arg, reportCallIssue
+server.add_prompt("a", lambda inputs: 7)  # refused: arg-type, reportArgumentType
+server.add_prompt("a", str, memory="all")  # refused: arg-type, reportArgumentType
+server.add_workflow("a", lambda inputs: "a")  # refused: arg-type, reportArgumentType
+server.run_seconds = "1"  # refused: assignment, reportAttributeAccessIssue
+server.errors.append(7)  # refused: arg-type, reportArgumentType
