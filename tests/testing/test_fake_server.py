@@ -452,5 +452,5 @@ def test_a_forked_child_touches_nothing_of_its_parents_server(child: str) -> Non
     )
     assert (result.returncode, result.stderr) == (0, "")
     # While the child holds a copy of the port, nobody listens there, and the parent can.
-    assert "refused" in result.stdout.splitlines()
+    assert "refused" in result.stdout
     assert "belongs to the parent process" in result.stdout
