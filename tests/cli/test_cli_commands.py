@@ -329,7 +329,7 @@ def test_a_proxy_can_be_given(cli, server):
         target=(target.hostname, target.port), user="me", password="pass-word"
     ) as proxy:
         url = proxy.url.replace("//", "//me:pass-word@")
-        options = ["--base-url", "http://api.example", "--proxy", url]
+        options = ["--base-url", server.url, "--proxy", url]
         code, _, err = cli("get-prompt", "greeting", "1", *options)
         assert (code, err, len(proxy.requests)) == (0, "", 1)
         options[3] = proxy.url.replace("//", "//me:wrong-word@")
