@@ -32,7 +32,7 @@ if sys.version_info < (3, 10):
 
 del sys
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # True for type checkers only; see _secrets.py.
 TYPE_CHECKING = False
