@@ -5,9 +5,10 @@ its modules like this:
 
     tables      say what can be asked for, in the terms of `kinds`
     arguments   reads what was; `program` knows the name by which we were called
-    commands    carries it out: `runs`, `waits`, `documents`, on
+    commands    carries it out: `runs`, `waits`, `documents`, `batches`, on
     session     which has the client or the stand-in, `progress` to show, and on
     inputs      which reads files, standard input and NAME=VALUE arguments
+    rows        which reads a file of inputs; `bar` and `sums` tell of many runs
     results     prints runs, with
     output      which writes results and notes
     exits       says how it ended: the exit code and the last line, by `signals` too

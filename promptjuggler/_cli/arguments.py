@@ -43,7 +43,21 @@ class _GeneralArguments:
         self.verbose = False
 
 
-class Arguments(_GeneralArguments):
+class _ArgumentsOfBatches(_GeneralArguments):
+    """The word and the options that only many runs have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.file = ""
+        self.format: Literal["csv", "jsonl"] | None = None
+        self.delimiter: str | None = None
+        self.journal: str | None = None
+        self.no_journal = False
+        self.workers = 8
+        self.restart_unsure = False
+
+
+class Arguments(_ArgumentsOfBatches):
     """What the command line says. argparse sets the attributes; these are the defaults.
 
     Which of them a command can have, the tables say.

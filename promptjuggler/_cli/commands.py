@@ -62,6 +62,24 @@ def carry_out(args: Arguments, progress: Progress) -> None:
             raise
 
 
+# --- many runs ---
+
+
+def _run_prompts(session: Session) -> None:
+    """Run a prompt for each row of a file."""
+    # Much that no other command needs.
+    from .batches import run_prompts
+
+    run_prompts(session)
+
+
+def _run_workflows(session: Session) -> None:
+    """Run a workflow for each row of a file."""
+    from .batches import run_workflows
+
+    run_workflows(session)
+
+
 # --- reading ---
 
 
@@ -192,6 +210,8 @@ def _completion(session: Session) -> None:
 ACTIONS: dict[str, Callable[[Session], None]] = {
     "run-prompt": run_prompt,
     "run-workflow": run_workflow,
+    "run-prompts": _run_prompts,
+    "run-workflows": _run_workflows,
     "wait-prompt-run": wait_prompt_run,
     "wait-workflow-run": wait_workflow_run,
     "get-prompt": _get_prompt,

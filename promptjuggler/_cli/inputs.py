@@ -153,23 +153,33 @@ def _split(what: str, words: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def texts_of_json(path: str) -> Mapping[str, str]:
     """The JSON object of a file, whose values are texts. Raises `Stop`, and `OSError`."""
+    return texts_of(read_text(path, may_be_empty=False), name_of(path))
+
+
+def texts_of(text: str, name: str, *, is_line: bool = False) -> Mapping[str, str]:
+    """A JSON object whose values are texts. Raises `Stop`.
+
+    name       how an error names the text
+    is_line    whether it is one line of a file
+    """
     import json
 
-    text = read_text(path, may_be_empty=False)
     problem = ""
     try:
         # A number of any length is one; what it is does not matter.
         value = json.loads(text, parse_int=float, object_pairs_hook=_without_twins)
         problem = _problem_of_inputs(value)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
+        place = f"column {error.colno}"
+        if not is_line:
+            place = f"line {error.lineno}, {place}"
         problem = f"is no JSON: {error.msg} in {place}"
     except RecursionError:
         problem = "must hold a JSON object, and is nested too deeply for one"
     except _Twins as error:
         problem = f"has the name {error} twice"
     if problem:
-        raise Stop(WRONG_USAGE, f"{name_of(path)} {problem}")
+        raise Stop(WRONG_USAGE, f"{name} {problem}")
     checked: dict[str, str] = value
     return checked
 

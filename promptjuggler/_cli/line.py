@@ -53,9 +53,13 @@ class Line:
 
     def print_above(self, text: str) -> None:
         """Write a line for good, in its place; it moves down."""
+        self.make_room(lambda: write(sys.stderr, f"{escaped(text)}\n"))
+
+    def make_room(self, write_lines: Callable[[], None]) -> None:
+        """Have whole lines written to the terminal, in its place; it moves down."""
         with self._lock:
             self._wipe()
-            write(sys.stderr, f"{escaped(text)}\n")
+            write_lines()
             self._draw()
 
     def _draw_until_over(self) -> None:
@@ -69,7 +73,7 @@ class Line:
 
     def _draw(self) -> None:
         # After the last column, some terminals begin a new line.
-        text = self._text_after(time.monotonic() - self._begun)[: _columns() - 1]
+        text = self._text_after(time.monotonic() - self._begun)[: columns() - 1]
         write(sys.stderr, f"\r{text.ljust(self._width)}")
         self._width = len(text)
 
@@ -78,7 +82,7 @@ class Line:
         self._width = 0
 
 
-def _columns() -> int:
+def columns() -> int:
     """The width of the terminal, as long as that is there."""
     try:
         return os.get_terminal_size(2).columns or _USUAL_WIDTH

@@ -221,6 +221,13 @@ class Session:
             line.end()
             self._line = None
 
+    def above_line(self, write_lines: Callable[[], None]) -> None:
+        """Have whole lines written to the terminal, above the line that is drawn there."""
+        if self._line is not None:
+            self._line.make_room(write_lines)
+        else:
+            write_lines()
+
     def wait(self, what: str, call: Callable[[], T]) -> T:
         """Make a call that waits; meanwhile, in a terminal, say for how long already."""
         return self.with_progress(

@@ -34,6 +34,22 @@ def _seconds(text: str) -> float:
     raise ValueError(text)
 
 
+def _count(text: str) -> int:
+    """A whole number above 0."""
+    number = int(text)
+    if number > 0:
+        return number
+    raise ValueError(text)
+
+
+def _delimiter(text: str) -> str:
+    """A character that can stand between two values of CSV."""
+    character = "\t" if text in ("tab", "\\t") else text
+    if len(character) == 1 and character not in '"\r\n ':
+        return character
+    raise ValueError(text)
+
+
 _FILE = Value("FILE")
 _URL = Value("URL")
 _ID = Value("ID")
@@ -42,6 +58,10 @@ _HEADER = Value("HEADER")
 _NUMBER = Value("NUMBER", convert=int, problem="must be a whole number")
 _SECONDS = Value(
     "SECONDS", convert=_seconds, problem="must be a number of seconds above 0"
+)
+_COUNT = Value("NUMBER", convert=_count, problem="must be a whole number above 0")
+_DELIMITER = Value(
+    "CHARACTER", convert=_delimiter, problem="must be one character, or tab"
 )
 _PRIORITY = choice("PRIORITY", "onsite", "normal", "low")
 _PAIR = Value("NAME=VALUE", is_repeated=True)
@@ -88,6 +108,15 @@ _WAIT_FOR_DOCUMENTS = Option(
     "--wait-timeout", "for what is indexed (default: 300)", _SECONDS
 )
 
+_OPTIONS_OF_RUNS = (
+    Option("--priority", "onsite, normal or low", _PRIORITY),
+    Option("--thread", "the thread to go on with", _ID),
+    Option("--environment", "which webhooks fire, which variables it sees", _NAME),
+    Option("--env-var", "variable for this run; others cannot see NAME=@FILE", _PAIR),
+    Option("--metadata", "to find the run by; the same NAME again makes a list", _PAIR),
+)
+"""What can be said of any run that is started."""
+
 RUN_OPTIONS = (
     Option("--input", "an input as it stands: it is never a file", _PAIR),
     Option(
@@ -96,13 +125,9 @@ RUN_OPTIONS = (
         _FILE,
     ),
     Option("--allow-empty", "let standard input be empty, as an input"),
-    Option("--priority", "onsite, normal or low", _PRIORITY),
-    Option("--thread", "the thread to go on with", _ID),
-    Option("--environment", "which webhooks fire, which variables it sees", _NAME),
-    Option("--env-var", "variable for this run; others cannot see NAME=@FILE", _PAIR),
-    Option("--metadata", "to find the run by; the same NAME again makes a list", _PAIR),
+    *_OPTIONS_OF_RUNS,
 )
-"""What can be said of any run that is started."""
+"""What can be said of one run that is started."""
 
 _ENDS_OF_RUN = (
     Option("--no-wait", "print the ids of run and thread at once"),
@@ -117,6 +142,29 @@ _STREAM = Option(
     choice("WHEN", "auto", "always", "never", implied="auto"),
 )
 
+_OPTIONS_OF_ROWS = (
+    Option("--input", "an input that is the same in every row", _PAIR),
+    Option(
+        "--format",
+        "csv or jsonl (default: by the name of FILE, else by what it begins with)",
+        choice("FORMAT", "csv", "jsonl"),
+    ),
+    Option("--delimiter", "between two values of CSV (default: a comma)", _DELIMITER),
+    Option("--output", "where the results are written, anew (default: -)", _FILE),
+    Option(
+        "--journal",
+        "what the same command goes on with (default: FILE with .journal behind it)",
+        _FILE,
+    ),
+    Option("--no-journal", "do without: the same command starts all runs again"),
+    Option("--workers", "how many runs are under way at once (default: 8)", _COUNT),
+    Option(
+        "--restart-unsure",
+        "start again what an earlier call may have started: that can be twice",
+    ),
+)
+"""What can be said of many runs."""
+
 # --- words ---
 
 _SLUG = Word("SLUG", "slug")
@@ -125,11 +173,25 @@ _WORD_ID = Word("ID", "id")
 _THREAD = Word("THREAD", "id")
 _INPUTS = Word("NAME=VALUE", "inputs", nargs="*")
 _FILES = Word("FILE", "files", nargs="+")
+_ROWS = Word("FILE", "file")
 
 _INPUTS_CAN_BE_FILES = (
     "NAME=@FILE reads a text file, NAME=@- standard input, NAME=@@TEXT is @TEXT;\n"
     "for data that may begin with @, there is --input"
 )
+
+_MANY_RUNS = """\
+each row of FILE is the inputs of a run: CSV with a header of their names, or a JSON
+object on each line, in UTF-8; - is standard input. A result is a line of JSON, as soon
+as the run has ended: index (of the row, from 0), inputs, run_id, run, error.
+
+A journal is kept beside FILE. Whatever ends this command, the same command goes on with
+it: no run is started twice, and what has ended is printed again without a request. For
+other inputs use another journal. It holds the answers, so keep it as you keep those.
+
+Where rows differ, the exit code is that of the worst: 5 for one of which it is unsure
+whether it was started, or how it ended; then 1 for one with an error, of which there is
+no run; then 3 for a run that has failed"""
 
 # --- commands ---
 
@@ -158,6 +220,26 @@ _RUN_COMMANDS = (
         options=(*RUN_OPTIONS, _OUTPUT, *_ENDS_OF_RUN),
         example="summary 1 text=@faq.md",
         more=_INPUTS_CAN_BE_FILES,
+        looked_for=_WORKFLOW,
+        **_OF_API,
+    ),
+    Command(
+        "run-prompts",
+        "run a prompt for each row of a file",
+        words=(_SLUG, _VERSION, _ROWS),
+        options=(*_OPTIONS_OF_ROWS, *_OPTIONS_OF_RUNS, _CHANNEL, _WAIT_FOR_RUN),
+        example="greeting production names.csv > answers.jsonl",
+        more=_MANY_RUNS,
+        looked_for=_PROMPT,
+        **_OF_API,
+    ),
+    Command(
+        "run-workflows",
+        "run a workflow for each row of a file",
+        words=(_SLUG, _VERSION, _ROWS),
+        options=(*_OPTIONS_OF_ROWS, *_OPTIONS_OF_RUNS, _WAIT_FOR_RUN),
+        example="summary 1 pages.jsonl > answers.jsonl",
+        more=_MANY_RUNS,
         looked_for=_WORKFLOW,
         **_OF_API,
     ),

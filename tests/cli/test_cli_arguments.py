@@ -18,6 +18,8 @@ from promptjuggler._cli.tables import COMMANDS, GENERAL_OPTIONS, VALUES
 OPERATIONS = {
     "run-prompt",
     "run-workflow",
+    "run-prompts",
+    "run-workflows",
     "get-prompt",
     "get-prompt-run",
     "get-workflow-run",

@@ -117,9 +117,10 @@ def test_bash_completes_what_is_typed_in_a_terminal(script, tmp_path):
             f"cd {shlex.quote(str(tmp_path))} && source {script} && echo do''ne\n"
         )
         terminal.read_until(r"done\r")
-        terminal.type("promptjuggler run-p\t")
-        terminal.read_until("promptjuggler run-prompt ")
-        terminal.type("--inputs\t")
+        terminal.type("promptjuggler get-prompt-\t")
+        terminal.read_until("promptjuggler get-prompt-run ")
+        # ^U: the line anew.
+        terminal.type("\x15promptjuggler run-prompt --inputs\t")
         terminal.read_until("run-prompt --inputs-json ")
         terminal.type("a\t")
         terminal.read_until(re.escape("--inputs-json a\\ page.txt "))

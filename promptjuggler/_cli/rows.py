@@ -1,0 +1,249 @@
+"""A file of inputs, a run for each row: CSV with a header, or JSON lines.
+
+One row is read at a time, so that memory is flat whatever the size. No error shows a
+value, which can be private; names, and numbers of lines counted from 1, are shown.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import stat
+import sys
+
+from .exits import WRONG_USAGE, Stop
+from .inputs import STANDARD_INPUT, name_of, texts_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import ExitStack
+    from typing import BinaryIO, Literal
+
+    Format = Literal["csv", "jsonl"]
+
+LONGEST_LINE = 32 * 1024 * 1024
+"""Bytes of a line, and characters of a value: no request is larger."""
+
+_JSON_LINES = (".jsonl", ".ndjson")
+_TABS = ".tsv"
+_CSV = (".csv", _TABS)
+
+_OTHER_DELIMITERS = (";", "\t", "|")
+
+
+class RowsFile:
+    """A file of rows, or standard input, or a pipe.
+
+    path         `-` is standard input
+    format       None: as its name ends, else by what it begins with
+    delimiter    between the values of CSV; None: a comma, or a tab in a .tsv
+    same         inputs that are the same in every row
+
+    is_regular   whether it is an ordinary file, which can be read more than once
+
+    Raises `OSError` where there is no such file.
+    """
+
+    __slots__ = ("_delimiter", "_format", "_path", "_same", "is_regular", "name")
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        format: Format | None,
+        delimiter: str | None,
+        same: Mapping[str, str],
+    ) -> None:
+        self._path = path
+        self._format = format
+        self._delimiter = delimiter
+        self._same = same
+        self.name = name_of(path)
+        self.is_regular = False
+        if path != STANDARD_INPUT:
+            self.is_regular = stat.S_ISREG(os.stat(path).st_mode)
+            self._take_hints_of_name()
+
+    def _take_hints_of_name(self) -> None:
+        suffix = os.path.splitext(self._path)[1].lower()
+        if self._format is None and suffix in _JSON_LINES:
+            self._format = "jsonl"
+        if self._format is None and suffix in _CSV:
+            self._format = "csv"
+        if self._delimiter is None and suffix == _TABS:
+            self._delimiter = "\t"
+
+    def count(self) -> int:
+        """Read all of it once, and give the number of rows. Raises as `read` does."""
+        with open(self._path, "rb") as file:
+            return sum(1 for _ in self._rows(file))
+
+    def read(self, closing: ExitStack) -> Iterator[Mapping[str, str]]:
+        """The rows, one after the other; the file is closed with `closing`.
+
+        Raises `Stop` for what is no row, then and when iterated over, and `OSError`
+        where it cannot be opened.
+        """
+        if self._path != STANDARD_INPUT:
+            return self._rows(closing.enter_context(open(self._path, "rb")))
+        if sys.stdin is None or sys.stdin.closed:
+            raise Stop(WRONG_USAGE, "standard input is closed, or was read already")
+        return self._rows(sys.stdin.buffer)
+
+    def _rows(self, file: BinaryIO) -> Iterator[Mapping[str, str]]:
+        """The inputs of each row, with those that are the same in all."""
+        for row in self._rows_alone(_Lines(file, self.name)):
+            for name in row.keys() & self._same.keys():
+                problem = f"input {name} is in {self.name}, and given with --input"
+                raise Stop(WRONG_USAGE, problem)
+            yield {**row, **self._same}
+
+    def _rows_alone(self, lines: _Lines) -> Iterator[Mapping[str, str]]:
+        beginning = lines.beginning()
+        is_odd = not self.is_regular or self._format != "jsonl"
+        if not beginning and is_odd:
+            # What is left, as a rule, of a command before this one that failed.
+            raise Stop(WRONG_USAGE, f"{self.name} is empty")
+        is_json = beginning.lstrip().startswith("{")
+        guessed: Format = "jsonl" if is_json else "csv"
+        if (self._format or guessed) == "csv":
+            return _rows_of_csv(lines, self._delimiter)
+        if self._delimiter is not None:
+            problem = f"--delimiter is for CSV, and {self.name} holds JSON lines"
+            raise Stop(WRONG_USAGE, problem)
+        return _rows_of_json(lines)
+
+
+class _Lines:
+    """The lines of a file as texts, with their ends. Iterating raises `Stop`.
+
+    number    of the line that was read last, counted from 1
+    """
+
+    __slots__ = ("_file", "_kept", "_name", "number")
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file = file
+        self._name = name
+        # A line that was looked at, and comes next.
+        self._kept = ""
+        self.number = 0
+
+    def beginning(self) -> str:
+        """The first line that is not blank, which is read again as the next one."""
+        for line in self:
+            if line.strip():
+                self._kept = line
+                self.number -= 1
+                return line
+        return ""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._kept
+        self._kept = ""
+        self.number += 1
+        return line or self._read()
+
+    def _read(self) -> str:
+        try:
+            line = self._file.readline(LONGEST_LINE + 1)
+        except OSError as error:
+            problem = f"{self._name} cannot be read: {error.strerror}"
+            raise Stop(WRONG_USAGE, problem) from None
+        if not line:
+            raise StopIteration
+        if len(line) > LONGEST_LINE:
+            raise self.wrong(self.number, f"is longer than {LONGEST_LINE:,} bytes")
+        if self.number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            raise self.wrong(self.number, "is not UTF-8 text") from None
+
+    def place(self, number: int) -> str:
+        """How an error names a line."""
+        return f"line {number} of {self._name}"
+
+    def wrong(self, number: int, problem: str) -> Stop:
+        """The error for a line, or what begins there."""
+        return Stop(WRONG_USAGE, f"{self.place(number)} {problem}")
+
+    def wrong_header(self, problem: str) -> Stop:
+        """The error for the names of CSV."""
+        return Stop(WRONG_USAGE, f"the header of {self._name} {problem}")
+
+
+# --- JSON lines ---
+
+
+def _rows_of_json(lines: _Lines) -> Iterator[Mapping[str, str]]:
+    """The object of each line that is not blank."""
+    for line in lines:
+        if line.strip():
+            yield texts_of(line, lines.place(lines.number), is_line=True)
+
+
+# --- CSV ---
+
+
+def allow_long_values(closing: ExitStack) -> None:
+    """Let values of CSV be as long as a request can be.
+
+    The limit is one of the whole process, and 128 KiB by default; it is put back.
+    """
+    closing.callback(csv.field_size_limit, csv.field_size_limit(LONGEST_LINE))
+
+
+def _rows_of_csv(lines: _Lines, delimiter: str | None) -> Iterator[Mapping[str, str]]:
+    """The values of each row by the names of the header."""
+    header: list[str] = []
+    for number, values in _records(lines, delimiter or ","):
+        if not header:
+            _check_header(lines, values, delimiter)
+            header = values
+        elif len(values) != len(header):
+            amount = "few" if len(values) < len(header) else "many"
+            counted = f"{len(values)}, and the header has {len(header)} names"
+            raise lines.wrong(number, f"has too {amount} values: {counted}")
+        else:
+            yield dict(zip(header, values, strict=True))
+
+
+def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The values of each record, with the number of the line where it begins.
+
+    A record has more than one line where there are line ends in quotes.
+    """
+    # Strict: else a quote that is not closed makes one value of the rest of the file.
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        begin = lines.number + 1
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            raise lines.wrong(begin, f"cannot be read as CSV: {error}") from None
+        if values is None:
+            return
+        if values:
+            yield begin, values
+
+
+def _check_header(lines: _Lines, names: list[str], delimiter: str | None) -> None:
+    """Raise `Stop` for names that cannot be those of inputs, or were not cut apart."""
+    if delimiter is None and len(names) == 1:
+        for other in _OTHER_DELIMITERS:
+            if other in names[0]:
+                shown = "tab" if other == "\t" else f"'{other}'"
+                problem = f"is one name: is --delimiter {shown} meant?"
+                raise lines.wrong_header(problem)
+    for place, name in enumerate(names, 1):
+        if not name.strip():
+            raise lines.wrong_header(f"has no name in column {place}")
+        if names.count(name) > 1:
+            raise lines.wrong_header(f"has the name {name} twice")
