@@ -104,7 +104,8 @@ class BatchCounts(Frozen):
     failed     the run has failed, or there certainly is none
     unsure     there can be a run of which the end is not known: it may have been started,
                or it was started, and there was an error or no time to wait for it
-    under_way  there is no result yet: they wait to be started, or for their end
+    under_way  a worker has them: they wait to be started, or for their end. The others
+               that were taken wait for a worker, and are counted nowhere
     """
 
     done: int
@@ -341,7 +342,6 @@ class Batch(Generic[_R]):
         if len(self._crew.threads) < self._workers:
             self._crew.hire(self._run_rows)
         self._results_to_come += 1
-        self._tally.began()
         self._queue.put(row)
 
     def _is_settled(self, row: Row, record: Record) -> bool:
@@ -375,6 +375,7 @@ class Batch(Generic[_R]):
             row = self._queue.get()
             if row is None:
                 return
+            self._tally.began()
             result = self._result_of(row)
             if result is None:
                 self._tally.dropped()

@@ -267,7 +267,9 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         return batch.Batch(
             Calls(models.PromptRun, start, wait, is_final, log_delay, clock),
             inputs,
-            about_call("prompt", slug, version, options, channel),
+            about_call(
+                self._transport.base_url, "prompt", slug, version, options, channel
+            ),
             journal=journal,
             workers=workers,
             timeout=timeout,
@@ -328,7 +330,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         return batch.Batch(
             Calls(models.WorkflowRun, start, wait, is_final, log_delay, clock),
             inputs,
-            about_call("workflow", slug, version, options),
+            about_call(self._transport.base_url, "workflow", slug, version, options),
             journal=journal,
             workers=workers,
             timeout=timeout,

@@ -76,12 +76,12 @@ class Tally:
         self._lock = threading.Lock()
 
     def began(self) -> None:
-        """A row was taken."""
+        """A worker has a row."""
         with self._lock:
             self._under_way += 1
 
     def dropped(self) -> None:
-        """A row that was taken is not run after all."""
+        """A row that a worker has is not run after all."""
         with self._lock:
             self._under_way -= 1
 

@@ -175,7 +175,7 @@ class Journal:
                 f"the journal {path} was written by another version of this package"
             )
         self._key = _bytes_of(key, f"line 1 of the journal {path}")
-        for name in ("kind", "slug", "version"):
+        for name in ("base_url", "kind", "slug", "version"):
             if header.get(name) != about[name]:
                 raise ValidationError(
                     f"the journal {path} is of another call: its {name} is"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 def about_call(
+    base_url: str,
     kind: str,
     slug: str,
     version: int | str,
@@ -23,6 +24,7 @@ def about_call(
     """
     thread = options.value["thread"]
     return {
+        "base_url": base_url,
         "kind": kind,
         "slug": slug,
         "version": str(version),

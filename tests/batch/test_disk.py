@@ -73,7 +73,7 @@ def test_a_disk_without_room_for_the_first_line_raises_when_it_is_entered(
         assert answers_of(batch) == answers(3)
 
 
-@pytest.mark.parametrize("limit", [230, 1000, 3000, 5003])
+@pytest.mark.parametrize("limit", [280, 1000, 3000, 5003])
 def test_a_disk_that_is_full_later_ends_the_batch_and_the_next_call_goes_on(
     server, pj, path, limit
 ):

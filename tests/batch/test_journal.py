@@ -243,8 +243,9 @@ def test_it_has_the_ids_and_runs_but_neither_inputs_nor_values_of_env_vars(
         assert secret not in text
     header, starting, started, ended = map(json.loads, text.splitlines())
     assert header["promptjuggler"] == "journal of a batch"
-    about = [header[name] for name in ("format", "kind", "slug", "version")]
-    assert about == [1, "prompt", "greeting", "production"]
+    names = ("format", "base_url", "kind", "slug", "version")
+    about = [header[name] for name in names]
+    assert about == [1, server.url, "prompt", "greeting", "production"]
     assert [starting["state"], started["state"]] == ["starting", "started"]
     assert started["id"] == ended["id"] == str(result.run_id)
     assert ended["run"] == result.run.to_dict()
@@ -274,7 +275,12 @@ def test_a_file_that_is_there_and_empty_becomes_one_and_keeps_its_mode(pj, path)
 
 def test_it_takes_eight_bytes_of_memory_for_a_row(pj, path):
     run(pj, rows(40), path)
-    about = {"kind": "prompt", "slug": "greeting", "version": "production"}
+    about = {
+        "base_url": pj._transport.base_url,
+        "kind": "prompt",
+        "slug": "greeting",
+        "version": "production",
+    }
     options = {
         "thread": None,
         "environment": None,
@@ -513,7 +519,7 @@ HOLDER = """
 import os, sys
 from NAME import PromptJuggler
 path = sys.argv[1]
-pj = PromptJuggler("k", base_url="http://127.0.0.1:9")
+pj = PromptJuggler("k", base_url="URL")
 with pj.run_prompts("greeting", "production", [], journal=path):
     BODY
     os.write(1, b"held\\n")
@@ -521,8 +527,8 @@ with pj.run_prompts("greeting", "production", [], journal=path):
 """
 
 
-def test_two_processes_cannot_have_one_journal(pj, path):
-    holder = process(HOLDER.replace("BODY", "pass"), path)
+def test_two_processes_cannot_have_one_journal(server, pj, path):
+    holder = process(HOLDER.replace("URL", server.url).replace("BODY", "pass"), path)
     with holder:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(ValidationError, match="in use by another batch"):
@@ -531,10 +537,12 @@ def test_two_processes_cannot_have_one_journal(pj, path):
     assert answers_of(run(pj, rows(1), path)) == answers(1)
 
 
-def test_a_forked_child_that_outlives_its_parent_does_not_keep_the_lock(pj, path):
+def test_a_forked_child_that_outlives_its_parent_does_not_keep_the_lock(
+    server, pj, path
+):
     # The child lives for as long as its standard input is open.
     body = "os.fork() or (os.write(1, b'child\\n'), sys.stdin.read(), os._exit(0))"
-    holder = process(HOLDER.replace("BODY", body), path)
+    holder = process(HOLDER.replace("URL", server.url).replace("BODY", body), path)
     with holder:
         lines = {holder.stdout.readline() for _ in range(2)}
         assert lines == {"held\n", "child\n"}

@@ -401,7 +401,7 @@ def test_a_log_says_from_time_to_time_how_it_goes(cli, server, names, monkeypatc
     def watched(inputs):
         """Ends once the log has said how it goes."""
         expected = {
-            "Ada": "0 of 2 done, 2 under way",
+            "Ada": "0 of 2 done, 1 under way",
             "Bob": r"1 of 2 done, 1 under way, \d+/(s|min), \d+ (s|min) left",
             "Cy": "0 of 1 done, 1 under way",
         }
