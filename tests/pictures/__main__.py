@@ -55,6 +55,11 @@ PICTURES = [
         f"{PROGRAM} --demo run-prompt greeting production name=Ada --stream",
         "Hello,",
     ),
+    Picture(
+        HERE / "batch.svg",
+        f"{PROGRAM} run-prompts greeting production names.csv > answers.jsonl",
+        r"[6-9]\d of 200 done[^\r]*",
+    ),
 ]
 """Those of the README."""
 
@@ -75,7 +80,7 @@ def written_by(command: str, columns: int = COLUMNS) -> str:
             "PROMPTJUGGLER_BASE_URL": server.url,
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
-            "PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT)),
+            "PYTHONPATH": str(ROOT),
         }
         return recorded(["sh", "-c", line], Path(folder), env, columns)
 
