@@ -22,9 +22,8 @@ A request that failed is sent again up to `max_retries` times, where that can do
     the name, refused, no connection in
     time, handshake of TLS or of a proxy
     429: turned away                          again                again
-    408, 500, 502 to 504, 520 to 524, 529,    again                never
-    530; the connection broke; no answer in
-    time
+    408, 500, 502-504, 520-524, 529, 530;     again                never
+    the connection broke; no answer in time
     a certificate that is not trusted; a      never                never
     proxy that wants another password; no
     HTTP, no TLS, no version in common
@@ -57,13 +56,24 @@ Connections
 -----------
 They are kept for the next calls, at most 8 idle ones of a client and of those that
 `with_options` made of it. One is not used again after 30 idle seconds by the wall clock, so
-that a process that was frozen notices; after the `timeout` that the server's `Keep-Alive`
-says; 5 minutes after it was made, since names move; or in a forked child. What starts a run
-or uploads takes only one that was idle for less than 5 seconds.
+that a process that was frozen notices; after the `timeout` of the server's `Keep-Alive`; 5
+minutes after it was made, since names move; or in a forked child. What starts a run or
+uploads takes only one that was idle for less than 5 seconds. A GET or DELETE that meets the
+end of a kept connection, before any answer, is sent once more, whatever `max_retries` is.
 
-A server may close a kept connection just when it is used again. A GET or DELETE that meets
-that, before any of the answer came, is sent once more on a new one, whatever `max_retries`
-is.
+In a cloud function
+-------------------
+Make the client outside the handler, and call `preload()` there. Where the disk is read-only,
+Python compiles all files anew at each cold start, unless the zip has them compiled, by the
+very version of Python that the function runs. This does that on a copy, since Python no
+longer looks at the source of files that are compiled like this:
+
+    mkdir compiled
+    cp -R handler.py promptjuggler compiled
+    python3 -m compileall -q -f --invalidation-mode unchecked-hash compiled
+    (cd compiled && python3 -m zipfile -c ../function.zip handler.py promptjuggler)
+
+An event can come twice: keep the id of its run before you wait for that.
 
 Secrets and logs
 ----------------
