@@ -243,8 +243,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         iterating raise, and when a start is tried again, `promptjuggler.batch` says: a
         file that it cannot open or write is an `OSError`.
         """
-        from ._batch.work import Calls
-        from ._client.batches import about_call
+        from ._client.batches import Calls, about_call
 
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
@@ -259,6 +258,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         )
         requests.new_prompt_run(slug, version, options, channel)
         once, clock = self._for_batch()
+        url = self._transport.base_url
 
         def start(row: Mapping[str, str]) -> uuid.UUID:
             return once.run_prompt(
@@ -277,9 +277,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         return batch.Batch(
             Calls(models.PromptRun, start, wait, is_final, log_delay, clock),
             inputs,
-            about_call(
-                self._transport.base_url, "prompt", slug, version, options, channel
-            ),
+            about_call(url, "prompt", slug, version, options, channel),
             journal=journal,
             workers=workers,
             timeout=timeout,
@@ -307,8 +305,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         The arguments, and what is raised, are those of `run_prompts`; a workflow has no
         `channel`.
         """
-        from ._batch.work import Calls
-        from ._client.batches import about_call
+        from ._client.batches import Calls, about_call
 
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
@@ -323,6 +320,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         )
         requests.new_workflow_run(slug, version, options)
         once, clock = self._for_batch()
+        url = self._transport.base_url
 
         def start(row: Mapping[str, str]) -> uuid.UUID:
             return once.run_workflow(
@@ -340,7 +338,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         return batch.Batch(
             Calls(models.WorkflowRun, start, wait, is_final, log_delay, clock),
             inputs,
-            about_call(self._transport.base_url, "workflow", slug, version, options),
+            about_call(url, "workflow", slug, version, options),
             journal=journal,
             workers=workers,
             timeout=timeout,

@@ -1,8 +1,11 @@
-"""What a journal says of the call that it is of."""
+"""What a batch gets of the client that makes it. Loaded with the first one."""
 
 from __future__ import annotations
 
+from .._batch.work import Calls
 from .._secrets import Secret
+
+__all__ = ["Calls", "about_call"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +20,8 @@ def about_call(
     options: Secret[RunOptions],
     channel: str | None = None,
 ) -> dict[str, object]:
-    """What makes two calls the same, in JSON, of arguments that are checked.
+    """What makes two calls the same, in JSON, for the journal, of arguments that are
+    checked.
 
     Left out is what does not change what a run is, as its priority, and what must not be
     known: the values of `env_vars`.

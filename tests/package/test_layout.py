@@ -45,6 +45,7 @@ ROOMS = {
         "models",
     },
     "_client": {
+        "_batch",
         "errors",
         "_annotations",
         "_secrets",
