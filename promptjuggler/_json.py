@@ -19,7 +19,7 @@ def _finite_float(text: str) -> float:
     number = float(text)
     if -LARGEST_FLOAT <= number <= LARGEST_FLOAT:
         return number
-    raise ValueError(f"{text[:20]} is out of range")
+    raise ValueError("a number is out of range")
 
 
 strict_json = json.JSONDecoder(parse_constant=_finite_float, parse_float=_finite_float)

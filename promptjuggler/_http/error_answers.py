@@ -214,6 +214,8 @@ def _text_of_error(document: object) -> str:
 def _kind_of(reply: Reply) -> str:
     """What an answer is that is no JSON, its status, where it is from, how it begins."""
     begin = Secret(reply.body.value[:_MOST_QUOTED].decode("utf-8-sig", "replace"))
+    # Rule 5 of _secrets.py. Of a stream, it is what came first.
+    begin = Secret(reply.request.secrets.masked(begin.value, is_cut=True))
     text = Secret(" ".join(begin.value.split()))
     kind = reply.headers.get("Content-Type", "").partition(";")[0] or "of no known type"
     if text.value.lower().startswith(_STARTS_OF_PAGES):
@@ -222,5 +224,4 @@ def _kind_of(reply: Reply) -> str:
     # A broken document of the API can have secrets.
     if text.value.startswith(("{", "[", '"')) or "\ufffd" in text.value:
         return came
-    shown = reply.request.secrets.masked(text.value)
-    return f"{came}, and begins {shown[:_LONGEST_QUOTE]!r}"
+    return f"{came}, and begins {text.value[:_LONGEST_QUOTE]!r}"
