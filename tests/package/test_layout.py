@@ -32,7 +32,7 @@ ROOMS = {
     "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
     "moving": set(),
-    "_http": {"errors", "_secrets", "_arguments", "_clock"},
+    "_http": {"errors", "_secrets", "_arguments", "_clock", "_json"},
     "streaming": {
         "errors",
         "_frozen",
