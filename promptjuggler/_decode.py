@@ -147,9 +147,10 @@ def decoded(
         return cast(_T, decoder_of(annotation)(data))
     except Mismatch as mismatch:
         hidden = secrets()
-        path = _shown_path(hidden.masked(mismatch.path.removeprefix(".")))
-        text = f"{path or 'the document'}: {printable(mismatch.said(hidden))}"
-        return DecodeError(text, path=path)
+        path = mismatch.path.removeprefix(".")
+        # Rule 5 of _secrets.py: masked before it is cut.
+        place = _shown_path(hidden.masked(path)) or "the document"
+        return DecodeError(f"{place}: {mismatch.said(hidden)}", path=_shown_path(path))
 
 
 def _shown_path(path: str) -> str:

@@ -109,8 +109,8 @@ class Secrets:
 
     def _forms(self) -> list[Secret[str]]:
         """What is looked for: each text as it is, as it is written in JSON and in URLs,
-        and as it is read where all that stands for a character is taken for it; and that
-        without white space at its ends."""
+        and as it is read where all that stands for a character is taken for it; and each
+        of them without white space at its ends."""
         forms = {
             form
             for text in self._texts.value
@@ -121,7 +121,8 @@ class Secrets:
                 quote(text, safe="", errors="replace"),
                 _Reading(text).unescaped().text,
             )
-            for form in (whole, whole.strip())
+            # A backslash at its end becomes one with what is behind it.
+            for form in (whole, whole.strip(), whole.strip(" \\"))
             if len(form) >= _SHORTEST_MASKED
         }
         return [Secret(form) for form in forms]

@@ -22,6 +22,7 @@ from promptjuggler import (
     NetworkError,
     PromptJugglerError,
 )
+from promptjuggler._decode import decoded
 from promptjuggler._http.causes import scrub
 from promptjuggler._secrets import Secrets
 
@@ -121,6 +122,25 @@ def test_a_secret_is_masked_however_it_is_written(write, secret):
 )
 def test_a_secret_is_masked_where_only_some_of_it_is_escaped(said):
     assert masked(f"bad {said}!", KEY) == "bad ***!"
+
+
+@pytest.mark.parametrize(
+    ("secret", "said", "rest"),
+    [
+        ("abcd\\", in_json("abcd\\"), "n"),
+        ("äbcd\\", json.dumps("äbcd\\", ensure_ascii=False)[1:-1], "n"),
+        ("äbcd\\", in_json("äbcd\\"), "n"),
+        ("abcd%", quote("abcd%"), "41"),
+    ],
+)
+def test_what_follows_a_secret_does_not_hide_it(secret, said, rest):
+    """The end of it could be read as the beginning of an escape."""
+    assert masked(f"bad {said}{rest}", secret) == f"bad ***{rest}"
+
+
+def test_a_backslash_at_the_end_of_a_secret_does_not_hide_it_in_json_in_json():
+    text = json.dumps(json.dumps({"path": "C:\\secret\\"}))
+    assert "secret" not in masked(text, "C:\\secret\\")
 
 
 def test_any_mixture_of_spellings_is_masked():
@@ -274,6 +294,23 @@ def test_what_is_shown_of_a_text_is_masked_before_it_is_cut(secret, before, stat
 def test_a_value_of_an_answer_is_masked_before_it_is_cut(secret, before):
     error = failure_of(respond((200, {"id": f"{before}{secret}"})), VALUE=secret)
     assert str(error) == f'id: expected a UUID, got "{before}***"'
+
+
+@pytest.mark.parametrize("before", ["", "x" * 990])
+def test_an_error_in_place_of_an_answer_is_masked_before_it_is_cut(before):
+    error = failure_of(respond((200, {"error": f"{before} {WORDS}"})), VALUE=WORDS)
+    assert str(error).endswith(f" (the answer says: {before} ***)")
+
+
+def test_a_key_of_a_document_is_masked_before_it_is_cut():
+    """Where it is the text of an error; its `path` is for programs."""
+    document = {"inputs": {"x" * 190 + WORDS: 5}}
+    error = decoded(CreatePromptRun, document, lambda: Secrets([WORDS]))
+    assert isinstance(error, DecodeError)
+    assert str(error) == f"inputs.{'x' * 190}***: expected a string, got 5"
+    error = decoded(CreatePromptRun, {"inputs": 5}, lambda: Secrets(["inputs"]))
+    assert isinstance(error, DecodeError)
+    assert (str(error), error.path) == ("***: expected an object, got 5", "inputs")
 
 
 def test_a_long_value_without_a_secret_is_cut_as_ever():
