@@ -172,6 +172,16 @@ def test_a_text_without_a_secret_stays_exactly_as_it_is(text):
     assert masked(text) == text
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [r"\UFFFFFFFF", "&#9999999;", "&#xFFFFFF;", "\xed\xa0\x80", r"\ud83d", "\ud83d"],
+)
+def test_an_escape_that_means_no_character_neither_fails_nor_hides_anything(odd):
+    assert masked(f"odd {odd} text", KEY) == f"odd {odd} text"
+    assert masked(f"{odd}{in_html(KEY)}{odd}", KEY) == f"{odd}***{odd}"
+    assert masked(f"<a{odd}bc>", f"a{odd}bc") == "<***>"
+
+
 # More than one
 
 
