@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from datetime import datetime
 from functools import cache
@@ -31,6 +31,7 @@ from ._fields import (
     without_none,
 )
 from ._json import TooManyParts, read_document
+from ._secrets import Secrets, printable
 from ._values import (
     PLAIN_TYPES,
     DecodeFunction,
@@ -57,6 +58,9 @@ from .errors import DecodeError
 
 _T = TypeVar("_T")
 
+# Those of the API's own names are shorter by far.
+_LONGEST_PATH = 200
+
 
 def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
     """Read the body of an answer.
@@ -80,9 +84,15 @@ def value_or_raise(result: _T | DecodeError) -> _T:
 
 
 def decoded_text(
-    kind: type[_T], document: object, status_code: int | None = None
+    kind: type[_T],
+    document: object,
+    status_code: int | None = None,
+    secrets: Callable[[], Secrets] = Secrets,
 ) -> _T | DecodeError:
-    """The result of a JSON text or of UTF-8 bytes, or the error, with all it has."""
+    """The result of a JSON text or of UTF-8 bytes, or the error, with all it has.
+
+    secrets  gives what its text must not show; called where there is one
+    """
     if not isinstance(document, (str, bytes, bytearray)):
         return DecodeError(f"the document: {unexpected('text or bytes', document)}")
     result: _T | DecodeError
@@ -92,7 +102,7 @@ def decoded_text(
     except (RecursionError, ValueError) as error:
         result = _unreadable(error, is_empty=not document)
     else:
-        result = decoded(kind, data)
+        result = decoded(kind, data, secrets)
     if isinstance(result, DecodeError):
         result.status_code = status_code
         if isinstance(document, str):
@@ -128,14 +138,27 @@ def _unreadable(error: RecursionError | ValueError, is_empty: bool) -> DecodeErr
     return result
 
 
-def decoded(kind: type[_T], data: object) -> _T | DecodeError:
+def decoded(
+    kind: type[_T], data: object, secrets: Callable[[], Secrets] = Secrets
+) -> _T | DecodeError:
     """The result of a JSON value, or the error with its path."""
     annotation: object = kind
     try:
         return cast(_T, decoder_of(annotation)(data))
     except Mismatch as mismatch:
+        hidden = secrets()
         path = mismatch.path.removeprefix(".")
-        return DecodeError(f"{path or 'the document'}: {mismatch}", path=path)
+        # Rule 5 of _secrets.py: masked before it is cut.
+        place = _shown_path(hidden.masked(path)) or "the document"
+        return DecodeError(f"{place}: {mismatch.said(hidden)}", path=_shown_path(path))
+
+
+def _shown_path(path: str) -> str:
+    """A path as an error has it: the keys in it can be free, and so anything."""
+    shown = printable(path)
+    if len(shown) <= _LONGEST_PATH:
+        return shown
+    return f"{shown[: _LONGEST_PATH - 3]}..."
 
 
 _SCALARS: Mapping[object, DecodeFunction] = {

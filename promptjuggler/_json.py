@@ -19,7 +19,7 @@ def _finite_float(text: str) -> float:
     number = float(text)
     if -LARGEST_FLOAT <= number <= LARGEST_FLOAT:
         return number
-    raise ValueError(f"{text[:20]} is out of range")
+    raise ValueError("a number is out of range")
 
 
 strict_json = json.JSONDecoder(parse_constant=_finite_float, parse_float=_finite_float)
@@ -37,6 +37,17 @@ MOST_PARTS = 2_000_000
 32 MiB of brackets alone would become 1.6 GiB."""
 
 
+def has_too_many_parts(document: str | bytes) -> bool:
+    """Whether a document has more than `MOST_PARTS` arrays and objects."""
+    # To count is quick. Brackets within texts count as well: there are never so
+    # many.
+    if len(document) <= MOST_PARTS:
+        return False
+    if isinstance(document, str):
+        return document.count("[") + document.count("{") > MOST_PARTS
+    return document.count(b"[") + document.count(b"{") > MOST_PARTS
+
+
 class TooManyParts(ValueError):
     """A document has more than `MOST_PARTS` arrays and objects."""
 
@@ -50,9 +61,7 @@ def read_document(text: str) -> object:
     Such a mark may be ignored (RFC 8259, 8.1). Raises what `strict_json.decode`
     does, and `TooManyParts`.
     """
-    # To count is quick. Brackets within texts count as well: there are never so
-    # many.
-    if len(text) > MOST_PARTS and text.count("[") + text.count("{") > MOST_PARTS:
+    if has_too_many_parts(text):
         raise TooManyParts
     return strict_json.decode(text.removeprefix(_BYTE_ORDER_MARK))
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from ._enums import OpenEnum
 from ._json import LARGEST_FLOAT, is_uuid, parse_time
+from ._secrets import Secret, Secrets
 
 DecodeFunction = Callable[[object], object]
 """Gives what a JSON value stands for, or raises `Mismatch`."""
@@ -30,16 +31,35 @@ class Mismatch(Exception):
     problem  what is wrong, such as `expected a string`
     shown    the value as JSON, or what kind of thing it is; empty where there is none
     path     the place in the document, as far as the levels passed so far know it
+    text     the value, where it is a text; it is shown in place of `shown`
     """
 
-    def __init__(self, problem: str, shown: str = "", path: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        shown: str = "",
+        path: str = "",
+        text: Secret[str] | None = None,
+    ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.shown = shown
         self.path = path
+        self.text = text
 
     def __str__(self) -> str:
-        return f"{self.problem}, got {self.shown}" if self.shown else self.problem
+        return self.said(Secrets())
+
+    def said(self, secrets: Secrets) -> str:
+        """What it says, without secrets, short whatever the value is."""
+        shown = self.shown
+        if self.text is not None:
+            # Rule 5 of _secrets.py: masked before it is cut.
+            text = secrets.masked(self.text.value)
+            if len(text) > _LONGEST_SHOWN:
+                text = f"{text[: _LONGEST_SHOWN - 3]}..."
+            shown = json.dumps(text)
+        return f"{self.problem}, got {shown}" if shown else self.problem
 
 
 def unexpected(expected: str, value: object) -> Mismatch:
@@ -50,9 +70,9 @@ def unexpected(expected: str, value: object) -> Mismatch:
         shown = "an array"
     elif isinstance(value, int) and abs(value) >= _LARGEST_SHOWN:
         shown = "a huge number"
-    elif isinstance(value, str) and len(value) > _LONGEST_SHOWN:
-        shown = json.dumps(value[: _LONGEST_SHOWN - 3] + "...")
-    elif value is None or isinstance(value, (str, int, float)):
+    elif isinstance(value, str):
+        return Mismatch(f"expected {expected}", text=Secret(value))
+    elif value is None or isinstance(value, (int, float)):
         shown = json.dumps(value)
     else:
         # No JSON: from_dict() alone can be given such a thing.
@@ -215,6 +235,7 @@ def secret_decoder(decode_value: DecodeFunction) -> DecodeFunction:
             return decode_value(value)
         except Mismatch as error:
             error.shown = ""
+            error.text = None
             raise
 
     return decode

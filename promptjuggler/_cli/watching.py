@@ -57,7 +57,7 @@ def text_of_bodies(error: BaseException | None, secrets: Iterable[str]) -> str:
     while error is not None:
         body = _body_of(error)
         if body:
-            shown = hidden.masked(body)
+            shown = hidden.masked(body, is_cut=True)
             more = len(shown) - _MOST_SHOWN
             rest = f"\n... and {more:,} characters" if more > 0 else ""
             texts.append(f"the body of the answer:\n{shown[:_MOST_SHOWN]}{rest}")

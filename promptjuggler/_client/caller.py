@@ -336,7 +336,8 @@ def _read(kind: type[_T], reply: Reply) -> _T:
     # To load it with the client would slow the start of programs that make none.
     from .._decode import decoded_text
 
-    result = decoded_text(kind, reply.body.value)
+    # Rule 5 of _secrets.py: an error cuts what it shows.
+    result = decoded_text(kind, reply.body.value, secrets=lambda: reply.request.secrets)
     if isinstance(result, DecodeError):
         raise decode_error(reply, result) from result.__cause__
     return result

@@ -8,7 +8,7 @@ from http.client import HTTPException
 from json import JSONDecodeError
 from urllib.error import URLError
 
-from .._secrets import Secrets
+from .._secrets import Secrets, printable
 from .exceptions import AddressError
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def scrub(
     """Take from an error, and from all that led to it, what can hold secrets.
 
     That are the frames of its traceback, which have headers; the documents that it holds;
-    and what a server or a proxy said.
+    and what a server or a proxy said, which is then printable as well.
 
     secrets  what must show in no text
     handled  what the caller was handling when we were called: it led to the error, too,
@@ -47,9 +47,14 @@ def scrub(
 
 
 def _scrub_values(error: BaseException, secrets: Secrets) -> None:
-    error.args = tuple(_scrubbed(value, secrets) for value in error.args)
+    # What is no HTTP has no end that could be told: it may be cut.
+    is_cut = isinstance(error, HTTPException)
+    error.args = tuple(_scrubbed(value, secrets, is_cut) for value in error.args)
     for name, value in vars(error).items():
-        vars(error)[name] = _scrubbed(value, secrets)
+        vars(error)[name] = _scrubbed(value, secrets, is_cut)
+    if isinstance(error, OSError) and isinstance(error.strerror, str):
+        # Its text has this one, and not the argument.
+        error.strerror = printable(secrets.masked(error.strerror))
     if isinstance(error, JSONDecodeError):
         error.doc = ""
     if isinstance(error, UnicodeDecodeError):
@@ -72,8 +77,8 @@ def _chain(
         waiting += (one.__cause__, one.__context__, reason, cause_of(reason))
 
 
-def _scrubbed(value: object, secrets: Secrets) -> object:
+def _scrubbed(value: object, secrets: Secrets, is_cut: bool) -> object:
     """A value that an error holds; bytes are a document, or a part of one."""
     if isinstance(value, str):
-        return secrets.masked(value)
+        return printable(secrets.masked(value, is_cut=is_cut))
     return b"" if isinstance(value, bytes) else value

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from .._secrets import Secret, Secrets
 from ..errors import ApiError, DecodeError
 from .exceptions import UnreadableCoding
-from .messages import Reply, UrllibRequest
+from .messages import SERVER_SPEAKS_TLS, Reply, UrllibRequest
 from .retry_after import retry_after_seconds
 
 TYPE_CHECKING = False
@@ -29,6 +29,12 @@ _LONGEST_QUOTE = 60
 _MOST_QUOTED = 128 * 1024
 
 _STARTS_OF_PAGES = ("<!doctype html", "<html")
+
+# What nginx and Apache say there, in a page with status 400.
+_TOLD_TO_SPEAK_TLS = (
+    "The plain HTTP request was sent to HTTPS port",
+    "speaking plain HTTP to an SSL-enabled server port",
+)
 
 # Answers with an error status
 
@@ -49,6 +55,8 @@ def api_error(
         message = _status_text(request, response)
         if problem:
             message += f" (its body {problem})"
+        if request.type == "http" and any(said in body for said in _TOLD_TO_SPEAK_TLS):
+            message += SERVER_SPEAKS_TLS
     return ApiError(
         request.clean(message),
         response.status,
@@ -89,7 +97,7 @@ def _message_of(body: str, status: int, secrets: Secrets) -> str:
         document = json.loads(body)
     except (ValueError, RecursionError):
         is_json = False
-    if isinstance(document, dict) and isinstance(document.get("error"), str):
+    if isinstance(document, dict) and _is_said(document.get("error")):
         return str(document["error"])
     if 300 <= status < 400:
         return ""
@@ -97,6 +105,10 @@ def _message_of(body: str, status: int, secrets: Secrets) -> str:
     if is_json:
         return secrets.masked(_text_in(document))[:_LONGEST_MESSAGE]
     return _first_line_of(secrets.masked(body))[:_LONGEST_MESSAGE]
+
+
+def _is_said(text: object) -> bool:
+    return isinstance(text, str) and text.strip() != ""
 
 
 def _first_line_of(body: str) -> str:
@@ -110,7 +122,18 @@ def _first_line_of(body: str) -> str:
     return text.partition("\n")[0].rstrip()
 
 
-_NAMES_OF_TEXTS = ("error", "message", "detail", "title", "errors")
+# The first that says something counts. The last ones are of FastAPI, AWS and Apigee.
+_NAMES_OF_TEXTS = (
+    "error",
+    "message",
+    "detail",
+    "title",
+    "errors",
+    "msg",
+    "Message",
+    "fault",
+    "faultstring",
+)
 _DEEPEST = 3
 _MOST_TEXTS = 10
 
@@ -118,7 +141,7 @@ _MOST_TEXTS = 10
 def _text_in(value: object, depth: int = 0) -> str:
     """The text of an error in one of the forms that servers use (RFC 9457 is one)."""
     if isinstance(value, str):
-        return value
+        return value if _is_said(value) else ""
     if depth > _DEEPEST:
         return ""
     if isinstance(value, list):
@@ -127,9 +150,32 @@ def _text_in(value: object, depth: int = 0) -> str:
     if isinstance(value, dict):
         for name in _NAMES_OF_TEXTS:
             text = _text_in(value.get(name), depth + 1)
+            if text and name == "msg":
+                return f"{_place_in_request(value.get('loc'))}{text}"
             if text:
                 return text
+        return _texts_of_fields(value.get("errors"), depth + 1)
     return ""
+
+
+def _place_in_request(loc: object) -> str:
+    """`body.name: `, as FastAPI tells where in the request an error is; "" without."""
+    if not isinstance(loc, list):
+        return ""
+    place = ".".join(str(step) for step in loc if isinstance(step, (str, int)))
+    return f"{place}: " if place else ""
+
+
+def _texts_of_fields(errors: object, depth: int) -> str:
+    """`name: is required`, as Laravel and Rails tell the errors of each field."""
+    if not isinstance(errors, dict):
+        return ""
+    texts = []
+    for name, value in list(errors.items())[:_MOST_TEXTS]:
+        text = _text_in(value, depth + 1)
+        if text:
+            texts.append(f"{name}: {text}")
+    return "; ".join(texts)
 
 
 def _status_text(request: UrllibRequest, response: http.client.HTTPResponse) -> str:
@@ -174,12 +220,25 @@ def problem_of_deletion(reply: Reply) -> DecodeError | None:
     is_fine = False
     try:
         # Rule 2 of _secrets.py.
-        is_fine = not _is_error(json.loads(reply.body.value))
+        is_fine = not _is_error(_loaded(reply.body))
     except (ValueError, RecursionError):
         pass
     if is_fine:
         return None
     return decode_error(reply, DecodeError("the document is no answer to a DELETE"))
+
+
+def _loaded(body: Secret[bytes]) -> object:
+    """The value of a document. Raises ValueError, or RecursionError where it is too deep.
+
+    With more parts than an answer may have, it would take seconds, and gigabytes.
+    """
+    # With it comes what reads answers: the client does not load it when it starts.
+    from .._json import TooManyParts, has_too_many_parts
+
+    if has_too_many_parts(body.value):
+        raise TooManyParts
+    return json.loads(body.value)
 
 
 def _is_error(document: object) -> bool:
@@ -196,7 +255,7 @@ def _what_came(reply: Reply) -> str:
         return ""
     try:
         # Rule 2 of _secrets.py.
-        said = Secret(_text_of_error(json.loads(reply.body.value)))
+        said = Secret(_text_of_error(_loaded(reply.body)))
     except (ValueError, RecursionError):
         return f": it is {_kind_of(reply)}"
     if not said.value:
@@ -214,6 +273,8 @@ def _text_of_error(document: object) -> str:
 def _kind_of(reply: Reply) -> str:
     """What an answer is that is no JSON, its status, where it is from, how it begins."""
     begin = Secret(reply.body.value[:_MOST_QUOTED].decode("utf-8-sig", "replace"))
+    # Rule 5 of _secrets.py. Of a stream, it is what came first.
+    begin = Secret(reply.request.secrets.masked(begin.value, is_cut=True))
     text = Secret(" ".join(begin.value.split()))
     kind = reply.headers.get("Content-Type", "").partition(";")[0] or "of no known type"
     if text.value.lower().startswith(_STARTS_OF_PAGES):
@@ -222,5 +283,4 @@ def _kind_of(reply: Reply) -> str:
     # A broken document of the API can have secrets.
     if text.value.startswith(("{", "[", '"')) or "\ufffd" in text.value:
         return came
-    shown = reply.request.secrets.masked(text.value)
-    return f"{came}, and begins {shown[:_LONGEST_QUOTE]!r}"
+    return f"{came}, and begins {text.value[:_LONGEST_QUOTE]!r}"

@@ -26,7 +26,7 @@ from ..errors import (
 from .causes import cause_of, reason_of, scrub
 from .certificates import advice_about_certificate, is_certificate_failure
 from .exceptions import AddressError, NotHttp, TunnelRefused, UnreadableBody
-from .messages import Stage, UrllibRequest
+from .messages import SERVER_SPEAKS_TLS, Stage, UrllibRequest
 
 # The other side speaks no TLS, or not a version of it that we do.
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
@@ -40,8 +40,9 @@ _OTHER_PASSWORD = (401, 407)
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
 
-# How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446, 5.1).
-_TLS_RECORD = r"[\x15\x16]\x03[\x00-\x04]"
+# How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446,
+# 5.1). As `scrub` has made it printable.
+_TLS_RECORD = r"\\x1[56]\\x03\\x0[0-4]"
 
 _LONGEST_QUOTE = 60
 
@@ -133,7 +134,7 @@ def _said_by(cause: BaseException) -> str:
         return "it was cut off"
     text = str(cause) or type(cause).__name__
     if isinstance(cause, NotHttp) and cause.came:
-        # `scrub` has masked it: it may be cut.
+        # `scrub` has masked it, so it may be cut here.
         text += f": '{cause.came[:_LONGEST_QUOTE]}'"
     return text
 
@@ -194,7 +195,7 @@ def _advice(request: UrllibRequest, cause: BaseException) -> str:
         return advice_about_certificate(cause, trust)
     came = cause.came if isinstance(cause, NotHttp) else str(cause)
     if isinstance(cause, _NO_HTTP) and re.match(_TLS_RECORD, came):
-        return " (the server speaks TLS there: is the URL to begin with https://?)"
+        return SERVER_SPEAKS_TLS
     if not isinstance(cause, ssl.SSLError):
         return ""
     reason = _reason_of_tls(cause)

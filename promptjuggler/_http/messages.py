@@ -88,6 +88,10 @@ class Reply:
         self.body = body
 
 
+SERVER_SPEAKS_TLS = " (the server speaks TLS there: is the URL to begin with https://?)"
+"""What the error of a request without TLS says, where it met a port with it."""
+
+
 class Stage:
     """How far a request is, for the text of its error."""
 

@@ -96,9 +96,22 @@ class Assembler:
         self._noted_size = 0  # Of all runs.
 
     @staticmethod
-    def knows(kind: str) -> bool:
-        """Whether frames of this kind are of the protocol."""
-        return kind in _KINDS
+    def understands(kind: str, data: str) -> bool:
+        """Whether a frame is one of the protocol, which `receive` does not skip.
+
+        It reads the frame once more, so it is not for each of them.
+        """
+        if kind not in _KINDS:
+            return False
+        try:
+            fields = decoded(data or "null")
+        except (ValueError, RecursionError):
+            return False
+        if kind == "stale":
+            return True
+        if not isinstance(fields, dict):
+            return False
+        return canonical_uuid(text_of(fields, "runId")) is not None
 
     def receive(  # noqa: C901  # one after the other, what makes a frame be skipped
         self, kind: str, data: str

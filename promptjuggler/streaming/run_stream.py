@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["RunStream"]
 
 _R = TypeVar("_R", "PromptRun", "WorkflowRun")
+
+
+class _Sight(Enum):
+    """What the stream can have missed of the run."""
+
+    WHOLE = "nothing that does not come again"
+    LOST = "a connection was lost: the server may send what came in between"
+    BLIND = "its end: the server does not send it again, so the run is looked up"
 
 
 class RunStream(Generic[_R]):
@@ -86,7 +95,7 @@ class RunStream(Generic[_R]):
         self._get: Callable[[UUID], _R] = get
         self._wait_for_end: Callable[[UUID], _R] = wait
         self._run_id: UUID | None = None
-        self._was_lost = False  # Whether a connection was, at any time.
+        self._sight = _Sight.WHOLE
         self._last_view: RunView | None = None  # Once the run has ended.
 
     def __enter__(self) -> RunStream[_R]:
@@ -151,15 +160,18 @@ class RunStream(Generic[_R]):
 
     def _next_event(self, run_id: UUID) -> StreamEvent:
         while self._last_view is None:
-            event: StreamEvent | None = next(self._stream)
+            event: StreamEvent | None
+            if self._sight is _Sight.BLIND:
+                event = self._missed_end()
+                self._sight = _Sight.WHOLE
+            else:
+                event = next(self._stream)
+                self._sight = self._sight_after(event)
             if isinstance(event, StaleEvent):
                 return event
-            if isinstance(event, DisconnectedEvent):
-                self._was_lost = True
+            if event is None or isinstance(event, (ConnectedEvent, DisconnectedEvent)):
                 continue
-            if isinstance(event, ConnectedEvent):
-                event = self._missed_end()
-            if event is None or event.run_id != run_id:
+            if event.run_id != run_id:
                 continue
             if isinstance(event, (DoneEvent, FailureEvent)):
                 self._last_view = event.view
@@ -167,14 +179,25 @@ class RunStream(Generic[_R]):
             return event
         raise StopIteration
 
-    def _missed_end(self) -> DoneEvent | FailureEvent | None:
-        """The end of the run, if it came while there was no connection.
+    def _sight_after(self, event: StreamEvent) -> _Sight:
+        """What can have been missed, now that an event came.
 
         Where there is the id of an event to go on after, the server sends what came in
-        between. Where there is none, an end that was missed never comes again.
+        between, or says by a `stale` that it cannot. Where there is none, an end that was
+        missed never comes again.
         """
-        if not self._was_lost or self._stream.last_event_id is not None:
-            return None
+        if isinstance(event, DisconnectedEvent):
+            return _Sight.LOST
+        if self._sight is _Sight.LOST:
+            is_new = isinstance(event, ConnectedEvent)
+            if is_new and self._stream.last_event_id is None:
+                return _Sight.BLIND
+            if isinstance(event, StaleEvent):
+                return _Sight.BLIND
+        return self._sight
+
+    def _missed_end(self) -> DoneEvent | FailureEvent | None:
+        """The end of the run, if it came while there was no connection."""
         run = self._get(self.run_id)
         if run.status == "pending":
             return None

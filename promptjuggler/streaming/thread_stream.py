@@ -370,7 +370,7 @@ class ThreadStream:
             self._backoff.reset()
             self._backoff.hand_over(self._clock.monotonic())
             raise self._loss("the server asked for a new connection")
-        if self._is_unproven and self._assembler.knows(kind):
+        if self._is_unproven and self._assembler.understands(kind, frame.data):
             self._is_unproven = False
             self._backoff.reset()
 

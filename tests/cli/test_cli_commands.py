@@ -313,6 +313,19 @@ def test_a_long_body_is_cut_after_its_secrets_are_masked(cli, server):
     assert re.search(r"x\*\*\*y{4}\n\.\.\. and 4,996 characters\n", err)
 
 
+def test_a_body_that_is_cut_off_shows_no_beginning_of_a_secret(cli, server):
+    head = b"HTTP/1.1 403 No\r\nContent-Length: 500\r\n\r\n<p>"
+
+    def handler(conn):
+        conn.read_request()
+        conn.send(head + KEY[:-1].encode())
+
+    with ScriptedServer(handler) as other:
+        err = cli("get-prompt", "x", "1", "--base-url", other.url, "--verbose")[2]
+    assert "the body of the answer:\n<p>***\n" in err
+    assert KEY[:4] not in err
+
+
 def test_the_logger_is_left_as_it_was(cli, server):
     logger = logging.getLogger("promptjuggler")
     before = logger.level, list(logger.handlers)

@@ -38,6 +38,7 @@ from promptjuggler import (
     PromptJugglerError,
 )
 from promptjuggler._http.sockets import SocketReader
+from promptjuggler._json import MOST_PARTS
 
 DOCUMENT = document_as_text(ID)
 MIB = 2**20
@@ -731,6 +732,31 @@ def test_an_answer_without_end_is_given_up_at_32_mib(opener):
             client.get_knowledge_document(ID)
 
     assert _memory_of(call) < 40 * MIB
+
+
+@pytest.mark.parametrize("kind", ["GET", "DELETE"])
+@pytest.mark.parametrize("opening", [b"[", b'{"error":"No.","more":['], ids=["[", "{"])
+def test_an_answer_of_brackets_alone_is_never_parsed(kind, opening):
+    """Not to read it, and not to tell what it is, if it is not what was asked for."""
+    end = b"]" if opening == b"[" else b"]}"
+    body = opening + b"[]," * MOST_PARTS + b"[]" + end
+
+    def call():
+        with (
+            ScriptedServer(respond((200, body))) as server,
+            client_of(server, timeout=PATIENCE) as client,
+            pytest.raises(DecodeError) as caught,
+        ):
+            CALLS[kind](client)
+        problem = {
+            "GET": "the document has too many arrays and objects",
+            "DELETE": "the document is no answer to a DELETE",
+        }
+        assert str(caught.value).startswith(problem[kind])
+        assert "No." not in str(caught.value)
+
+    # Parsed, it has 130 MiB.
+    assert _memory_of(call) < 60 * MIB
 
 
 @pytest.mark.parametrize("size", ["-1", "-100", "ffffffffffffffffffff"])

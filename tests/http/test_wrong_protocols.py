@@ -6,9 +6,9 @@ import urllib.request
 
 import pytest
 from helpers.calls import CALLS, answer_all, client_of
-from helpers.servers import ScriptedServer, client_context, server_context
+from helpers.servers import ScriptedServer, client_context, respond, server_context
 
-from promptjuggler import NetworkError
+from promptjuggler import ApiError, NetworkError
 
 
 def failure_of(client, kind="GET"):
@@ -71,6 +71,34 @@ def test_http_to_a_port_that_speaks_tls_sends_the_key_once_and_says_so(kind, dat
         error
     )
     assert str(error).isprintable()
+
+
+PAGES = {
+    "nginx": "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port"
+    "</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>",
+    "apache": "<!DOCTYPE HTML PUBLIC>\n<p>Reason: You're speaking plain HTTP to an "
+    "SSL-enabled server port.<br />",
+}
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_a_page_that_says_that_tls_is_spoken_there_is_told_in_few_words(page):
+    hint = " (the server speaks TLS there: is the URL to begin with https://?)"
+    with ScriptedServer(respond((400, page))) as server:
+        with pytest.raises(ApiError) as caught:
+            CALLS["GET"](client_of(server))
+        assert server.connections == 1
+    assert str(caught.value) == f"HTTP 400 Bad Request{hint}"
+
+
+def test_a_page_that_comes_over_tls_has_no_hint_at_tls():
+    """It may be of what is behind the server."""
+    with (
+        ScriptedServer(respond((400, PAGES["nginx"])), tls=server_context()) as server,
+        pytest.raises(ApiError) as caught,
+    ):
+        CALLS["GET"](client_of(server))
+    assert str(caught.value) == "HTTP 400 Bad Request"
 
 
 def test_a_server_that_hangs_up_on_plain_http_may_speak_tls_alone():

@@ -347,6 +347,7 @@ def waits_at(server, count, *, seconds=0.0, clock=None, **options):
     seconds  so long each connection or attempt seems to last
     """
     waits = []
+    connections = 0
 
     def wait(delay):
         waits.append(delay)
@@ -358,8 +359,12 @@ def waits_at(server, count, *, seconds=0.0, clock=None, **options):
     with server, streaming(server, client={"max_retries": 0}, **options) as stream:
         instead_of_waiting(stream, wait)
         for event in stream:
-            if seconds and isinstance(event, ConnectedEvent):
-                clock.move(seconds)
+            if isinstance(event, ConnectedEvent):
+                connections += 1
+                # Without any delay, it would go on for ever.
+                assert connections <= 2 * count, "there is no delay between them"
+                if seconds:
+                    clock.move(seconds)
     return waits
 
 
@@ -414,6 +419,14 @@ FIRST_BYTES = {
         NO_COUNT,
     ),
     "half a frame": (wire(token(1, "a"))[:-1], NO_COUNT),
+    "a token that is no JSON": (b"event: token\ndata: <html>\n\n", NO_COUNT),
+    "a token that is nested too deep": (
+        b"event: token\ndata: " + b"[" * 100_000 + b"\n\n",
+        NO_COUNT,
+    ),
+    "a token that is no object": (b"event: token\ndata: [1]\n\n", NO_COUNT),
+    "a token of no run": (b'event: token\ndata: {"runId": "x"}\n\n', NO_COUNT),
+    "a broken stale": (b"event: stale\ndata: <html>\n\n", NO_COUNT),
     "a token": (wire(token(1, "a")), COUNTS),
     "an end": (wire(done()), COUNTS),
     "stale": (wire(("stale", {})), COUNTS),

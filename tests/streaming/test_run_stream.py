@@ -175,6 +175,105 @@ def test_a_failure_that_was_missed_has_the_text_of_the_run_or_none(run, message)
         assert stream.result() is run
 
 
+class Looked:
+    """What a run is when it is looked up, one after the other; the last one stays."""
+
+    def __init__(self, *found):
+        self.found = list(found)
+        self.times = 0
+
+    def __call__(self, run_id):
+        self.times += 1
+        found = self.found.pop(0) if len(self.found) > 1 else self.found[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def stream_of_run(thread, look):
+    """The stream of the run RUN, which is looked up so."""
+    return RunStream(
+        thread, uuid.UUID(THREAD), "side", start=lambda: RUN, get=look, wait=look
+    )
+
+
+PENDING = PromptRun.from_dict({**RUN_OF_A_PROMPT, "status": "pending"})
+COMPLETED = PromptRun.from_dict({**RUN_OF_A_PROMPT, "status": "completed"})
+FAILED = PromptRun.from_dict({**RUN_OF_A_PROMPT, "error": "No luck."})
+
+
+@pytest.mark.parametrize(
+    ("run", "end"),
+    [
+        (COMPLETED, DoneEvent(RUN, "side", True, LOST)),
+        (FAILED, FailureEvent(RUN, "side", "unknown", "No luck.", True, LOST)),
+    ],
+    ids=["done", "failure"],
+)
+def test_an_end_that_the_server_cannot_send_again_is_looked_up(run, end):
+    """It says `stale`: it knows the id to go on after no more."""
+    look = Looked(run)
+    server = Hub(says(reset(), token(1, "a"), then=ends), says(STALE))
+    with (
+        server,
+        streaming(server, waits=[], timeout=PATIENCE) as thread,
+        stream_of_run(thread, look) as stream,
+    ):
+        events = list(stream)
+    assert [type(event) for event in events[:-1]] == [
+        ResetEvent,
+        TokenEvent,
+        StaleEvent,
+    ]
+    assert events[-1] == end
+    assert look.times == 1
+    assert server.gets[1].headers["last-event-id"] == "b"
+
+
+def test_a_run_that_goes_on_after_a_stale_is_streamed_to_its_end():
+    """It is looked up once, however often the server says that all is void."""
+    look = Looked(PENDING)
+    server = Hub(
+        says(reset(), token(1, "a"), then=ends),
+        says(STALE, STALE, reset(), token(1, "b"), done()),
+    )
+    with (
+        server,
+        streaming(server, waits=[], timeout=PATIENCE) as thread,
+        stream_of_run(thread, look) as stream,
+    ):
+        events = list(stream)
+    assert texts(events) == ["a", "b"]
+    assert (events[-1].gapped, events[-1].view.text) == (False, "b")
+    assert look.times == 1
+
+
+def test_without_a_loss_a_stale_is_no_reason_to_look_the_run_up():
+    look = Looked(COMPLETED)
+    server = Hub(says(reset(), STALE, reset(), token(1, "b"), done()))
+    with (
+        server,
+        streaming(server, timeout=PATIENCE) as thread,
+        stream_of_run(thread, look) as stream,
+    ):
+        assert texts(list(stream)) == ["b"]
+    assert look.times == 0
+
+
+def test_an_end_is_looked_up_again_where_that_failed():
+    look = Looked(NetworkError("no luck"), COMPLETED)
+    server = Hub(says(reset(), then=ends), says(STALE))
+    with (
+        server,
+        streaming(server, waits=[], timeout=PATIENCE) as thread,
+        stream_of_run(thread, look) as stream,
+    ):
+        with pytest.raises(NetworkError, match="no luck"):
+            list(stream)
+        assert list(stream) == [DoneEvent(RUN, "side", True, LOST)]
+    assert look.times == 2
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
 def test_whatever_ends_the_start_of_the_run_closes_the_stream(kind):
     def start():
