@@ -68,7 +68,11 @@ def body_pieces(
     if not _is_packed(response):
         return pieces
     # Few programs meet such an answer, so few load zlib.
-    from .codings import unpacked
+    try:
+        from .codings import unpacked
+    except ImportError as error:
+        # In a signal handler, or while Python ends: see _loading.py.
+        raise UnreadableCoding(f"cannot be unpacked now: {error}") from error
 
     return unpacked(pieces, response.headers["Content-Encoding"], most)
 

@@ -40,6 +40,9 @@ _OTHER_PASSWORD = (401, 407)
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
 
+# What `load` raises its error from: nothing more is loaded before the caller goes on.
+_NOT_LOADED = (ImportError, AttributeError, LookupError)
+
 # How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446, 5.1).
 _TLS_RECORD = r"[\x15\x16]\x03[\x00-\x04]"
 
@@ -92,6 +95,8 @@ def is_final(error: PromptJugglerError) -> bool:
     if isinstance(cause, RemoteDisconnected):
         return False  # Nothing came at all; http.client counts it as a bad answer.
     if is_certificate_failure(cause) or isinstance(cause, _NO_HTTP):
+        return True
+    if isinstance(cause, _NOT_LOADED):
         return True
     if isinstance(cause, ssl.SSLError):
         return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS

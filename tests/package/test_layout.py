@@ -23,6 +23,7 @@ ROOMS = {
     "_retry": set(),
     "_polling": set(),
     "webhook": {"errors"},
+    "_loading": {"errors"},
     "_arguments": {"errors", "_secrets", "_json"},
     "_values": {"_enums", "_json"},
     "_decode": {"errors", "_enums", "_fields", "_json", "_values"},
@@ -32,7 +33,7 @@ ROOMS = {
     "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
     "moving": set(),
-    "_http": {"errors", "_secrets", "_arguments", "_clock"},
+    "_http": {"errors", "_secrets", "_arguments", "_clock", "_loading"},
     "streaming": {
         "errors",
         "_frozen",
@@ -40,12 +41,14 @@ ROOMS = {
         "_arguments",
         "_clock",
         "_json",
+        "_loading",
         "_retry",
         "_http",
         "models",
     },
     "_client": {
         "errors",
+        "_loading",
         "_annotations",
         "_secrets",
         "_arguments",
@@ -70,6 +73,7 @@ ROOMS = {
     "batch": {"errors", "_arguments", "_batch", "_frozen", "models"},
     "client": {
         "_annotations",
+        "_loading",
         "_client",
         "_arguments",
         "_secrets",
@@ -501,7 +505,7 @@ LOADS_BY_NAME = {
     "streaming/__init__",
     "testing/__init__",
     "_annotations",
-    "_client/preloading",
+    "_loading",
 }
 
 
