@@ -89,6 +89,13 @@ class _Shortened(reprlib.Repr):
             pairs.append(f"{self.repr1(key, level - 1)}: {shown}")
         return f"{{{', '.join(pairs)}}}"
 
+    def repr_int(self, x: int, level: int) -> str:
+        """As that of the base; Python writes no int of over 4,300 digits."""
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return "<a huge int>"
+
     def repr_instance(self, x: object, level: int) -> str:
         """An id, a time, an enum, a number, or another that is frozen: as it is."""
         return repr(x)
