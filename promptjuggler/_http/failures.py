@@ -52,9 +52,10 @@ _LONGEST_QUOTE = 60
 class network_errors:  # noqa: N801  # read as a statement: `with network_errors(request):`
     """Within it, what the standard library raises for a request becomes a `NetworkError`.
 
-    Three families: URLError and OSError, HTTPException, and the ValueErrors of bodies
-    and of framing. Whatever else passes through it, such as an exception of a signal
-    handler, stays what it is, but holds nothing secret afterwards (rule 4 of _secrets.py).
+    Four families: URLError and OSError, HTTPException, the ValueErrors of bodies and of
+    framing, and the EOFError of what reads in an opener of the caller. Whatever else
+    passes through it, such as an exception of a signal handler, stays what
+    it is, but holds nothing secret afterwards (rule 4 of _secrets.py).
 
     A class, and not a generator: that would cost 2 µs of each call.
     """
@@ -75,7 +76,7 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
         if error is None or isinstance(error, PromptJugglerError):
             return
         scrub(error, self._request.secrets, self._handled)
-        if isinstance(error, (OSError, HTTPException, ValueError)):
+        if isinstance(error, (OSError, HTTPException, ValueError, EOFError)):
             reason = reason_of(error)
             cause = cause_of(reason)
             raise _network_error(self._request, reason, cause) from cause

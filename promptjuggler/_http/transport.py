@@ -65,6 +65,9 @@ _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE = 5.0
 # For names of hosts, which getaddrinfo() takes as str, and for what errors say.
 _CODECS = ("encodings.idna:getregentry", "encodings.utf_8_sig:getregentry")
 
+# RFC 9110, 15.2; none follows in HTTP after a 101.
+_INTERIM = range(102, 200)
+
 _SUCCESS = range(200, 300)
 _STREAM_OPENED = range(200, 201)
 
@@ -329,6 +332,8 @@ def _checked_proxy(proxy: Secret[str | Literal[False]] | None) -> Proxy | None:
 
 def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPResponse:
     """The answer of an HTTPError, which has all that is used of one."""
+    if error.code in _INTERIM and isinstance(error.fp, http.client.HTTPResponse):
+        _skip_interim(call, error)
     # seam: HTTPError.fp, HTTPError.hdrs. None where a handler raised it without an answer
     # behind it.
     if error.fp is None or error.hdrs is None:
@@ -336,6 +341,30 @@ def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPRespons
         file = error.fp or io.BytesIO()
         error = HTTPError(call.full_url, error.code, error.msg, headers, file)
     return error  # type: ignore[return-value]
+
+
+def _skip_interim(call: UrllibRequest, error: HTTPError) -> None:
+    """Read on, to the answer behind interim ones: http.client skips those of 100 alone.
+
+    seam: HTTPResponse.headers, HTTPResponse.begin. The second reads the next head where
+    the first is None. Raises TimeoutError, or what http.client raises.
+    """
+    response = error.fp
+    assert isinstance(response, http.client.HTTPResponse)
+    sock = socket_behind(response)
+    try:
+        while response.status in _INTERIM:
+            if sock is not None:
+                sock.settimeout(call.deadline.remaining())
+            response.headers = None  # type: ignore[assignment]
+            response.begin()
+    except BaseException:
+        response.close()
+        raise
+    # It closes its file when it is gone, so it stays what is handed on.
+    error.code = response.status
+    error.msg = response.reason
+    error.hdrs = error.headers = response.headers
 
 
 def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
