@@ -121,8 +121,10 @@ _DEFAULT_BASE_URL = "https://promptjuggler.com"
 class PromptJuggler(StreamMethods, KnowledgeMethods):
     """A client of the PromptJuggler API. To make one sends nothing.
 
-    Any number of threads may share one; it can be used after a fork. It keeps connections
-    for the next calls: leave it as a context manager, or call `close()`, to close them.
+    Any number of threads may share one; it can be used after a fork. A program that calls
+    it in signal handlers, which can come amid an import, calls `preload()` before. It
+    keeps connections for the next calls: leave it as a context manager, or call
+    `close()`, to close them.
 
     api_key      None: that of the environment variable PROMPTJUGGLER_API_KEY. White space
                  around it is cut off

@@ -1,15 +1,25 @@
 """Calls while their own thread is in the midst of an import: in signal handlers."""
 
 import ast
+import encodings.idna
+import gzip
+import ipaddress
 import subprocess
 import sys
+import types
 
 import pytest
-from helpers.calls import ID, answer_all
+from helpers.calls import ID, answer_all, client_of, document
 from helpers.package import ENV, FOLDER, NAME
-from helpers.servers import CA_FILE, ScriptedServer, server_context
+from helpers.servers import CA_FILE, ScriptedServer, respond, server_context
 
-from promptjuggler import NetworkError, PromptJuggler
+from promptjuggler import (
+    ApiError,
+    DecodeError,
+    NetworkError,
+    PromptJuggler,
+    _loading,
+)
 
 # In a child of its own for each moment, in which nothing was called yet: the main thread
 # makes its first calls, and at some line, of whatever file, another call comes between,
@@ -120,21 +130,71 @@ def test_what_an_import_of_the_program_itself_has_half_loaded_is_a_network_error
     monkeypatch,
 ):
     # As `encodings.idna` is while a handler comes between.
-    import encodings.idna
-
-    from promptjuggler import _loading
-
     monkeypatch.setattr(_loading, "_loaded", set())
     monkeypatch.delattr(encodings.idna, "getregentry")
     with ScriptedServer(answer_all) as server:
-        pj = PromptJuggler("k", base_url=server.url)
-        with pytest.raises(NetworkError, match=r"getregentry.*preload\(\)") as caught:
-            pj.get_knowledge_document(ID)
+        pj = client_of(server)
+        for call in (pj.get_knowledge_document, pj.wait_for_knowledge_document):
+            with pytest.raises(
+                NetworkError, match=r"getregentry.*preload\(\)"
+            ) as caught:
+                call(ID)
+            # Nothing would be otherwise the next time.
+            assert pj.delays == []
         monkeypatch.undo()
         assert server.connections == 0
         assert pj.get_knowledge_document(ID).status
     assert not caught.value.request_sent
     assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_what_is_half_loaded_for_the_proxies_of_the_environment_is_one_too(monkeypatch):
+    monkeypatch.setattr(_loading, "_loaded", set())
+    monkeypatch.delattr(ipaddress, "ip_address")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(NetworkError, match="ip_address"):
+        PromptJuggler("k", base_url="http://10.0.0.1").get_knowledge_document(ID)
+
+
+def test_amid_a_load_nothing_else_is_loaded_since_it_can_be_half_there(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "amid_a_load.py").write_text(
+        f"""
+from {NAME} import NetworkError, _loading
+try:
+    _loading.load("colorsys")
+except NetworkError as error:
+    text = str(error)
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    _loading.load("amid_a_load:text")
+    text = sys.modules.pop("amid_a_load").text
+    assert "this thread is in the midst of an import" in text
+    _loading.load("colorsys")
+
+
+def test_an_answer_that_cannot_be_unpacked_now_is_an_error_of_ours(monkeypatch):
+    monkeypatch.setitem(sys.modules, f"{NAME}._http.codings", None)
+    packed = gzip.compress(b'{"error": "No."}')
+    coding = {"Content-Encoding": "gzip"}
+    with ScriptedServer(
+        respond((200, packed, coding), (404, packed, coding))
+    ) as server:
+        pj = PromptJuggler("k", base_url=server.url)
+        with pytest.raises(DecodeError, match="cannot be unpacked now"):
+            pj.get_knowledge_document(ID)
+        with pytest.raises(
+            ApiError, match=r"404 Not Found \(its body cannot be unpacked"
+        ):
+            pj.get_knowledge_document(ID)
+
+
+def test_a_logging_module_that_is_half_loaded_gets_no_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "logging", types.ModuleType("logging"))
+    with ScriptedServer(respond((503, ""), (200, document(ID)))) as server:
+        assert client_of(server).get_knowledge_document(ID).status == "ready"
 
 
 def names_asked_of_load():
@@ -149,7 +209,8 @@ def names_asked_of_load():
 
 def test_all_that_is_loaded_late_is_loaded_by_preload():
     names = set(names_asked_of_load())
-    assert ".models:PromptRun" in names and "copy:copy" in names
+    assert ".models:PromptRun" in names
+    assert "copy:copy" in names
     result = subprocess.run(
         [
             sys.executable,
