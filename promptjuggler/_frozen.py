@@ -10,6 +10,7 @@ _LONGEST_TEXT = 200
 _MOST_ELEMENTS = 6
 _DEEPEST = 5
 _LONGEST_FIELD = 2000
+_TOO_LARGE_INT = 10**4300
 
 
 class Frozen:
@@ -91,10 +92,9 @@ class _Shortened(reprlib.Repr):
 
     def repr_int(self, x: int, level: int) -> str:
         """As that of the base; Python writes no int of over 4,300 digits."""
-        try:
-            return super().repr_int(x, level)
-        except ValueError:
+        if abs(x) >= _TOO_LARGE_INT:
             return "<a huge int>"
+        return super().repr_int(x, level)
 
     def repr_instance(self, x: object, level: int) -> str:
         """An id, a time, an enum, a number, or another that is frozen: as it is."""

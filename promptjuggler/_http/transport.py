@@ -359,7 +359,7 @@ def _skip_interim(call: UrllibRequest, error: HTTPError) -> None:
             response.headers = None  # type: ignore[assignment]
             response.begin()
     except BaseException:
-        response.close()
+        error.close()
         raise
     # It closes its file when it is gone, so it stays what is handed on.
     error.code = response.status
