@@ -94,10 +94,12 @@ def checked_base_url(name: str, value: object) -> str:
     problem = problem_of_authority(authority)
     if problem is not None:
         raise ValidationError(f"{name} {problem}")
+    scheme = text.partition("://")[0].lower()
     # A server would resolve them, encoded or not (RFC 3986, 5.2.4).
     if any(step.lower().replace("%2e", ".") in (".", "..") for step in path):
         raise ValidationError(f"{name} must not have the steps . or .. in its path")
-    return text
+    # In one form, so that nobody has to ask for others.
+    return "/".join((f"{scheme}:/", authority.removesuffix(":"), *path))
 
 
 _GREATEST_PORT = 65535
@@ -154,10 +156,19 @@ def _problem_of_name(name: str) -> str | None:
         wrong = set(label.lower()) - _OF_LABELS
         if wrong:
             return f"must name a host: there is none with {min(wrong)!r} in its name"
-    # No top-level domain is a number: it is to be an address.
-    if labels[-1].isdecimal() and not _is_ipv4(name):
+    # No top-level domain is a number: it is to be an address. The system would take other
+    # forms of them, as `0x7f000001`, which NO_PROXY and others read differently.
+    if _is_number(labels[-1]) and not _is_ipv4(name):
         return "must name a host: this is no IPv4 address"
     return None
+
+
+def _is_number(label: str) -> bool:
+    """Whether a label is a number to some (URL standard, "ends in a number")."""
+    if label.isdecimal():
+        return True
+    digits = label.lower().removeprefix("0x")
+    return digits != label.lower() and not set(digits) - _HEX_DIGITS
 
 
 def _problem_of_ipv6(text: str) -> str | None:

@@ -21,6 +21,10 @@ from ._enums import OpenEnum
 from ._fields import is_model, is_union_of_models
 from ._json import LARGEST_FLOAT, parse_time
 
+# More are refused by Python where they are read, and where they are written.
+_MOST_DIGITS = 4300
+_TOO_LARGE_INT = 10**_MOST_DIGITS
+
 _FitFunction = Callable[[object], object]
 """Gives a value of the right type, or raises `_Misfit`."""
 
@@ -63,6 +67,8 @@ def misfit_of(result: object) -> str | None:
         except _Misfit as misfit:
             place = f"{model.__name__}.{part.field.name}{misfit.path}"
             return f"{place} {misfit.problem}"
+        except RecursionError:
+            return f"{model.__name__}.{part.field.name} is nested too deep"
         part.field.set_value(result, fitted)
     return None
 
@@ -142,6 +148,51 @@ def _fit_anything(value: object) -> object:
     return value
 
 
+def _fit_json(value: object) -> object:
+    """Any value that JSON has, such as those of a `payload`, and what it becomes there."""
+    # One function, and loops in it: so little of the stack goes for each level.
+    if isinstance(value, (list, tuple)):
+        elements: list[object] = []
+        for element in value:
+            try:
+                elements.append(_fit_json(element))
+            except _Misfit as misfit:
+                misfit.path = f"[{len(elements)}]{misfit.path}"
+                raise
+        return elements
+    if not isinstance(value, Mapping):
+        return _fit_json_scalar(value)
+    members: dict[str, object] = {}
+    for key, element in value.items():
+        name = _fit_key(key)
+        try:
+            members[name] = _fit_json(element)
+        except _Misfit as misfit:
+            misfit.path = f"[{shown_key(name)}]{misfit.path}"
+            raise
+    return members
+
+
+def _fit_json_scalar(value: object) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return _fit_number(value)
+    if not isinstance(value, int):
+        raise _unfit("what JSON has", value)
+    if abs(value) >= _TOO_LARGE_INT:
+        raise _Misfit(f"must be an int of at most {_MOST_DIGITS} digits")
+    return int(value)
+
+
+def _fit_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise _Misfit(f"must have a str for each key, not {type(key).__name__}")
+    return str.__str__(key)
+
+
 def _fit_text(value: object) -> str:
     if isinstance(value, str):
         return str.__str__(value)
@@ -201,7 +252,8 @@ _SCALARS: Mapping[object, _FitFunction] = {
     float: _fit_number,
     UUID: _fit_uuid,
     datetime: _fit_time,
-    object: _fit_anything,
+    object: _fit_json,
+    Any: _fit_json,
 }
 
 
@@ -262,12 +314,11 @@ def _mapping_fit(annotation: Any) -> _FitFunction:
             raise _unfit("a dict", value)
         elements: dict[str, object] = {}
         for key, element in value.items():
-            if not isinstance(key, str):
-                raise _Misfit(f"must have a str for each key, not {type(key).__name__}")
+            name = _fit_key(key)
             try:
-                elements[str.__str__(key)] = fit_element(element)
+                elements[name] = fit_element(element)
             except _Misfit as misfit:
-                misfit.path = f"[{shown_key(key)}]{misfit.path}"
+                misfit.path = f"[{shown_key(name)}]{misfit.path}"
                 raise
         return elements
 

@@ -10,6 +10,7 @@ _LONGEST_TEXT = 200
 _MOST_ELEMENTS = 6
 _DEEPEST = 5
 _LONGEST_FIELD = 2000
+_TOO_LARGE_INT = 10**4300
 
 
 class Frozen:
@@ -88,6 +89,12 @@ class _Shortened(reprlib.Repr):
             shown = self.repr1(value, level - 1)
             pairs.append(f"{self.repr1(key, level - 1)}: {shown}")
         return f"{{{', '.join(pairs)}}}"
+
+    def repr_int(self, x: int, level: int) -> str:
+        """As that of the base; Python writes no int of over 4,300 digits."""
+        if abs(x) >= _TOO_LARGE_INT:
+            return "<a huge int>"
+        return super().repr_int(x, level)
 
     def repr_instance(self, x: object, level: int) -> str:
         """An id, a time, an enum, a number, or another that is frozen: as it is."""

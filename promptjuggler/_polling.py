@@ -12,6 +12,10 @@ _FIRST_INTERVAL = 0.1
 _LONGEST_INTERVAL = 5.0
 _GROWTH = 1.5
 
+SHORTEST_FIRST_LOOK = 1.0
+"""The first look of a wait has at least so many seconds, however short the wait is: what
+has ended already is given, and the time for a connection is not all of the wait."""
+
 # A look needs time, too: with less than this left, none is begun.
 _SHORTEST_LOOK = 0.05
 # The last look comes when this part of the rest has passed, so that it can still end.

@@ -103,6 +103,7 @@ from ._client import requests
 from ._client.knowledge import KnowledgeMethods
 from ._client.streams import StreamMethods
 from ._http.transport import Transport, is_final, log_delay
+from ._loading import load
 from ._secrets import Secret
 
 TYPE_CHECKING = False
@@ -130,8 +131,10 @@ _DEFAULT_BASE_URL = "https://promptjuggler.com"
 class PromptJuggler(StreamMethods, KnowledgeMethods):
     """A client of the PromptJuggler API. To make one sends nothing.
 
-    Any number of threads may share one; it can be used after a fork. It keeps connections
-    for the next calls: leave it as a context manager, or call `close()`, to close them.
+    Any number of threads may share one; it can be used after a fork. A program that calls
+    it in signal handlers, which can come amid an import, calls `preload()` before. It
+    keeps connections for the next calls: leave it as a context manager, or call
+    `close()`, to close them.
 
     api_key      None: that of the environment variable PROMPTJUGGLER_API_KEY. White space
                  around it is cut off
@@ -243,11 +246,12 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         iterating raise, and when a start is tried again, `promptjuggler.batch` says: a
         file that it cannot open or write is an `OSError`.
         """
-        from ._client.batches import Calls, about_call
-
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
         del env_vars
+        requests.load_batches()
+        from ._client.batches import Calls, about_call
+
         options = requests.run_options(
             {},
             priority=priority,
@@ -305,11 +309,12 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         The arguments, and what is raised, are those of `run_prompts`; a workflow has no
         `channel`.
         """
-        from ._client.batches import Calls, about_call
-
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
         del env_vars
+        requests.load_batches()
+        from ._client.batches import Calls, about_call
+
         options = requests.run_options(
             {},
             priority=priority,
@@ -371,6 +376,7 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         To close one of the two closes the idle connections of both. Raises
         `ValidationError`.
         """
+        load("copy:copy")
         # A subclass may have slots: copy() knows.
         from copy import copy
 
@@ -393,10 +399,13 @@ class PromptJuggler(StreamMethods, KnowledgeMethods):
         call it there. A program that forks while other threads make their first calls
         must call it before: a child that is made while another thread imports a module
         waits for that import for ever. Without it, a fork is safe where no thread is in
-        its first call of a kind.
+        its first call of a kind. So must a program that calls in signal handlers: one
+        that interrupts an import cannot load what its call needs, and gets a
+        `NetworkError` with `request_sent` False.
 
-        Raises `NetworkError` where the TLS context cannot be made.
+        Raises `NetworkError` where the TLS context cannot be made, or Python is ending.
         """
+        load("._client.preloading:preload")
         from ._client.preloading import preload
 
         preload(self._transport)

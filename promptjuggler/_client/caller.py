@@ -16,7 +16,7 @@ from .._http.transport import (
     log_delay,
     problem_of_deletion,
 )
-from .._polling import Poller, heals
+from .._polling import SHORTEST_FIRST_LOOK, Poller, heals
 from .._retry import SHORTEST_ATTEMPT, may_send_again, seconds_to_wait, spread
 from ..errors import (
     ApiError,
@@ -179,9 +179,12 @@ class Caller:
         poller = Poller(end, interval)
         wait = _Wait(request, begun)
         # Even without any time, there is one look, and it gets the time that it needs.
-        end_of_looks = end if wanted > 0 else end_of_call
+        end_of_look = min(max(end, begun + SHORTEST_FIRST_LOOK), end_of_call)
+        if wanted == 0:
+            end_of_look = end_of_call
         while True:
-            deadline = Deadline(self._timeout, end_of_looks)
+            deadline = Deadline(self._timeout, end_of_look)
+            end_of_look = end
             try:
                 last = self._call_once(kind, request, deadline)
                 if last.status not in under_way:

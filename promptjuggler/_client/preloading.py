@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from .. import models, streaming
+from .. import models
 from .._http.transport import Transport
+from .._loading import load
 
-# What is imported inside functions: of ours, and of the standard library. To import one
-# again there takes no lock, which a fork could copy while it is held.
-_MODULES = (
-    ".._decode",
-    ".._http.codings",
-    ".._http.connection",
-    ".._http.multipart",
-    "..batch",
-    ".batches",
-)
-_OF_STANDARD_LIBRARY = (
-    "copy",
-    "encodings.idna",
-    "encodings.utf_8_sig",
-    "ipaddress",
+# What is imported inside functions, as they ask `load` for it: of ours, and of the standard
+# library. To import one again there takes no lock, which a fork could copy while it is
+# held.
+_LOADED_LATE = (
+    "._batch.clock:StoppableClock",
+    "._batch.work:Calls",
+    "._client.batches:about_call",
+    "._decode:decoded_text",
+    "._http.codings:unpacked",
+    "._http.connection:Connection",
+    "._http.multipart:Multipart",
+    ".batch:Batch",
+    ".streaming:RunStream",
+    ".streaming:ThreadStream",
+    "copy:copy",
+    "encodings.idna:getregentry",
+    "encodings.utf_8_sig:getregentry",
+    "ipaddress:ip_address",
     "mimetypes",
     "threading",
-    "uuid",
+    "uuid:UUID",
+    "uuid:uuid4",
 )
 
 # What the operations give, of which all other results are parts.
@@ -39,24 +42,19 @@ _ANSWERS = (
     "WorkflowRun",
 )
 _BODIES = ("CreatePromptRun", "CreateWorkflowRun")
-_STREAMS = ("RunStream", "ThreadStream")
 
 
 def preload(transport: Transport) -> None:
     """Load all modules, make all decoders, and the TLS context if it is needed."""
-    for name in _OF_STANDARD_LIBRARY:
-        import_module(name)
-    for name in _MODULES:
-        import_module(name, __package__)
+    load(*_LOADED_LATE)
     # To load their modules would not do: on Python 3.10, to ask a package for a name that
     # is no attribute of it yet takes the lock of the module, though that is loaded.
-    for name in vars(models)["__all__"]:
-        getattr(models, name)
-    for name in _STREAMS:
-        getattr(streaming, name)
+    load(*(f".models:{name}" for name in vars(models)["__all__"]))
     _make_decoders()
     # It reads the files of the system that have the types.
-    import_module("mimetypes").guess_type("file.txt")
+    import mimetypes
+
+    mimetypes.guess_type("file.txt")
     transport.preload()
 
 

@@ -1,12 +1,11 @@
 """The requests of the operations: the one place that builds paths and bodies.
 
-Arguments are checked here. Raises `ValidationError`, and `NetworkError` where Python is
-ending.
+Each operation begins here, so what it needs is loaded here. Arguments are checked. Raises
+`ValidationError`, and `NetworkError` where something cannot be loaded.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 
 from .. import models
@@ -20,8 +19,9 @@ from .._arguments import (
     checked_version,
 )
 from .._http.transport import Request
+from .._loading import load
 from .._secrets import Secret, Secrets
-from ..errors import NetworkError, ValidationError
+from ..errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
 
 def prompt_revision(slug: object, version: object) -> Request:
     """For a revision of a prompt."""
-    _check_python_goes_on()
+    load(".models:PromptRevision")
     return _get(_version_path("prompts", slug, version))
 
 
 def prompt_run(run_id: object) -> Request:
     """For a run of a prompt."""
-    _check_python_goes_on()
+    load(".models:PromptRun")
     return _get(_path("promptruns", checked_uuid("run_id", run_id)))
 
 
 def workflow_run(run_id: object) -> Request:
     """For a run of a workflow."""
-    _check_python_goes_on()
+    load(".models:WorkflowRun")
     return _get(_path("workflowruns", checked_uuid("run_id", run_id)))
 
 
@@ -61,6 +61,7 @@ def new_prompt_run(
     slug: object, version: object, options: Secret[RunOptions], channel: object
 ) -> Request:
     """That starts a run of a prompt."""
+    load(".models:CreatePromptRun", ".models:CreatePromptRunResponse")
     path = _version_path("prompts", slug, version)
     text = checked_text("channel", channel)
     return _start(path, models.CreatePromptRun, options, {"channel": text})
@@ -70,6 +71,7 @@ def new_workflow_run(
     slug: object, version: object, options: Secret[RunOptions]
 ) -> Request:
     """That starts a run of a workflow."""
+    load(".models:CreateWorkflowRun", ".models:CreateWorkflowRunResponse")
     path = _version_path("workflows", slug, version)
     return _start(path, models.CreateWorkflowRun, options, {})
 
@@ -84,7 +86,7 @@ def run_options(
     metadata: object,
 ) -> Secret[RunOptions]:
     """The options of a run, checked."""
-    _check_python_goes_on()
+    load("uuid:UUID")
     try:
         return Secret(
             {
@@ -104,7 +106,7 @@ def run_options(
 
 def thread_of_run(thread: object) -> UUID:
     """The thread of a run that is streamed: to be listened to, it must be known before."""
-    _check_python_goes_on()
+    load("uuid:uuid4", ".streaming:RunStream")
     from uuid import uuid4
 
     return _checked_thread(thread) or uuid4()
@@ -112,20 +114,20 @@ def thread_of_run(thread: object) -> UUID:
 
 def stream_token(thread: object) -> Request:
     """For a token of a thread's stream. A second token does no harm."""
-    _check_python_goes_on()
+    load(".models:StreamTokenResponse")
     path = _path("threads", checked_uuid("thread", thread), "stream-token")
     return Request("POST", path, repeatable=True)
 
 
 def knowledge_base(slug: object) -> Request:
     """For a knowledge base."""
-    _check_python_goes_on()
+    load(".models:KnowledgeBaseResponse")
     return _get(_path("knowledge-bases", checked_segment("slug", slug)))
 
 
 def new_documents(slug: object, files: object) -> Request:
     """That uploads files. Raises the OSError of a path, too."""
-    _check_python_goes_on()
+    load(".models:KnowledgeDocumentResponse", "._http.multipart:Multipart")
     # Most programs upload nothing.
     from .._http.multipart import Multipart
 
@@ -148,23 +150,20 @@ def new_documents(slug: object, files: object) -> Request:
 
 def knowledge_document(document_id: object, *, method: str = "GET") -> Request:
     """For a document, or with "DELETE" to delete it."""
-    _check_python_goes_on()
+    load(".models:KnowledgeDocumentResponse")
     checked = checked_uuid("document_id", document_id)
     path = _path("knowledge-documents", checked)
     return Request(method, path, repeatable=True)
 
 
-def _check_python_goes_on() -> None:
-    """Raise `NetworkError` once Python has put its modules away, while it ends.
-
-    A call in a `__del__` can come so late, and what it loads would be an ImportError. So
-    each operation begins with its request, and that with this.
-    """
-    if sys.meta_path is None:
-        raise NetworkError(
-            "nothing can be sent: Python is ending, and loads no module any more",
-            request_sent=False,
-        )
+def load_batches() -> None:
+    """Load what many runs need, beside what one does."""
+    load(
+        "._batch.clock:StoppableClock",
+        "._batch.work:Calls",
+        "._client.batches:about_call",
+        ".batch:Batch",
+    )
 
 
 def _path(*segments: str) -> str:
@@ -187,8 +186,8 @@ def _start(
     more_options: Mapping[str, str | None],
 ) -> Request:
     """A request that must never be sent twice: each run costs money."""
-    # The models are loaded by now, and no earlier. Their constructor would check
-    # once more, with a module of its own, what is checked here.
+    # Its module is that of the models, which are loaded by now, and no earlier. Their
+    # constructor would check once more, with a module of its own, what is checked here.
     from .._model import made_of
 
     try:

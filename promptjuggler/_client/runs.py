@@ -102,7 +102,8 @@ class RunMethods(Caller):
         """Ask for a run again and again until it has ended.
 
         run_id         as `run_prompt` gives it
-        timeout        seconds in all; 0 or less: one look. Looking up a name is not
+        timeout        seconds in all, but at least 1 for the first look; 0 or less: one
+                       look, with the time of any request. Looking up a name is not
                        bounded by it
         poll_interval  seconds from one request to the next; None: from 0.1, growing to 5
 

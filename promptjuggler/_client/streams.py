@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from .. import models, streaming
 from .._arguments import checked_optional_seconds, checked_seconds
 from .._http.transport import CancellableDeadline
+from .._loading import load
 from .._secrets import Secret
 from . import requests
 from .runs import RunMethods
@@ -69,6 +70,7 @@ class StreamMethods(RunMethods):
         where one is lost, and `WaitTimeout` when `timeout` is over.
         """
         request = requests.stream_token(thread)
+        load(".streaming:ThreadStream")
 
         def create_token(deadline: CancellableDeadline) -> models.StreamTokenResponse:
             return self._call_once(models.StreamTokenResponse, request, deadline)

@@ -35,7 +35,10 @@ HTTPResponse.begin                    reads the head, sets version, status, code
                                       headers, msg, chunked, chunk_left, length and
                                       will_close: ours does that in its place
 HTTPResponse._read_next_chunk_size    reads the size of one chunk
+HTTPResponse._read_and_discard_trailer
+                                      reads what is behind the last chunk
 HTTPResponse._safe_read               reads so many bytes, also the two behind a chunk
+HTTPResponse.headers                  None before begin() has read a head
 HTTPResponse.chunk_left               0 then, and at no other such read
 HTTPResponse.isclosed                 true once the body was read to its end
 HTTPResponse.length                   counts down while the body is read

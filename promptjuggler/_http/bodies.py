@@ -67,10 +67,17 @@ def body_pieces(
     pieces = _pieces_as_they_come(call, response, sock, most)
     if not _is_packed(response):
         return pieces
-    # Few programs meet such an answer, so few load zlib.
-    from .codings import unpacked
+    return _unpacked(pieces, response.headers["Content-Encoding"], most)
 
-    return unpacked(pieces, response.headers["Content-Encoding"], most)
+
+def _unpacked(pieces: Iterator[bytes], coding: str, most: int) -> Iterator[bytes]:
+    # Few programs meet such an answer, so few load zlib.
+    try:
+        from .codings import unpacked
+    except ImportError as error:
+        # In a signal handler, or while Python ends: see _loading.py.
+        raise UnreadableCoding(f"cannot be unpacked now: {error}") from error
+    yield from unpacked(pieces, coding, most)
 
 
 def refuse_packed_stream(

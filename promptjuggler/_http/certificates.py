@@ -23,6 +23,12 @@ _WAYS_OUT = (
 
 _REFUSED_BY_SERVER = "_ALERT_"
 
+# With TLS 1.2, that is all that a server says who wants a client certificate and gets
+# none (RFC 5246, 7.4.6), or who has no cipher in common.
+_NOTHING_IN_COMMON = "ALERT_HANDSHAKE_FAILURE"
+
+_REASONS = ("CERTIFICATE", "UNKNOWN_CA", _NOTHING_IN_COMMON)
+
 
 class Trust:
     """Whom https connections trust: the caller's context, or one that trusts what the
@@ -99,7 +105,7 @@ def is_certificate_failure(error: BaseException | None) -> bool:
     if not isinstance(error, ssl.SSLError):
         return False
     reason = str(error)
-    return "CERTIFICATE" in reason or "UNKNOWN_CA" in reason
+    return any(name in reason for name in _REASONS)
 
 
 def advice_about_certificate(error: BaseException, trust: Trust | None) -> str:
@@ -108,6 +114,11 @@ def advice_about_certificate(error: BaseException, trust: Trust | None) -> str:
 
     trust  what the connection was made with; None: that of an opener, nobody knows
     """
+    if _NOTHING_IN_COMMON in str(error):
+        return (
+            " (the server wants a client certificate, see ssl_context=, or it has no"
+            " cipher in common)"
+        )
     if _REFUSED_BY_SERVER in str(error):
         return (
             " (the server wants a client certificate that it trusts: see ssl_context=)"

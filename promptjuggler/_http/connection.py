@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from .addresses import addresses_of, connected_socket
 from .deadline import Deadline
-from .exceptions import TunnelRefused, UnreadableBody
+from .exceptions import NotHttp, TunnelRefused, UnreadableBody
 from .messages import Route, Stage, UrllibRequest
 from .response import Response
 from .sockets import CHUNK_SIZE, Wire
@@ -268,6 +268,11 @@ def _open_tunnel(wire: Wire, route: Route) -> None:
     answer.begin()
     if answer.status != 200:
         raise TunnelRefused(answer.status, answer.reason.strip())
+    # Over TLS the client speaks first: this is not the host. TLS would wait for ever, as
+    # it would not see what the buffer has.
+    came = wire.came_ahead()
+    if came:
+        raise NotHttp("the proxy made a tunnel, and sent something itself", came)
 
 
 def _connect_request(route: Route) -> bytes:

@@ -44,10 +44,7 @@ def api_error(
     response: http.client.HTTPResponse,
     chunks: Iterable[bytes],
 ) -> ApiError:
-    """The error of an answer with an error status; `chunks` are those of its body.
-
-    Raises TimeoutError where the body does not come in time.
-    """
+    """The error of an answer with an error status; `chunks` are those of its body."""
     content, problem = _read_as_far_as_possible(chunks)
     body = content.decode("utf-8-sig", "replace")
     message = "" if problem else _message_of(body, response.status, request.secrets)
@@ -75,8 +72,6 @@ def _read_as_far_as_possible(chunks: Iterable[bytes]) -> tuple[bytes, str]:
     problem = ""
     try:
         body.writelines(chunks)
-    except TimeoutError:
-        raise
     except UnreadableCoding as error:
         problem = str(error)
     except (OSError, HTTPException, ValueError):

@@ -40,6 +40,9 @@ _OTHER_PASSWORD = (401, 407)
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
 
+# What `load` raises its error from: nothing more is loaded before the caller goes on.
+_NOT_LOADED = (ImportError, AttributeError, LookupError)
+
 # How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446,
 # 5.1). As `scrub` has made it printable.
 _TLS_RECORD = r"\\x1[56]\\x03\\x0[0-4]"
@@ -50,9 +53,10 @@ _LONGEST_QUOTE = 60
 class network_errors:  # noqa: N801  # read as a statement: `with network_errors(request):`
     """Within it, what the standard library raises for a request becomes a `NetworkError`.
 
-    Three families: URLError and OSError, HTTPException, and the ValueErrors of bodies
-    and of framing. Whatever else passes through it, such as an exception of a signal
-    handler, stays what it is, but holds nothing secret afterwards (rule 4 of _secrets.py).
+    Four families: URLError and OSError, HTTPException, the ValueErrors of bodies and of
+    framing, and the EOFError of what reads in an opener of the caller. Whatever else
+    passes through it, such as an exception of a signal handler, stays what
+    it is, but holds nothing secret afterwards (rule 4 of _secrets.py).
 
     A class, and not a generator: that would cost 2 µs of each call.
     """
@@ -73,7 +77,7 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
         if error is None or isinstance(error, PromptJugglerError):
             return
         scrub(error, self._request.secrets, self._handled)
-        if isinstance(error, (OSError, HTTPException, ValueError)):
+        if isinstance(error, (OSError, HTTPException, ValueError, EOFError)):
             reason = reason_of(error)
             cause = cause_of(reason)
             raise _network_error(self._request, reason, cause) from cause
@@ -93,6 +97,8 @@ def is_final(error: PromptJugglerError) -> bool:
     if isinstance(cause, RemoteDisconnected):
         return False  # Nothing came at all; http.client counts it as a bad answer.
     if is_certificate_failure(cause) or isinstance(cause, _NO_HTTP):
+        return True
+    if isinstance(cause, _NOT_LOADED):
         return True
     if isinstance(cause, ssl.SSLError):
         return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS

@@ -228,8 +228,8 @@ class UrllibRequest(urllib.request.Request):
     @property
     def host_and_port(self) -> str:
         """The host of the API, with its port, for errors."""
-        usual_port = 443 if self.full_url.startswith("https:") else 80
-        authority = self.full_url.split("/", 3)[2]
+        usual_port = 443 if self.type == "https" else 80
+        authority = self.full_url.split("/", 3)[2].removesuffix(":")
         has_port = authority.rpartition(":")[2].isdigit()
         return authority if has_port else f"{authority}:{usual_port}"
 

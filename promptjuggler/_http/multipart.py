@@ -240,20 +240,45 @@ def _measured(label: str, source: IO[bytes]) -> tuple[int, int]:
         source.seek(0, os.SEEK_END)
         size = max(0, source.tell() - start)
         source.seek(start)
-        # Files of /proc say that they are empty.
-        is_longer = size == 0 and source.read(1) != b""
+        found = size
+        if size <= (CHUNK_SIZE if _is_of_system(source) else 0):
+            found = _count(source, size)
+            source.seek(start)
     except Exception as error:  # It is closed, a pipe, no file at all.
         kind = type(source).__name__
         raise ValueError(
             f"{label} must hold bytes, or a binary file that is open,"
             f" readable and seekable; this {kind} is not"
         ) from error
-    if is_longer:
+    if found != size:
+        held = "more" if found > size else str(found)
         raise ValueError(
             f"{label} must be a file whose size is known before it is sent:"
-            " this one says that it is empty, and is not"
+            f" this one says that it has {size} bytes, and has {held}"
         )
     return start, size
+
+
+def _is_of_system(source: IO[bytes]) -> bool:
+    """Whether it is a file of the operating system, and not of Python alone."""
+    try:
+        return source.fileno() >= 0
+    except (AttributeError, OSError):
+        return False
+
+
+def _count(source: IO[bytes], size: int) -> int:
+    """How many bytes a small file has, up to one more than its size.
+
+    Files of /proc say that they are empty, those of /sys that they are a page of memory.
+    """
+    found = 0
+    while found <= size:
+        chunk = source.read(size + 1 - found)
+        if not chunk:
+            break
+        found += len(chunk)
+    return found
 
 
 def _checked_name(label: str, name: object) -> str:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 from .._arguments import problem_of_authority
+from .._loading import load
 from .._secrets import Secret, Secrets
 from ..errors import ValidationError
 
@@ -147,6 +148,7 @@ def _address_of(text: str) -> IPv4Address | IPv6Address | None:
     bare = _bare(text)
     if not bare[-1:].isdigit() and ":" not in bare:
         return None
+    load("ipaddress:ip_address")
     from ipaddress import ip_address
 
     try:

@@ -39,7 +39,8 @@ _MOST_DIGITS = 100
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 _NEVER = float("inf")
-_LONGEST_NUMBER = 9
+# It is compiled when it is first used, and kept by re.
+_TIMEOUT = r'(?:^|[,;])\s*timeout\s*=\s*"?([0-9]+(?:\.[0-9]*)?)"?\s*(?=[,;]|$)'
 
 
 def _is_interim(status: int) -> bool:
@@ -101,6 +102,13 @@ class Response(HTTPResponse):
         begun = self.fp.peek(1)
         if not begun:
             raise RemoteDisconnected("the server closed the connection without answer")
+        if begun.startswith(_EMPTY_LINES):
+            # Servers may skip one before a request (RFC 9112, 2.2), clients not: it can be
+            # the rest of another answer.
+            end_of_line = begun.partition(b"\n")[0] + b"\n"
+            raise NotHttp(
+                "what came is no HTTP, but begins with an empty line", end_of_line
+            )
         if not begun.startswith(_PROTOCOL[: len(begun)]):
             raise NotHttp("what came is no HTTP", begun)
         line = self._read_line()
@@ -204,22 +212,38 @@ class Response(HTTPResponse):
             raise NotHttp("a chunk of the answer is not as long as its size says")
         return data
 
+    def _read_and_discard_trailer(self) -> None:
+        """Read what stands behind the last chunk (RFC 9112, 7.1.2), up to an empty line.
+
+        It says nothing to us, and the body is whole: what is no trailer, or too many of
+        them, is no error, but the end of the connection.
+
+        seam: HTTPResponse._read_and_discard_trailer. http.client takes anything for a
+        trailer; since 2026 it raises an error where there are over 100.
+        """
+        for _ in range(_MOST_HEADER_LINES + 1):
+            line = self.fp.readline(_LONGEST_LINE + 1)
+            if line in _EMPTY_LINES:
+                return
+            if not _HEADER_LINE.fullmatch(line):
+                break
+        self.will_close = True
+
     # The end
 
     @property
     def keep_alive_seconds(self) -> float:
         """How long the server keeps the connection when it is idle, as it says in
-        `Keep-Alive: timeout=5, max=100`; infinity where it does not say."""
-        said = self.headers.get("Keep-Alive")
+        `Keep-Alive: timeout=5, max=100`; infinity where it does not say.
+
+        No standard has it but as a draft: servers write fractions and semicolons, too, and
+        several headers. The shortest counts.
+        """
+        said = self.headers.get_all("Keep-Alive")
         if said is None:
             return _NEVER
-        for parameter in said.lower().split(","):
-            name, _, value = parameter.partition("=")
-            digits = value.strip(' "')
-            is_number = digits.isascii() and digits.isdecimal()
-            if name.strip() == "timeout" and is_number:
-                return float(digits[:_LONGEST_NUMBER])
-        return _NEVER
+        timeouts = re.findall(_TIMEOUT, ",".join(said), re.IGNORECASE)
+        return min(map(float, timeouts), default=_NEVER)
 
     def close(self) -> None:
         """End the answer, read or not, and tell that it ended."""

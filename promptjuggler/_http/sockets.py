@@ -234,6 +234,15 @@ class Wire:
         """Close the socket."""
         self.socket.close()
 
+    def came_ahead(self) -> bytes:
+        """What came behind the head of an answer, as far as it is there. Never waits."""
+        deadline = self.reader.deadline
+        self.reader.deadline = None
+        try:
+            return self._buffer.peek(1)
+        finally:
+            self.reader.deadline = deadline
+
     def is_silent(self) -> bool:
         """Whether nothing came since the last answer, and the peer did not hang up.
 

@@ -19,6 +19,7 @@ from urllib.error import HTTPError, URLError
 
 from .._arguments import wrong_type
 from .._clock import Clock
+from .._loading import load
 from .._secrets import Secret
 from ..errors import ApiError, DecodeError, NetworkError, ValidationError
 from .bodies import body_pieces, read_whole, refuse_packed_stream
@@ -38,6 +39,7 @@ from .sockets import CHUNK_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import logging
     from email.message import Message
     from typing import Literal
 
@@ -59,6 +61,12 @@ __all__ = [
 # A server may be closing a connection that is idle for longer just now; what must not be
 # sent twice does not risk that.
 _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE = 5.0
+
+# For names of hosts, which getaddrinfo() takes as str, and for what errors say.
+_CODECS = ("encodings.idna:getregentry", "encodings.utf_8_sig:getregentry")
+
+# RFC 9110, 15.2; none follows in HTTP after a 101.
+_INTERIM = range(102, 200)
 
 _SUCCESS = range(200, 300)
 _STREAM_OPENED = range(200, 201)
@@ -177,6 +185,7 @@ class Transport:
             self._set_route(call)
         else:
             call.by_opener = True
+            load(*_CODECS)
         call.deadline.restart()
         response: http.client.HTTPResponse | None
         try:
@@ -220,6 +229,7 @@ class Transport:
             )
 
     def _route_to(self, scheme: str, host: str) -> Route:
+        load("._http.connection:Connection", *_CODECS)
         trust: Trust | None = None
         if scheme == "https":
             trust = self._trust
@@ -322,6 +332,8 @@ def _checked_proxy(proxy: Secret[str | Literal[False]] | None) -> Proxy | None:
 
 def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPResponse:
     """The answer of an HTTPError, which has all that is used of one."""
+    if error.code in _INTERIM and isinstance(error.fp, http.client.HTTPResponse):
+        _skip_interim(call, error)
     # seam: HTTPError.fp, HTTPError.hdrs. None where a handler raised it without an answer
     # behind it.
     if error.fp is None or error.hdrs is None:
@@ -329,6 +341,30 @@ def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPRespons
         file = error.fp or io.BytesIO()
         error = HTTPError(call.full_url, error.code, error.msg, headers, file)
     return error  # type: ignore[return-value]
+
+
+def _skip_interim(call: UrllibRequest, error: HTTPError) -> None:
+    """Read on, to the answer behind interim ones: http.client skips those of 100 alone.
+
+    seam: HTTPResponse.headers, HTTPResponse.begin. The second reads the next head where
+    the first is None. Raises TimeoutError, or what http.client raises.
+    """
+    response = error.fp
+    assert isinstance(response, http.client.HTTPResponse)
+    sock = socket_behind(response)
+    try:
+        while response.status in _INTERIM:
+            if sock is not None:
+                sock.settimeout(call.deadline.remaining())
+            response.headers = None  # type: ignore[assignment]
+            response.begin()
+    except BaseException:
+        error.close()
+        raise
+    # It closes its file when it is gone, so it stays what is handed on.
+    error.code = response.status
+    error.msg = response.reason
+    error.hdrs = error.headers = response.headers
 
 
 def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
@@ -344,17 +380,22 @@ def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
     return sock if isinstance(sock, socket.socket) else None
 
 
+def _logger() -> logging.Logger | None:
+    """The logger of the package, if the program has imported logging: to its end, too,
+    which is not so for a call in a signal handler."""
+    get_logger = getattr(sys.modules.get("logging"), "getLogger", None)
+    return None if get_logger is None else get_logger("promptjuggler")
+
+
 def log_delay(method: str, path: str, seconds: float, error: Exception) -> None:
     """An INFO line for the delay before another attempt, after one with this error."""
-    logging = sys.modules.get("logging")
-    if logging is None:
+    logger = _logger()
+    if logger is None:
         return
     outcome: object = type(error).__name__
     if isinstance(error, ApiError):
         outcome = error.status_code
-    logging.getLogger("promptjuggler").info(
-        "%s %s: %s, again in %.1f s", method, path, outcome, seconds
-    )
+    logger.info("%s %s: %s, again in %.1f s", method, path, outcome, seconds)
 
 
 def log_attempt(
@@ -365,10 +406,10 @@ def log_attempt(
     outcome   a status, or the name of an error
     seconds   that the attempt took
     """
-    logging = sys.modules.get("logging")
-    if logging is None:
+    logger = _logger()
+    if logger is None:
         return
-    logging.getLogger("promptjuggler").debug(
+    logger.debug(
         "%s %s: %s in %.0f ms (attempt %d)",
         method,
         path,

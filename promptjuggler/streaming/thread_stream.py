@@ -37,6 +37,7 @@ from .._http.transport import (
     log_attempt,
     log_delay,
 )
+from .._loading import load
 from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT, Backoff
 from .._secrets import Secret
 from ..errors import ApiError, DecodeError, NetworkError, WaitTimeout
@@ -165,6 +166,7 @@ class ThreadStream:
         self._events: deque[StreamEvent] = deque()
 
     def __enter__(self) -> ThreadStream:
+        load()
         if not self._entering.acquire(blocking=False):
             raise RuntimeError("a stream is entered once: make another")
         try:

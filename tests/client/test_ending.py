@@ -19,6 +19,8 @@ class Late:
     def __init__(self, client):
         self.client = client
         self.id = uuid.UUID({RUN_ID!r})
+        self.entered = client.stream(self.id)
+        self.entered_run = client.stream_prompt("p", 1, {{}}, thread=self.id)
         self.error = PromptJugglerError
         self.is_over = lambda: sys.meta_path is None
         self.write = sys.__stdout__.write
@@ -36,8 +38,14 @@ class Late:
             "wait_for_knowledge_base": lambda: pj.wait_for_knowledge_base("b"),
             "create_stream_token": lambda: pj.create_stream_token(id),
             "stream": lambda: pj.stream(id),
+            "entering a stream": lambda: self.entered.__enter__(),
+            "entering a run": lambda: self.entered_run.__enter__(),
             "stream_prompt": lambda: pj.stream_prompt("p", 1, {{}}),
             "stream_workflow": lambda: pj.stream_workflow("p", 1, {{}}, thread=id),
+            "run_prompts": lambda: pj.run_prompts("p", 1, []),
+            "run_workflows": lambda: pj.run_workflows("p", 1, []),
+            "with_options": lambda: pj.with_options(timeout=1),
+            "preload": lambda: pj.preload(),
             "get_knowledge_base": lambda: pj.get_knowledge_base("b"),
             "upload_documents": lambda: pj.upload_documents("b", [("a", b"x")]),
             "get_knowledge_document": lambda: pj.get_knowledge_document(id),

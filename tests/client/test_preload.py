@@ -228,6 +228,17 @@ print(*sorted({{"RunStream", "ThreadStream"}} - set(vars(streaming))))
     assert shown == "\n\n"
 
 
+def test_it_reads_the_files_of_the_system_that_have_the_media_types():
+    shown = printed_by(f"""
+import mimetypes
+from {NAME} import PromptJuggler
+print(mimetypes.inited)
+PromptJuggler("k", base_url="http://a.example").preload()
+print(mimetypes.inited)
+""")
+    assert shown == "False\nTrue\n"
+
+
 def test_it_sends_nothing_and_can_be_called_again():
     with (
         ScriptedServer(Api()) as server,

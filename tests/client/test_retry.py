@@ -410,7 +410,7 @@ def test_a_connection_that_is_not_made_in_time_is_tried_again():
 
 
 @pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
-@pytest.mark.parametrize("first", [b"", b"\x15\x03\x03\x00\x02\x02\x28"])
+@pytest.mark.parametrize("first", [b"", b"\x15\x03\x03\x00\x02\x02\x50"])
 def test_a_tls_handshake_that_fails_is_tried_again(kind, first):
     def handler(conn):
         conn.sock.recv(10)
@@ -423,6 +423,27 @@ def test_a_tls_handshake_that_fails_is_tried_again(kind, first):
     ):
         _expect_not_sent(client, kind)
         assert server.connections == 3
+
+
+@pytest.mark.parametrize("kind", ["GET", "prompt", "upload"])
+def test_a_tls_handshake_in_which_nothing_is_in_common_is_not_tried_again(kind):
+    """It is also the alert of TLS 1.2 for who has no client certificate."""
+
+    def handler(conn):
+        conn.sock.recv(10)
+        conn.send(b"\x15\x03\x03\x00\x02\x02\x28")
+        conn.close()
+
+    with (
+        ScriptedServer(handler) as server,
+        client_of(server.url.replace("http:", "https:")) as client,
+    ):
+        with pytest.raises(
+            NetworkError, match="client certificate, see ssl_"
+        ) as caught:
+            CALLS[kind](client)
+        assert server.connections == 1
+        assert not caught.value.request_sent
 
 
 def test_a_tls_handshake_that_is_not_made_in_time_is_tried_again():

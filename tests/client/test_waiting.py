@@ -17,6 +17,7 @@ from promptjuggler import (
     RunStatus,
     WaitTimeout,
 )
+from promptjuggler._client import caller
 from promptjuggler.testing import FakeServer
 
 
@@ -208,6 +209,44 @@ def test_the_one_look_has_the_time_that_a_request_has():
 
     with Polling(slow) as polling:
         assert polling.wait(timeout=0).status == "completed"
+
+
+def test_the_first_look_has_a_second_however_short_the_wait_is():
+    """What has ended already is not missed for the time that a connection takes."""
+
+    def slow(conn, request):
+        conn.wait(0.2)
+        conn.reply(*COMPLETED)
+
+    with Polling(slow) as polling:
+        assert polling.wait(timeout=0.03).status == "completed"
+
+
+def test_the_first_look_has_no_more_than_a_second_or_the_whole_wait():
+    def silent(conn, request):
+        conn.hang()
+
+    with Polling(silent) as polling:
+        for timeout, least in ((0.03, 1), (1.2, 1.2)):
+            begun = time.monotonic()
+            with pytest.raises(WaitTimeout):
+                polling.wait(timeout=timeout)
+            assert least * 0.9 < time.monotonic() - begun < PATIENCE
+        with pytest.raises(WaitTimeout):
+            polling.pj.with_options(total_timeout=0.1).wait_for_prompt_run(RUN_ID)
+
+
+def test_all_looks_but_the_first_end_with_the_wait(monkeypatch):
+    monkeypatch.setattr(caller, "SHORTEST_FIRST_LOOK", PATIENCE)
+
+    def silent(conn, request):
+        conn.hang()
+
+    with Polling(PENDING, silent) as polling:
+        begun = time.monotonic()
+        with pytest.raises(WaitTimeout, match="was pending when last seen"):
+            polling.wait(timeout=0.5)
+        assert time.monotonic() - begun < PATIENCE / 2
 
 
 def test_the_one_look_that_fails_is_the_cause():

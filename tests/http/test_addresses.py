@@ -29,6 +29,7 @@ from helpers.package import FOLDER
 from helpers.servers import PATIENCE, ScriptedServer, descriptors, server_context
 
 from promptjuggler import NetworkError, RequestTimeout
+from promptjuggler._http import addresses
 from promptjuggler._http.addresses import connected_socket
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
 from promptjuggler._http.exceptions import AddressError
@@ -144,6 +145,23 @@ def test_an_address_that_is_silent_does_not_hold_up_the_next(server, silent):
         assert sock.getpeername() == ("127.0.0.1", server.port)
         assert 0 < sock.gettimeout() < PATIENCE
     assert 0.25 <= time.monotonic() - begun < PATIENCE / 4
+
+
+def test_the_next_attempt_begins_after_a_quarter_of_a_second(
+    server, silent, monkeypatch
+):
+    """RFC 8305, 5. Until then it waits for the first one alone."""
+    waits = []
+
+    class Noting(addresses.WaitSelector):
+        def select(self, timeout=None):
+            waits.append(timeout)
+            return super().select(timeout)
+
+    monkeypatch.setattr(addresses, "WaitSelector", Noting)
+    both = [address(silent), address(server.port)]
+    with connected_socket(both, Deadline(PATIENCE)):
+        assert 0 < waits[0] <= 0.25
 
 
 def test_a_client_whose_first_address_is_silent_calls_and_calls_again(

@@ -294,8 +294,6 @@ BANNERS = {
     "SMTP": (b"220 mail.example ESMTP\r\n", "'220 mail.example ESMTP'"),
     "FTP": (b"220-Welcome\r\n220-to\r\n220 it\r\n", "'220-Welcome'"),
     "NUL": (b"\0\0\0\0", r"'\x00\x00\x00\x00'"),
-    "an empty line": (b"\r\n", r"'\r\n'"),
-    "an empty line before it": (b"\r\n" + OK, "'HTTP/1.1 200 OK'"),
     "spaces": (b"    ", "'    '"),
     "HTTP/2 in frames": (b"\0\0\x12\x04\0\0\0\0\0", r"'\x00\x00\x12\x04"),
     "terminal controls": (b"\x1b[2J\x9b\x07\xe2\x80\xae", r"'\x1b[2J\x9b\x07\u202e'"),
@@ -318,6 +316,13 @@ def test_another_protocol_is_an_error_at_once_that_shows_what_came(came, shown, 
     """Also where the server then waits for the client."""
     error = check_refused_at_once(came, "what came is no HTTP: ", shown, kind=kind)
     assert str(error) == str(pickle.loads(pickle.dumps(error)))
+
+
+@pytest.mark.parametrize("came", [b"\r\n", b"\n", b"\r\n" + OK, b"\r\n\r\n" + OK])
+def test_an_empty_line_before_an_answer_is_an_error_at_once_that_says_so(came):
+    end_of_line = came.partition(b"\n")[0] + b"\n"
+    shown = repr(end_of_line.decode())
+    check_refused_at_once(came, "is no HTTP, but begins with an empty line: ", shown)
 
 
 @pytest.mark.parametrize("line", STATUS_LINES)

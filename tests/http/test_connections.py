@@ -311,6 +311,11 @@ def test_a_clock_that_jumps_back_costs_a_connection_and_nothing_else(server):
     [
         ("timeout=7", 7),
         ("timeout=7, max=100", 7),
+        ("timeout=7; max=100", 7),
+        ("timeout=7.5", 7.5),
+        ("timeout=9, timeout=7", 7),
+        ("xtimeout=7", 30),
+        ("timeout=7 max", 30),
         ("max=100,Timeout = 7", 7),
         ('timeout="7"', 7),
         ("timeout=0", 0),
@@ -340,6 +345,22 @@ def test_a_connection_is_not_used_when_the_server_does_not_keep_it_any_more(
             get(client)
         assert server.connections == 1
         clock.sleep(limit + 0.1)
+        get(client)
+        assert server.connections == 2
+
+
+def test_a_server_may_say_how_long_in_any_of_several_headers():
+    head = b"HTTP/1.1 200 OK\r\nKeep-Alive: max=100\r\nKeep-Alive: timeout=7\r\n"
+
+    def handler(conn):
+        while request := conn.read_request():
+            body = answer(request).partition(b"\r\n")[2]
+            conn.send(head + body)
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        clock = Clock(client)
+        get(client)
+        clock.sleep(7.1)
         get(client)
         assert server.connections == 2
 

@@ -32,6 +32,7 @@ from helpers.servers import (
 )
 
 from promptjuggler import (
+    ApiError,
     NetworkError,
     PromptJuggler,
     RequestTimeout,
@@ -39,6 +40,7 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
+from promptjuggler._http.sockets import Wire
 from promptjuggler._secrets import Secret
 
 TIMEOUT = 0.1
@@ -137,8 +139,6 @@ DRIPS = {
     ),
     "until close": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
     "1.0": (b"HTTP/1.0 200 OK\r\n\r\n", b" "),
-    "error": (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b" "),
-    "error until close": (b"HTTP/1.1 500 Oh\r\n\r\n", b" "),
     "interim headers": (b"HTTP/1.1 100 Continue\r\n", b"X: y\r\n"),
     "100": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "102": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
@@ -162,7 +162,7 @@ def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve):
     lengths = ("", "Content-Length: 100000\r\n")
     heads = [
         f"HTTP/1.1 {status}\r\n{length}\r\n"
-        for status in ("200 OK", "500 Oh")
+        for status in ("200 OK",)
         for length in lengths
     ]
 
@@ -175,6 +175,31 @@ def test_a_body_that_drips_is_cut_off_with_an_opener_from_outside_too(serve):
             get(client)
 
     at_once(check, heads)
+
+
+@pytest.mark.parametrize("from_outside", [False, True])
+@pytest.mark.parametrize("status", [401, 500])
+def test_an_error_whose_body_drips_is_that_error_and_says_that_it_was_cut_off(
+    serve, status, from_outside
+):
+    """Of a 401 it is certain that nothing was carried out."""
+
+    def check(head):
+        server = serve(lambda conn: drip_for_ever(conn, head.encode(), b"x"))
+        options = {"opener": opener_from_outside()} if from_outside else {}
+        begun = time.monotonic()
+        with (
+            client_in_haste(server, timeout=PATIENCE / 20, **options) as client,
+            pytest.raises(ApiError) as caught,
+        ):
+            client.run_prompt("p", 1, {})
+        assert time.monotonic() - begun < PATIENCE
+        assert caught.value.status_code == status
+        assert f"HTTP {status} Oh (its body was cut off after " in str(caught.value)
+        assert caught.value.may_have_taken_effect == (status == 500)
+
+    lengths = ("", "Content-Length: 100000\r\n")
+    at_once(check, [f"HTTP/1.1 {status} Oh\r\n{length}\r\n" for length in lengths])
 
 
 def opener_from_outside():
@@ -375,6 +400,19 @@ def test_a_server_that_reads_slowly_but_steadily_gets_it_all(serve, clock):
         client.upload_documents("base", [("zeros", Zeros(size))])
     # Otherwise this test would show nothing.
     assert time.monotonic() - begun > PATIENCE
+
+
+def test_a_new_step_begins_with_so_much_as_1_kib_in_each_second(clock):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        deadline = Deadline(PATIENCE)
+        wire = Wire(ours, deadline)
+        wire.begin_step()
+        wire.sendall(bytes(int(1024 * PATIENCE) - 1))
+        clock.move(PATIENCE * 0.9)
+        assert deadline.remaining() <= PATIENCE * 0.1
+        wire.sendall(b"x")
+        assert deadline.remaining() > PATIENCE * 0.1
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import tracemalloc
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -465,6 +466,29 @@ def test_a_path_is_the_same_file_at_each_attempt_or_an_error(
         list(body)
 
 
+IDENTITY = ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+def test_each_thing_that_tells_a_file_from_another_counts_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """No file system has all of them, and none has to be exact."""
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    body = Multipart([path])
+    real = os.fstat
+
+    def fstat(descriptor: int) -> SimpleNamespace:
+        values = {one: getattr(real(descriptor), one) for one in IDENTITY}
+        values[name] += 1
+        return SimpleNamespace(**values)
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    with pytest.raises(OSError, match=CHANGED):
+        list(body)
+
+
 def test_the_link_to_a_file_may_not_lead_to_another_one_either(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).write_bytes(b"abc")
@@ -486,6 +510,27 @@ def test_a_file_that_says_that_it_is_empty_and_is_not_is_refused(opened: bool) -
         assert text.startswith("files[0] must be a file whose size is known before")
         file.seek(0)
         assert file.read()
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_small_file_that_has_less_than_it_says_is_refused(
+    tmp_path: Path, start: int
+) -> None:
+    """As those of /sys do: they say that they have a page of memory."""
+
+    class OfSys(io.FileIO):
+        def tell(self) -> int:
+            place = super().tell()
+            return 4096 if place == 6 else place
+
+    path = tmp_path / "mtu"
+    path.write_bytes(b"65536\n")
+    with OfSys(path) as file:
+        file.seek(start)
+        text = refusal([("a", file)])
+        assert file.tell() == start
+    has = f"{4096 - start} bytes, and has {6 - start}"
+    assert text.endswith(f"before it is sent: this one says that it has {has}")
 
 
 def test_an_empty_file_is_sent(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import json
 import random
 import socket
 import tracemalloc
@@ -19,6 +20,7 @@ from helpers.calls import (
     answer,
     answer_all,
     client_of,
+    document,
     document_as_text,
     get,
 )
@@ -36,6 +38,7 @@ from promptjuggler import (
     NetworkError,
     PromptJuggler,
     PromptJugglerError,
+    RequestTimeout,
 )
 from promptjuggler._http.sockets import SocketReader
 from promptjuggler._json import MOST_PARTS
@@ -403,6 +406,37 @@ def test_an_answer_that_can_be_understood_is_understood(raw):
         assert str(client.get_knowledge_document(ID).id) == ID
 
 
+TRAILERS = {
+    "none": (b"\r\n", True),
+    "one": (b"X: y\r\n\r\n", True),
+    "100": (b"X: y\r\n" * 100 + b"\r\n", True),
+    "101": (b"X: y\r\n" * 101 + b"\r\n", False),
+    "5000": (b"X: y\r\n" * 5000 + b"\r\n", False),
+    "a long one": (b"X: " + b"y" * 70_000 + b"\r\n\r\n", False),
+    "no header": (b"HTTP/1.1 200 OK\r\n\r\n", False),
+    "no header, and no end": (b"HTTP/1.1 200 OK\r\n", False),
+    "a carriage return in one": (b"X: y\rZ: z\r\n\r\n", False),
+}
+
+
+@pytest.mark.parametrize("kind", ["GET", "prompt"])
+@pytest.mark.parametrize(("trailers", "is_kept"), TRAILERS.values(), ids=TRAILERS)
+def test_whatever_is_behind_the_last_chunk_the_answer_is_read_and_odd_things_end_the_connection(
+    trailers, is_kept, kind
+):
+    def handler(conn):
+        while not conn.closed and (request := conn.read_request()):
+            body = json.dumps(document(request.target)).encode()
+            head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            conn.send(head + chunked(body)[:-2] + trailers)
+
+    with ScriptedServer(handler) as server, client_of(server) as client:
+        CALLS[kind](client)
+        CALLS[kind](client)
+        assert len(server.requests) == 2
+        assert server.connections == (1 if is_kept else 2)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -444,7 +478,6 @@ def test_an_answer_that_can_be_understood_is_understood(raw):
         + b"1" * 70_000
         + b"\r\n"
         + DOCUMENT,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X" * 70_000,
     ],
 )
 def test_what_is_no_whole_answer_is_a_network_error(raw):
@@ -679,6 +712,59 @@ def test_a_bad_chunk_is_a_network_error_with_an_opener_from_outside_too():
                 pytest.raises(NetworkError),
             ):
                 CALLS[kind](client)
+
+
+@pytest.mark.parametrize("status", [102, 103, 199])
+def test_interim_answers_are_skipped_with_an_opener_from_outside_too(status):
+    """http.client skips those of 100 alone."""
+
+    def handler(conn):
+        request = conn.read_request()
+        interim = b"HTTP/1.1 %d X\r\nLink: </x>\r\n\r\n" % status
+        conn.send(interim * 3)
+        conn.send(b"HTTP/1.1 100 Continue\r\n\r\n" + interim)
+        if request.method == "DELETE":
+            conn.reply(409, {"error": "Not now."})
+        else:
+            conn.send(answer(request))
+
+    with ScriptedServer(handler) as server:
+        client = client_of(server, opener=from_outside(), max_retries=0)
+        get(client)
+        CALLS["prompt"](client)
+        with pytest.raises(ApiError, match="Not now") as caught:
+            CALLS["DELETE"](client)
+        assert caught.value.status_code == 409
+
+
+def test_a_server_that_sends_interim_answers_alone_is_cut_off_with_an_opener_too():
+    def handler(conn):
+        conn.read_request()
+        for _ in range(200):
+            conn.wait(0.02)
+            conn.send(b"HTTP/1.1 103 X\r\n\r\n")
+
+    with ScriptedServer(handler) as server:
+        client = client_of(server, opener=from_outside(), max_retries=0, timeout=0.3)
+        with pytest.raises(RequestTimeout):
+            get(client)
+
+
+def test_the_eoferror_of_a_handler_of_an_opener_is_a_network_error():
+    """As of one that unpacks what comes, and is cut off."""
+
+    class Broken(urllib.request.BaseHandler):
+        handler_order = 1
+
+        def http_open(self, request):
+            raise EOFError("packed data ended early")
+
+    opener = from_outside()
+    opener.add_handler(Broken())
+    client = client_of("http://a.example", opener=opener, max_retries=0)
+    with pytest.raises(NetworkError, match="packed data ended early") as caught:
+        get(client)
+    assert isinstance(caught.value.__cause__, EOFError)
 
 
 # --- size ---

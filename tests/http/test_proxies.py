@@ -4,6 +4,7 @@ import base64
 import contextlib
 import socket
 import ssl
+import time
 import urllib.request
 
 import pytest
@@ -608,6 +609,30 @@ def test_a_tunnel_that_is_refused_names_the_proxy_and_what_it_said():
             f"no tunnel through the proxy 127.0.0.1:{proxy.port} (for api.invalid):"
             " 502 Bad Gateway"
         )
+
+
+@pytest.mark.parametrize("kind", ["call", "wait"])
+def test_a_proxy_that_makes_a_tunnel_and_talks_in_it_itself_is_an_error_at_once(kind):
+    """As one that shows a page, and calls it a success."""
+
+    def handler(conn):
+        conn.read_request()
+        conn.send(b"HTTP/1.1 200 OK\r\n\r\n<html>\x1b[1mblocked by policy</html>\n")
+        conn.hang()
+
+    with ScriptedServer(handler) as proxy:
+        pj = client_of("https://api.invalid", proxy=proxy.url, timeout=PATIENCE)
+        begun = time.monotonic()
+        with pytest.raises(NetworkError) as caught:
+            CALLS[kind](pj)
+        assert time.monotonic() - begun < PATIENCE / 2
+        assert str(caught.value) == (
+            f"no tunnel through the proxy 127.0.0.1:{proxy.port} (for api.invalid):"
+            " the proxy made a tunnel, and sent something itself:"
+            r" '<html>\x1b[1mblocked by policy</html>'"
+        )
+        assert proxy.connections == caught.value.attempts == 1
+        assert not caught.value.request_sent
 
 
 def test_an_answer_that_is_lost_behind_a_proxy_names_both():

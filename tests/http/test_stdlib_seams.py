@@ -115,6 +115,36 @@ def test_http_response_of_a_socket():
     assert sock.calls == [("makefile", "rb")]
 
 
+@pytest.mark.parametrize("status", [b"102", b"103"])
+def test_http_response_headers(status):
+    """HTTPResponse.headers is what HTTPResponse.begin goes by: None, and it reads a head."""
+    interim = b"HTTP/1.1 %s X\r\nLink: y\r\n\r\n" % status
+    response = HTTPResponse(Recorder(interim + HELLO))
+    response.begin()
+    if response.status == int(status):  # New Pythons may skip it.
+        response.begin()
+        assert response.status == int(status)
+        response.headers = None
+        response.begin()
+    assert (response.status, response.read()) == (200, b"Hello")
+
+
+@pytest.mark.parametrize("read", [HTTPResponse.read, HTTPResponse.read1])
+def test_http_response_read_and_discard_trailer(read):
+    """HTTPResponse._read_and_discard_trailer reads what is behind the last chunk."""
+    begun = []
+
+    class Response(HTTPResponse):
+        def _read_and_discard_trailer(self):
+            begun.append(self.fp.readline())
+            assert self.fp.readline() == b"\r\n"
+
+    response = response_to(CHUNKS[:-2] + b"X: y\r\n\r\n", Response)
+    while read(response):
+        pass
+    assert begun == [b"X: y\r\n"]
+
+
 @pytest.mark.parametrize(
     ("head", "length", "chunked", "will_close"),
     [

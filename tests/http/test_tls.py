@@ -28,6 +28,7 @@ from helpers.servers import (
 )
 
 from promptjuggler import NetworkError, PromptJuggler
+from promptjuggler._http import certificates
 
 RUN = {
     "id": RUN_ID,
@@ -220,7 +221,7 @@ def test_what_python_code_does_not_trust_is_known_by_its_class():
             client(server, ssl_context=context) as pj,
             pytest.raises(NetworkError, match="the pin is another one") as caught,
         ):
-            pj.wait_for_prompt_run(RUN_ID)
+            pj.wait_for_prompt_run(RUN_ID, timeout=1)
         assert caught.value.attempts == 1
         eventually(lambda: server.connections == 1)
 
@@ -258,6 +259,10 @@ def test_without_the_client_certificate_that_the_server_wants_there_is_a_network
         # With TLS 1.3 the client only learns of it after it has sent the request.
         assert caught.value.request_sent == (version is ssl.TLSVersion.TLSv1_3)
         assert server.requests == []
+        if version is ssl.TLSVersion.TLSv1_2:
+            assert "client certificate, see ssl_context=, or it has" in str(
+                caught.value
+            )
         if "CERTIFICATE_REQUIRED" in str(caught.value):  # It can be a reset as well.
             assert str(caught.value).endswith(
                 " (the server wants a client certificate that it trusts: see ssl_context=)"
@@ -382,6 +387,8 @@ def no_free_descriptor():
 
 def test_a_signal_handler_can_call_while_its_thread_makes_the_context(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
+    # Not even for the time that a thread waits for another one.
+    monkeypatch.setattr(certificates, "_LONGEST_WAIT", PATIENCE)
     usual, results = ssl.create_default_context, []
 
     def interrupted():

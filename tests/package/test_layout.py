@@ -23,6 +23,7 @@ ROOMS = {
     "_retry": set(),
     "_polling": set(),
     "webhook": {"errors"},
+    "_loading": {"errors"},
     "_arguments": {"errors", "_secrets", "_json"},
     "_values": {"_enums", "_json", "_secrets"},
     "_decode": {"errors", "_enums", "_fields", "_json", "_secrets", "_values"},
@@ -32,7 +33,7 @@ ROOMS = {
     "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
     "moving": set(),
-    "_http": {"errors", "_secrets", "_arguments", "_clock", "_json"},
+    "_http": {"errors", "_secrets", "_arguments", "_clock", "_json", "_loading"},
     "streaming": {
         "errors",
         "_frozen",
@@ -40,6 +41,7 @@ ROOMS = {
         "_arguments",
         "_clock",
         "_json",
+        "_loading",
         "_retry",
         "_http",
         "models",
@@ -47,6 +49,7 @@ ROOMS = {
     "_client": {
         "_batch",
         "errors",
+        "_loading",
         "_annotations",
         "_secrets",
         "_arguments",
@@ -70,6 +73,7 @@ ROOMS = {
     "batch": {"errors", "_arguments", "_batch", "_frozen", "models"},
     "client": {
         "_annotations",
+        "_loading",
         "_client",
         "_arguments",
         "_secrets",
@@ -518,7 +522,7 @@ LOADS_BY_NAME = {
     "streaming/__init__",
     "testing/__init__",
     "_annotations",
-    "_client/preloading",
+    "_loading",
 }
 
 

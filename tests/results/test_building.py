@@ -270,6 +270,9 @@ def test_a_result_does_not_change_with_the_dict_or_list_that_it_was_built_of():
 
 # --- what does not fit ---
 
+IN_ITSELF = {}
+IN_ITSELF["a"] = [IN_ITSELF]
+
 TEXTS = [
     (lambda: prompt_run(status=5), "PromptRun.status must be a RunStatus or its text, not int"),
     (lambda: prompt_run(status=None), "PromptRun.status must be a RunStatus or its text, not NoneType"),
@@ -291,6 +294,16 @@ TEXTS = [
     (lambda: prompt_run(emitted=[{"tool": "t"}]), "PromptRun.emitted[0].payload is missing"),
     (lambda: prompt_run(emitted=[{"tool": "t", "payload": []}]), "PromptRun.emitted[0].payload must be a dict, not list"),
     (lambda: EmittedItem("t", {7: 1}), "EmittedItem.payload must have a str for each key, not int"),
+    (lambda: EmittedItem("t", {"a": {1, 2}}), "EmittedItem.payload['a'] must be what JSON has, not set"),
+    (lambda: EmittedItem("t", {"a": UUID(ID)}), "EmittedItem.payload['a'] must be what JSON has, not UUID"),
+    (lambda: EmittedItem("t", {"a": MOMENT}), "EmittedItem.payload['a'] must be what JSON has, not datetime"),
+    (lambda: EmittedItem("t", {"a": [1, b"x"]}), "EmittedItem.payload['a'][1] must be what JSON has, not bytes"),
+    (lambda: EmittedItem("t", {"a": {"b": {7: 1}}}), "EmittedItem.payload['a']['b'] must have a str for each key, not int"),
+    (lambda: EmittedItem("t", {"a": float("nan")}), "EmittedItem.payload['a'] must be a finite number"),
+    (lambda: EmittedItem("t", {"a": [float("-inf")]}), "EmittedItem.payload['a'][0] must be a finite number"),
+    (lambda: EmittedItem("t", {"a": -(10**4300)}), "EmittedItem.payload['a'] must be an int of at most 4300 digits"),
+    (lambda: EmittedItem("t", IN_ITSELF), "EmittedItem.payload is nested too deep"),
+    (lambda: UnknownTool("x", {"type": "x", "a": {1}}), "UnknownTool.data['a'] must be what JSON has, not set"),
     (lambda: prompt_run(transcript=[TextFormat()]), "PromptRun.transcript[0] must be a TranscriptItem or a dict, not TextFormat"),
     (lambda: prompt_run(transcript=[{}]), "PromptRun.transcript[0].type is missing"),
     (lambda: prompt_run(transcript=[{"type": 7}]), "PromptRun.transcript[0].type must be a str, not int"),
@@ -320,6 +333,38 @@ TEXTS = [
     (lambda: UnknownTool("x", None), "UnknownTool.data must be a dict, not NoneType"),
     (lambda: dataclasses.replace(prompt_run(), status=5), "PromptRun.status must be a RunStatus or its text, not int"),
 ]  # fmt: skip
+
+
+def test_a_free_value_becomes_what_json_has_and_is_written_and_read_as_that():
+    class Text(str):
+        __slots__ = ()
+
+    class Number(enum.IntEnum):
+        ONE = 1
+
+    given = {
+        "text": Text("x"),
+        "enum": RunStatus.PENDING,
+        "number": Number.ONE,
+        "tuple": (1, [2.5, (None, True)]),
+        "mapping": types.MappingProxyType({"a": (1,)}),
+        "huge": 10**4300 - 1,
+    }
+    item = EmittedItem("t", given)
+    assert item.payload == {
+        "text": "x",
+        "enum": "pending",
+        "number": 1,
+        "tuple": [1, [2.5, [None, True]]],
+        "mapping": {"a": [1]},
+        "huge": 10**4300 - 1,
+    }
+    kinds = [type(value) for value in item.payload.values()]
+    assert kinds == [str, str, int, list, dict, int]
+    assert item.to_dict()["payload"] == item.payload
+    assert EmittedItem.from_json(item.to_json()) == item
+    given["tuple"][1].append(7)
+    assert item.payload["tuple"] == [1, [2.5, [None, True]]]
 
 
 @pytest.mark.parametrize(("build", "text"), TEXTS, ids=[text for _, text in TEXTS])

@@ -149,8 +149,14 @@ def test_what_is_nested_deep_is_cut_too_even_where_it_is_in_itself():
     payload = json.loads("[" * 500 + "]" * 500)
     assert len(repr(EmittedItem("t", {"a": payload}))) < 100
     item = EmittedItem("t", {"a": 1})
+    # No constructor takes such a thing.
     item.payload["again"] = item
     assert repr(item) == "EmittedItem(tool='t', payload={'a': 1, 'again': ...})"
+
+
+def test_an_int_that_python_does_not_write_is_shown_all_the_same():
+    item = EmittedItem.from_dict({"tool": "t", "payload": {"a": 10**6000}})
+    assert repr(item) == "EmittedItem(tool='t', payload={'a': <a huge int>})"
 
 
 def test_no_secret_shows_however_long_it_is_or_what_is_around_it():
