@@ -48,6 +48,7 @@ ROOMS = {
     },
     "_client": {
         "_batch",
+        "batch",
         "errors",
         "_loading",
         "_annotations",
@@ -78,9 +79,6 @@ ROOMS = {
         "_arguments",
         "_secrets",
         "_http",
-        "_batch",
-        "batch",
-        "models",
     },
     "testing": {"webhook"},
     "_cli": {"_secrets", "testing"},
@@ -102,6 +100,7 @@ FILES = {
         "runs": {"caller", "requests"},
         "knowledge": {"caller", "requests"},
         "streams": {"runs", "requests"},
+        "many": {"streams", "requests", "batches"},
     },
     "_batch": {
         "__init__": set(),
