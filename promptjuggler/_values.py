@@ -75,8 +75,9 @@ def unexpected(expected: str, value: object) -> Mismatch:
     elif value is None or isinstance(value, (int, float)):
         shown = json.dumps(value)
     else:
-        # No JSON: from_dict() alone can be given such a thing.
-        shown = f"a {type(value).__name__}"
+        # from_dict() alone can be given such a thing. "Expected a UUID, got a
+        # UUID" would not say what is wrong with it.
+        shown = f"a {type(value).__name__} object, which is no JSON"
     return Mismatch(f"expected {expected}", shown)
 
 

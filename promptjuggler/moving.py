@@ -12,8 +12,8 @@ are all methods that 1.7 itself gives its results and enums. What pydantic
 gives them besides is not here. A row below has what a program that came from
 there may say, what it means here, and what to write: `both:` works on both
 packages, so that a program can be changed before it moves; `here:` works on
-this one alone. In the rows, `run` is a `PromptRun`, and `data` the object of
-its JSON.
+this one alone. In the rows, `run` is a `PromptRun`, `workflow_run` a
+`WorkflowRun`, and `data` the object of the JSON of `run`.
 
 Found by running the program
 ----------------------------
@@ -38,6 +38,20 @@ PromptRun.from_dict(None)
     DecodeError: there, it was None.
     both: None if data is None else PromptRun.from_dict(data)
 
+PromptRun.from_dict({**data, "id": run.id})
+PromptRun.from_dict({**data, "createdAt": run.created_at})
+    DecodeError: what JSON has as text is given as text. There, a UUID and a
+    datetime were taken, too.
+    both: PromptRun.from_dict({**data, "id": str(run.id)})
+    both: PromptRun.from_dict({**data, "createdAt": run.created_at.isoformat()})
+
+try: found = PromptRun.from_json("{")
+except ValueError: found = None
+    DecodeError, which is no ValueError. There, what came of bad documents in
+    `from_json` and `from_dict` was one: json's or pydantic's.
+    both: try: found = PromptRun.from_json("{")
+          except (ValueError, PromptJugglerError): found = None
+
 PromptRun.model_validate(data)
 PromptRun.model_validate_json(text)
     AttributeError: they are pydantic's.
@@ -52,6 +66,11 @@ run.model_dump_json()
     both: json.loads(run.to_json())
     both: run.to_json()
     here: run.to_dict()
+
+run.to_dict()["error"]
+    KeyError, where the document does not have it. There, it was None.
+    both: run.to_dict().get("error")
+    both: run.error
 
 dict(run)
 vars(run)
@@ -93,6 +112,11 @@ pj.upload_documents("manuals", [b"text"])
     or a path. There, text was sent as UTF-8, and bytes alone by a made-up name.
     both: pj.upload_documents("manuals", [("a.txt", "text".encode())])[0].status
 
+PromptJuggler("some-key", base_url="127.0.0.1:8080")
+    ValidationError: an address begins with http:// or https://. There, http://
+    was put before it, and so the key went out unencrypted.
+    both: PromptJuggler("some-key", base_url="http://127.0.0.1:8080")
+
 verify_webhook_signature("{}", SIGNATURE, "")
     ValidationError: a program without its secret is set up wrongly, which is
     not the sender's doing. There, anyone could sign with the empty secret.
@@ -132,6 +156,71 @@ run.to_str()
 PromptRun.from_dict({**data, "createdAt": "2026-01-02T03:04:05"}).created_at
     A time without a zone is UTC; there, it stays without. The API sends zones.
     both: PromptRun.from_dict({**data, "createdAt": "2026-01-02T03:04:05Z"}).created_at
+
+pj.upload_documents("manuals", [("x/y/a.txt", b"text")])[0].file_name
+    "a.txt": the last part of a name is sent alone, so that no folder of the
+    sender becomes known. There, all of it was. Two files of the same name in
+    two folders need two names.
+    both: pj.upload_documents("manuals", [("x-y-a.txt", b"text")])[0].file_name
+
+try: found = pj.run_prompt("greeting", 1, {"age": 5})
+except PromptJugglerError: found = "in trouble"
+except ValueError: found = "wrong argument"
+    "in trouble": here, a ValidationError is a PromptJugglerError and a
+    ValueError, there a ValueError alone. The clause for ValueError goes first.
+    both: try: found = pj.run_prompt("greeting", 1, {"age": 5})
+          except ValueError: found = "wrong argument"
+          except PromptJugglerError: found = "in trouble"
+
+Found by a type checker
+-----------------------
+
+These run as before. `mypy --strict` refuses them here.
+
+pj.run_prompt("greeting", 1, {"name": "Ada"}, priority=priority)
+    A `str` is too wide, as the priorities are a closed set. Annotate a variable
+    that is passed on with it: `priority: Literal["onsite", "normal", "low"]`.
+    both: pj.run_prompt("greeting", 1, {"name": "Ada"}, priority=known_priority)
+
+outputs: dict[str, str | None] = workflow_run.outputs
+payload: dict[str, Any] = run.emitted[0].payload
+    What was a dict is a Mapping, since results do not change. Annotate with
+    that, or make a dict of it.
+    both: outputs: dict[str, str | None] = {**workflow_run.outputs}
+    both: payload: Mapping[str, Any] = run.emitted[0].payload
+
+run.emitted[0].payload["seen"] = True
+    As above: change a copy.
+    both: payload = {**run.emitted[0].payload, "seen": True}
+
+errors: list[str] = workflow_run.errors
+    What was a list is a tuple.
+    both: errors: Sequence[str] = workflow_run.errors
+    both: errors: list[str] = [*workflow_run.errors]
+
+PromptRun(id=run.id, status=run.status, created_at=TIME, emitted=[], transcript=[])
+    Refused on both packages: there, for the name `created_at`; here, since text
+    and lists are taken but not declared.
+    both: PromptRun.from_dict(data)
+    here: dataclasses.replace(run, emitted=(), transcript=())
+
+Found with pydantic and FastAPI
+-------------------------------
+
+A class of pydantic, and so a route of FastAPI, can have a result as a field,
+but its JSON has the names of Python here, and those of the API there. `Report`
+has a field `run: PromptRun`, `Record` one `run: dict[str, Any]`, whose JSON has
+the names of the API on both (and there, null for what is absent). A route that
+returns a result is changed likewise: to `run.to_dict()`, as `dict[str, Any]`.
+
+Report(run=run).model_dump_json(by_alias=True)
+    "created_at"; there, "createdAt". A schema changes likewise.
+    both: Record(run=run.to_dict()).model_dump_json()
+
+Report.model_validate({"run": data})
+    ValidationError of pydantic: "run.created_at: Field required". There, both
+    names were taken.
+    both: PromptRun.from_dict(Record.model_validate({"run": data}).run)
 
 Done otherwise by the client
 ----------------------------
@@ -191,7 +280,4 @@ Nothing to change
     NetworkError("no answer")
     DecodeError("no JSON")
     verify_webhook_signature("{}", SIGNATURE, SECRET, 300, NOW)
-
-A class of pydantic, and so a route of FastAPI, can have results as fields, as
-it could before: pydantic knows dataclasses.
 """

@@ -12,12 +12,14 @@ package and on the published one, so it imports nothing of these tests.
 from __future__ import annotations
 
 import ast
+import collections.abc
 import copy
 import dataclasses
 import datetime
 import enum
 import hashlib
 import hmac
+import importlib.util
 import json
 import pickle
 import re
@@ -26,9 +28,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-RAISING, DIFFERENT, CLIENT, SAME = (
+RAISING, DIFFERENT, TYPED, PYDANTIC, CLIENT, SAME = (
     "Found by running the program",
     "Found by looking for it",
+    "Found by a type checker",
+    "Found with pydantic and FastAPI",
     "Done otherwise by the client",
     "Nothing to change",
 )
@@ -44,24 +48,43 @@ DATA = {
     "output": "Hi.",
     "transcript": [{"type": "text", "content": "Hi.", "citations": []}],
 }
+EMITTING = {**DATA, "emitted": [{"tool": "found", "payload": {"n": 1}}]}
+WORKFLOW_DATA = {
+    "id": DATA["id"],
+    "status": "completed",
+    "createdAt": DATA["createdAt"],
+    "outputs": {"summary": "Hi."},
+    "errors": ["a warning"],
+}
+
+FOLD = "\0"
+"""In place of the end of a line, within a statement."""
 
 
 class Row:
     """One row.
 
-    code     what a program from there may say: some lines, each by itself
+    code     what a program from there may say: some lines, each by itself; a clause
+             `except` belongs to the `try` before it
     text     what it means here
     changes  what to write, as (`both` or `here`, code)
     """
 
     def __init__(self, block: str) -> None:
-        lines = block.splitlines()
-        self.code = [line for line in lines if not line.startswith(" ")]
-        indented = [line.strip() for line in lines if line.startswith(" ")]
-        marked = [re.match(r"(both|here): (.*)", line) for line in indented]
-        self.changes = [(mark[1], mark[2]) for mark in marked if mark]
-        unmarked = zip(indented, marked, strict=True)
-        self.text = " ".join(line for line, mark in unmarked if not mark)
+        self.code: list[str] = []
+        self.changes: list[tuple[str, str]] = []
+        words = []
+        folded = re.sub(r"\n *(?=except )", FOLD, block)
+        for line in folded.splitlines():
+            code = line.strip().replace(FOLD, "\n")
+            mark = re.match(r"(both|here): (.*)", code, re.DOTALL)
+            if mark:
+                self.changes.append((mark[1], mark[2]))
+            elif line.startswith(" "):
+                words.append(code)
+            else:
+                self.code.append(code)
+        self.text = " ".join(words)
 
 
 def groups(source: str) -> dict[str, str]:
@@ -82,6 +105,18 @@ def unchanged(source: str) -> list[str]:
     return re.findall(r"^    (\S.*)$", groups(source)[SAME], re.MULTILINE)
 
 
+def pydantic_classes(run: Any) -> dict[str, Any]:
+    """The classes with a field, where there is pydantic."""
+    if importlib.util.find_spec("pydantic") is None:
+        return {}
+    from pydantic import create_model
+
+    return {
+        "Report": create_model("Report", run=(run, ...)),
+        "Record": create_model("Record", run=(dict[str, Any], ...)),
+    }
+
+
 def names(url: str, key: str) -> dict[str, Any]:
     """What the code of the rows can use."""
     import promptjuggler
@@ -94,16 +129,22 @@ def names(url: str, key: str) -> dict[str, Any]:
 
         found["TranscriptItem"] = TranscriptItem
     text = json.dumps(DATA)
+    types = [collections.abc.Mapping, collections.abc.Sequence, Any]
     digest = hmac.new(SECRET.encode(), f"{NOW}.{{}}".encode(), hashlib.sha256)
     modules = {"copy": copy, "dataclasses": dataclasses, "json": json, "pickle": pickle}
     return {
         **found,
         **modules,
+        **{kind.__name__: kind for kind in types},
+        **pydantic_classes(found["PromptRun"]),
         "ID": DATA["id"],
         "TIME": DATA["createdAt"],
         "NOW": NOW,
         "SECRET": SECRET,
         "SIGNATURE": f"t={NOW},v1={digest.hexdigest()}",
+        "priority": "low",
+        "known_priority": "low",
+        "workflow_run": found["WorkflowRun"].from_dict(WORKFLOW_DATA),
         "data": DATA,
         "text": text,
         "pj": found["PromptJuggler"](key, base_url=url),
@@ -119,6 +160,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         # In 1.7, all that is null is written.
         return {k: plain(v) for k, v in value.items() if v is not None}
+    if type(value).__name__ == "CreatePromptRunResponse":
+        # Each has ids of its own.
+        return type(value).__name__
     if hasattr(value, "to_json"):
         return plain(json.loads(value.to_json()))
     if isinstance(value, (uuid.UUID, datetime.datetime)):
@@ -134,6 +178,21 @@ def plain(value: Any) -> Any:
     return type(value).__name__
 
 
+def is_expression(code: str) -> bool:
+    """Whether it has a value; if not, it is a statement."""
+    return isinstance(ast.parse(code).body[0], ast.Expr)
+
+
+def value_of(code: str, scope: dict[str, Any]) -> Any:
+    """The value of an expression, or what a statement assigns."""
+    if is_expression(code):
+        return eval(code, scope)
+    assigned: dict[str, Any] = {}
+    exec(code, scope, assigned)
+    values = [value for name, value in assigned.items() if not name.startswith("__")]
+    return values[0] if values else None
+
+
 def outcome(code: str, scope: dict[str, Any]) -> dict[str, Any]:
     """What comes of code: `value`, or `raised`, the names of the error and its bases."""
     try:
@@ -142,22 +201,29 @@ def outcome(code: str, scope: dict[str, Any]) -> dict[str, Any]:
             return {"value": None}
         # A new one for each: there, some of them change it.
         run = scope["PromptRun"].from_json(scope["text"])
-        return {"value": plain(eval(code, {**scope, "run": run}))}
+        return {"value": plain(value_of(code, {**scope, "run": run}))}
     except Exception as error:
         return {"raised": [kind.__name__ for kind in type(error).__mro__]}
+
+
+def emitting(scope: dict[str, Any]) -> dict[str, Any]:
+    """The names, where `run` has emitted something: as type checkers' rows have it."""
+    return {**scope, "text": json.dumps(EMITTING)}
 
 
 def main(file: str, url: str, key: str) -> None:
     """Try all, and print it."""
     source = Path(file).read_text("utf-8")
     scope = names(url, key)
-    codes = list(unchanged(source))
-    for heading in (RAISING, DIFFERENT, CLIENT):
+    outcomes = {code: outcome(code, scope) for code in unchanged(source)}
+    for heading in (RAISING, DIFFERENT, TYPED, PYDANTIC, CLIENT):
+        used = emitting(scope) if heading == TYPED else scope
         for row in rows(source, heading):
+            codes = [code for _, code in row.changes]
             if heading != CLIENT or row.code[0].startswith("from "):
                 codes += row.code
-            codes += [code for _, code in row.changes]
-    print(json.dumps({code: outcome(code, scope) for code in codes}))
+            outcomes.update((code, outcome(code, used)) for code in codes)
+    print(json.dumps(outcomes))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,16 @@ from promptjuggler.testing import FakeServer
 SOURCE = (FOLDER / "moving.py").read_text("utf-8")
 RAISING = rows.rows(SOURCE, rows.RAISING)
 DIFFERENT = rows.rows(SOURCE, rows.DIFFERENT)
+TYPED = rows.rows(SOURCE, rows.TYPED)
 CLIENT = rows.rows(SOURCE, rows.CLIENT)
+# Those with pydantic are tried where it is: in `test_published.py`.
+PYDANTIC = rows.rows(SOURCE, rows.PYDANTIC)
 CHANGES = sorted(
     {code for row in RAISING + DIFFERENT + CLIENT for _, code in row.changes}
 )
+TYPED_CODE = [
+    code for row in TYPED for code in [*row.code, *(code for _, code in row.changes)]
+]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,8 @@ def test_the_program_for_both_packages_runs_on_this_one(server, capsys):
 
 
 def test_the_rows_are_read_whole():
-    for group in (RAISING, DIFFERENT, CLIENT):
-        assert len(group) >= 4
+    for group in (RAISING, DIFFERENT, TYPED, PYDANTIC, CLIENT):
+        assert len(group) >= (2 if group is PYDANTIC else 4)
         for row in group:
             assert row.code
             assert row.text
@@ -60,6 +66,8 @@ def test_the_rows_are_read_whole():
     assert set(rows.groups(SOURCE)) == {
         rows.RAISING,
         rows.DIFFERENT,
+        rows.TYPED,
+        rows.PYDANTIC,
         rows.CLIENT,
         rows.SAME,
     }
@@ -85,11 +93,21 @@ def test_the_values_that_are_named_are_those(scope):
     found = [rows.outcome(row.code[0], scope)["value"] for row in DIFFERENT]
     assert found[:3] == [False, "completed", rows.DATA["id"]]
     assert found[3] == ["datetime", "2026-01-02 03:04:05+00:00"]
+    assert found[4:] == ["a.txt", "in trouble"]
+    assert [row.text.partition(":")[0] for row in DIFFERENT[4:]] == [
+        '"a.txt"',
+        '"in trouble"',
+    ]
 
 
 @pytest.mark.parametrize("code", CHANGES)
 def test_what_is_to_be_written_runs(code, scope):
     assert "value" in rows.outcome(code, scope)
+
+
+@pytest.mark.parametrize("code", TYPED_CODE)
+def test_what_type_checkers_refuse_runs(code, scope):
+    assert "value" in rows.outcome(code, rows.emitting(scope))
 
 
 @pytest.mark.parametrize("code", rows.unchanged(SOURCE))

@@ -4,11 +4,14 @@ There, the published 1.7.0 is installed. These tests themselves use the package 
 checkout, which PYTHONPATH puts before it; only what they start without has the other.
 """
 
+import bisect
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,19 @@ try:
 except ApiError as error:
     print(error.status_code, time.monotonic() - begun >= 1)
 """
+
+# What type checkers see of the names in the rows.
+IMPORTS = """
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from promptjuggler import PromptJuggler, PromptRun, WorkflowRun
+"""
+PARAMETERS = (
+    "pj: PromptJuggler, run: PromptRun, workflow_run: WorkflowRun, TIME: str, "
+    "data: dict[str, Any], priority: str, "
+    "known_priority: Literal['onsite', 'normal', 'low']"
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +131,37 @@ def test_type_checkers_see_here_what_took_lists(tmp_path):
     assert (code, said.count("[comparison-overlap]")) == (1, 2), said
 
 
+def refused(env, codes, cache):
+    """Those of the pieces of code that mypy reports, and all that it prints."""
+    program = cache / "program.py"
+    functions = [f"def f{n}({PARAMETERS}) -> None:\n" for n in range(len(codes))]
+    bodies = [textwrap.indent(code, "    ") for code in codes]
+    parts = [head + body + "\n" for head, body in zip(functions, bodies, strict=True)]
+    program.write_text("".join([IMPORTS, *parts]))
+    _, said = mypy(env, program, cache)
+    lines = [int(line) for line in re.findall(r"^\S+?:(\d+): error", said, re.M)]
+    ends = list(itertools.accumulate(part.count("\n") for part in [IMPORTS, *parts]))
+    assert all(line > ends[0] for line in lines), said
+    return {codes[bisect.bisect_left(ends, line) - 1] for line in lines}, said
+
+
+def test_type_checkers_see_what_is_said_of_them_and_accept_what_is_to_be_written(
+    tmp_path,
+):
+    group = rows.rows(SOURCE, rows.TYPED)
+    old = [code for row in group for code in row.code]
+    changes = [change for row in group for change in row.changes]
+    both = [code for kind, code in changes if kind == "both"]
+    on_both = [c for row in group if "on both packages" in row.text for c in row.code]
+    there, said = refused(THERE, old + both, tmp_path)
+    assert there == set(on_both), said
+    here, said = refused(HERE, old + [code for _, code in changes], tmp_path)
+    assert here == set(old), said
+
+
 def test_what_to_write_on_both_gives_the_same_on_both(outcomes):
     there, here = outcomes
-    groups = (rows.RAISING, rows.DIFFERENT, rows.CLIENT)
+    groups = (rows.RAISING, rows.DIFFERENT, rows.TYPED, rows.PYDANTIC, rows.CLIENT)
     every = [row for heading in groups for row in rows.rows(SOURCE, heading)]
     codes = [code for row in every for kind, code in row.changes if kind == "both"]
     for code in [*codes, *rows.unchanged(SOURCE)]:
@@ -140,6 +184,23 @@ def test_what_is_to_be_looked_for_means_something_else(outcomes):
         for code in row.code:
             assert "value" in there[code]
             assert there[code] != here[code], code
+
+
+def test_what_a_type_checker_refuses_gives_the_same_on_both(outcomes):
+    there, here = outcomes
+    for row in rows.rows(SOURCE, rows.TYPED):
+        for code in row.code:
+            assert "value" in there[code]
+            assert there[code] == here[code], code
+
+
+def test_fields_of_pydantic_have_the_names_that_are_said(outcomes):
+    there, here = outcomes
+    written, read = rows.rows(SOURCE, rows.PYDANTIC)
+    assert "createdAt" in there[written.code[0]]["value"]["run"]
+    assert "created_at" in here[written.code[0]]["value"]["run"]
+    assert "value" in there[read.code[0]]
+    assert here[read.code[0]]["raised"][:2] == ["ValidationError", "ValueError"]
 
 
 def test_a_run_that_is_turned_away_is_an_error_at_once_there_alone(server, said):

@@ -172,9 +172,29 @@ def test_an_error_text_stays_short_and_printable_whatever_the_value_is(
     )
 
 
-def test_what_json_does_not_have_is_shown_by_its_type():
-    with pytest.raises(DecodeError, match="input: expected an integer, got a complex"):
-        TokenUsage.from_dict({**USAGE, "input": 1j})
+@pytest.mark.parametrize(
+    ("kind", "document", "said"),
+    [
+        (
+            TokenUsage,
+            {**USAGE, "input": 1j},
+            "input: expected an integer, got a complex",
+        ),
+        (PromptRun, {**RUN, "id": UUID(int=1)}, "id: expected a UUID, got a UUID"),
+        (
+            PromptRun,
+            {**RUN, "createdAt": datetime.now(timezone.utc)},
+            "createdAt: expected a date and time (RFC 3339), got a datetime",
+        ),
+    ],
+)
+def test_what_json_does_not_have_is_shown_by_its_type(kind, document, said):
+    with pytest.raises(DecodeError) as caught:
+        kind.from_dict(document)
+    assert str(caught.value) == f"{said} object, which is no JSON"
+
+
+def test_a_number_of_many_digits_is_not_shown():
     with pytest.raises(
         DecodeError, match="input: expected a number, got a huge number"
     ):
