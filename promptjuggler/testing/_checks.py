@@ -15,13 +15,19 @@ _STATUSES = range(200, 600)
 _LINE_BREAKS = ("\r", "\n")
 
 
-def checked_text(name: str, value: object) -> str:
-    """A text that is not empty."""
+def checked_str(name: str, value: object) -> str:
+    """A text, which may be empty."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {_kind(value)}")
-    if not value:
-        raise ValueError(f"{name} must not be empty")
     return value
+
+
+def checked_text(name: str, value: object) -> str:
+    """A text that is not empty."""
+    text = checked_str(name, value)
+    if not text:
+        raise ValueError(f"{name} must not be empty")
+    return text
 
 
 def checked_segment(name: str, value: object) -> str:
@@ -83,9 +89,29 @@ def checked_seconds(name: str, value: object) -> float:
     """Seconds, of at least 0; they may be infinite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {_kind(value)}")
-    if math.isnan(value) or value < 0:
+    return _at_least_0(name, value)
+
+
+def checked_cost(name: str, value: object) -> float:
+    """An amount of money: finite, of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, not {_kind(value)}")
+    cost = _at_least_0(name, value)
+    if math.isinf(cost):
+        raise ValueError(f"{name} must be finite")
+    return cost
+
+
+def _at_least_0(name: str, value: float) -> float:
+    """A number that is not below 0."""
+    try:
+        number = float(value)
+    except OverflowError:
+        # An int of more than 308 digits.
+        raise ValueError(f"{name} is too large a number") from None
+    if math.isnan(number) or number < 0:
         raise ValueError(f"{name} must be at least 0, not {value}")
-    return float(value)
+    return number
 
 
 def checked_retry_after(value: object) -> str | None:
@@ -121,9 +147,46 @@ def checked_document(name: str, value: object) -> Mapping[str, object]:
     """A mapping of what JSON can hold."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {_kind(value)}")
-    # Raises what it raises: TypeError and ValueError say what cannot be held.
-    json.dumps(value)
+    _written(name, value)
     return value
+
+
+def checked_copy(name: str, value: object) -> dict[str, object]:
+    """A mapping of what JSON can hold, copied: it cannot become wrong later."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, not {_kind(value)}")
+    copy: dict[str, object] = json.loads(_written(name, value))
+    return copy
+
+
+def _written(name: str, value: Mapping[str, object]) -> str:
+    """A mapping as JSON; raises what cannot be held, below the name of the argument."""
+    try:
+        return json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be what JSON can hold: {error}") from None
+
+
+def checked_citations(name: str, value: object) -> tuple[dict[str, str], ...]:
+    """Citations, copied: dicts of texts, with `title` and `url`."""
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list or tuple of dicts, not {_kind(value)}")
+    return tuple(_checked_citation(name, citation) for citation in value)
+
+
+def _checked_citation(name: str, value: object) -> dict[str, str]:
+    """A citation."""
+    if not isinstance(value, Mapping) or not {"title", "url"} <= set(value):
+        raise TypeError(
+            f"{name}: each citation is a dict with title and url, not {value!r}"
+        )
+    return {
+        checked_str(f"{name}: the name of a field", field): checked_str(
+            f"{name}: {field}", text
+        )
+        for field, text in value.items()
+    }
 
 
 def _kind(value: object) -> str:

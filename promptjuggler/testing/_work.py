@@ -19,7 +19,9 @@ from ._runs import (
     End,
     Fields,
     completed,
+    each_of,
     failed,
+    foreign_code,
     frames_of,
     nodes_of,
     outputs_of,
@@ -73,11 +75,11 @@ class Work:
         now = RealClock.monotonic()
         run = Run(kind, body, Ending(now))
         call = self._call_of(run, version, asked_for)
-        problem: Exception | None = None
+        problem: BaseException | None = None
         try:
             run.ending.due = now + self._seconds_of(call)
-        except Exception as error:
-            # That of `run_seconds`: the run fails by it.
+        except BaseException as error:
+            # That of `run_seconds`: the run fails by it. All of them, as below.
             problem = error
         self._state.add_run(run)
         self._jobs.start(self._carry_out(run, version, call, problem), [run.id])
@@ -109,16 +111,17 @@ class Work:
         return checked_seconds("what run_seconds gives", run_seconds(call))
 
     def _carry_out(
-        self, run: Run, version: Version, call: Call, problem: Exception | None
+        self, run: Run, version: Version, call: Call, problem: BaseException | None
     ) -> Job:
         """Call the function of a version, stream what it says, end the run when due.
 
         problem    what is wrong already; then the function is not called
         """
         try:
-            if problem is not None:
-                raise problem
-            output = version.function(dict(run.body.inputs), call)
+            with foreign_code():
+                if problem is not None:
+                    raise problem
+                output = version.function(dict(run.body.inputs), call)
             if run.kind == "prompt":
                 end = yield from self._prompt_end(run, output)
             else:
@@ -147,7 +150,11 @@ class Work:
         """Keep the traceback of an error that nobody wanted."""
         if isinstance(error, Error):
             return
-        text = "".join(traceback.format_exception(error))
+        try:
+            text = "".join(traceback.format_exception(error))
+        except Exception:
+            # Whatever is wrong with the error itself, the run must end.
+            text = f"{type(error).__name__}, of which no traceback can be made"
         self._state.errors.append(f"{run.kind} {slug!r}, run {run.id}:\n{text}")
 
     def _prompt_end(self, run: Run, output: object) -> Steps[End]:
@@ -163,7 +170,7 @@ class Work:
         steps = nodes_of(output)
         # 0 where it cannot be known, as of a generator.
         left = length_hint(steps)
-        for step in steps:
+        for step in each_of(steps):
             if isinstance(step, Node):
                 now = RealClock.monotonic()
                 due = now + (run.ending.due - now) / left if left > 0 else now
@@ -210,7 +217,7 @@ class Work:
         if number:
             # There is one more pause than parts: after the reset that opens the run.
             pause = (due - RealClock.monotonic()) / (number + 1)
-        for part, frames in frames_of(parts, new_id):
+        for part, frames in frames_of(each_of(parts), new_id):
             said.append(part)
             for event, fields in frames:
                 self._publish(run, event, fields)

@@ -265,8 +265,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     def start(self) -> None:
         """Listen at `url`: after `close()`, at the same as before.
 
-        What `close()` interrupted goes on at once, with the step that it
-        waited for.
+        What `close()` interrupted goes on: what waits does so for the rest of
+        its time, of which that between is a part.
 
         Raises `RuntimeError` if it is started already, or in a forked child;
         `OSError` if someone else has taken the port since `close()`.

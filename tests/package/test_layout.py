@@ -298,7 +298,7 @@ FILES = {
         "_clock": set(),
         "_streams": set(),
         "messages": set(),
-        "parts": set(),
+        "parts": {"_checks"},
         "webhooks": set(),
     },
 }

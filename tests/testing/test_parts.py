@@ -39,7 +39,7 @@ def test_parts_become_frames_that_count_up_from_the_reset_of_their_segment() -> 
         Reset(2),
         Tool("search", citations=SOURCES),
     ]
-    end = {"status": "ok", "queries": (), "citations": SOURCES}
+    end = {"status": "ok", "queries": [], "citations": SOURCES}
     assert frames(parts) == [
         ("reset", {"segment": 0, "seq": 0}),
         ("token", {"segment": 0, "seq": 1, "text": "a"}),
@@ -118,7 +118,10 @@ def test_outputs_of_a_workflow_are_texts_and_none_by_names(output: object) -> No
 # Jobs
 
 
-def test_a_job_that_close_interrupts_goes_on_at_once_when_opened_again() -> None:
+@pytest.mark.parametrize("seconds", [0.2, PATIENCE])
+def test_a_job_that_close_interrupts_waits_on_when_opened_again(
+    seconds: float,
+) -> None:
     jobs = Jobs()
     steps: list[str] = []
     waits = threading.Event()
@@ -126,18 +129,23 @@ def test_a_job_that_close_interrupts_goes_on_at_once_when_opened_again() -> None
     def job() -> Iterator[float]:
         steps.append("first")
         waits.set()
-        yield PATIENCE
+        yield seconds
         steps.append("second")
         yield 0
         steps.append("third")
 
     jobs.open()
-    jobs.start(job())
+    jobs.start(job(), ["one"])
     assert waits.wait(PATIENCE)
     jobs.close()
     jobs.join(PATIENCE)
     assert (jobs.is_closing(), jobs.threads, steps) == (True, [], ["first"])
     jobs.open()
+    if seconds == PATIENCE:
+        # For as long as it would have; unless it is told not to.
+        assert not jobs.wait_until_idle(0.1)
+        assert steps == ["first"]
+        assert jobs.finish("one", PATIENCE)
     jobs.join(PATIENCE)
     assert steps == ["first", "second", "third"]
 
@@ -152,7 +160,7 @@ def test_a_job_is_not_lost_if_it_is_opened_again_before_it_is_put_by() -> None:
     ended = threading.Event()
 
     def job() -> Iterator[float]:
-        yield PATIENCE
+        yield 0.2
         ended.set()
 
     jobs = OpenedAtOnce()
