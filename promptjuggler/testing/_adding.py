@@ -175,7 +175,7 @@ class AddMethods(Base):
         `PromptRunFinished`, `WorkflowRunFinished`,
         `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It goes out just
         after the end can be seen, to one URL after the other. One that answers
-        with an error status, says nothing for a second or cannot be reached
+        with a redirect or an error status, says nothing for a second or cannot be reached
         fails. Every try is in `deliveries`; what failed to the end has an entry
         in `webhook_errors` too. `wait_for_webhooks()` waits for them.
         """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from secrets import token_hex
 
 from ._api import Api
+from ._calls import checked_function_of_call
 from ._checks import (
     checked_count,
     checked_header,
@@ -76,5 +77,5 @@ def checked_key(key: object) -> str:
 def checked_run_seconds(value: object) -> RunSeconds:
     """Seconds for which runs stay pending, or a function that tells them."""
     if callable(value):
-        return value
+        return checked_function_of_call("run_seconds", value)
     return checked_seconds("run_seconds", value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
@@ -63,9 +64,22 @@ def checked_headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], .
     if not isinstance(value, Mapping):
         raise TypeError(f"headers must be a mapping, not {_kind(value)}")
     return tuple(
-        (checked_header("the name of a header", name), checked_header(name, text))
+        (_checked_header_name(name), _checked_header_value(name, text))
         for name, text in value.items()
     )
+
+
+def _checked_header_value(name: str, value: object) -> str:
+    """The value of a header, which may be empty."""
+    return checked_header(name, value) if value != "" else ""
+
+
+def _checked_header_name(value: object) -> str:
+    """The name of a header: a token (RFC 9110, 5.1 and 5.6.2)."""
+    name = checked_text("the name of a header", value)
+    if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
+        raise ValueError(f"{name!r} cannot be the name of a header")
+    return name
 
 
 def checked_count(name: str, value: object, least: int = 1) -> int:

@@ -95,11 +95,14 @@ class FaultMethods(Base):
                    the request is not carried out. None: it is, and its own answer goes
                    out, changed by the next four; a request for a stream never meets that
         status     of the answer; None is 200, or that of its own answer
-        headers    more headers of the answer, or others in place of its own
+        headers    more headers of the answer, or others in place of its own, be it
+                   `Date`, or a `Content-Length` that is not true
         cut_at     how many bytes of the body go out before the connection ends, in the
-                   middle of the answer; None is all of them
+                   middle of the answer; None is all of them. An answer without a body
+                   is cut in its head
         drip       seconds between two bytes of a body that never ends: after the last
-                   one come spaces; None is at once
+                   one come spaces; None is at once. The head never ends if there is no
+                   body
         times      how many requests
         path       a part of their paths; None is any
         method     theirs, as "POST"; None is any
@@ -119,7 +122,7 @@ class FaultMethods(Base):
         if cut_at is not None:
             checked_count("cut_at", cut_at, least=0)
         if drip is not None:
-            _check_drip(drip, cut_at)
+            _check_drip(drip, cut_at, more)
         if body is not None:
             answer = answer_with(status or 200, body, more)
             fault = Fault(answer=answer, cut_at=cut_at, drip=drip)
@@ -199,13 +202,18 @@ class FaultMethods(Base):
         )
 
 
-def _check_drip(drip: object, cut_at: int | None) -> None:
+def _check_drip(
+    drip: object, cut_at: int | None, headers: tuple[tuple[str, str], ...]
+) -> None:
     """Raise if an answer cannot drip so."""
     seconds = checked_seconds("drip", drip)
     if seconds == 0 or math.isinf(seconds):
         raise ValueError("drip must be above 0, and finite")
     if cut_at is not None:
         raise ValueError("cut_at has no effect with drip")
+    for name, _ in headers:
+        if name.lower() in ("content-length", "transfer-encoding"):
+            raise ValueError(f"drip has no end, and so no {name}")
 
 
 def _shortened(body: object) -> str:

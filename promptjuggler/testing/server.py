@@ -318,6 +318,9 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     def _check_faults(self) -> None:
         """Raise if a test asked for faults, strictly, that no request has met."""
         unmet = self._faults.unmet()
+        left = self._streams.frames_to_lose
+        if left:
+            unmet.append(f"lose_next_frames() ({left} left)")
         if self._strict_faults and unmet:
             raise AssertionError(f"faults that were never met: {', '.join(unmet)}")
 

@@ -265,6 +265,7 @@ FILES = {
         "_publishing": {"_base", "_checks"},
         "_base": {
             "_api",
+            "_calls",
             "_checks",
             "_deliveries",
             "_faults",
