@@ -10,10 +10,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 from uuid import UUID
 
 _STATUSES = range(200, 600)
 _LINE_BREAKS = ("\r", "\n")
+_METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH")
 
 
 def checked_str(name: str, value: object) -> str:
@@ -89,6 +91,50 @@ def checked_count(name: str, value: object, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return value
+
+
+def checked_url(name: str, value: object) -> str:
+    """An address that something can be sent to."""
+    url = checked_text(name, value)
+    if not re.match("https?://", url, re.IGNORECASE):
+        raise ValueError(f"{name} must begin with http:// or https://, not be {url!r}")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError(
+            f"{name} must be percent-encoded ASCII without spaces, not {url!r}"
+        )
+    try:
+        address = urlsplit(url)
+        has_port = address.port != 0
+    except ValueError as error:
+        raise ValueError(f"{name} is no address: {error}") from None
+    if not address.hostname or not has_port:
+        raise ValueError(f"{name} must have a host, and no port 0: {url!r}")
+    return url
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """True or False; a text as "no" would count as True."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {_kind(value)}")
+    return value
+
+
+def checked_method(value: object) -> str:
+    """A method of requests, in upper case."""
+    method = checked_text("method", value).upper()
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {value!r}")
+    return method
+
+
+def checked_part_of_path(value: object) -> str:
+    """A part of a path as requests have it."""
+    path = checked_text("path", value)
+    if not path.isascii() or not path.isprintable() or " " in path:
+        raise ValueError(
+            f"path must be percent-encoded, as requests have it, not {path!r}"
+        )
+    return path
 
 
 def checked_status(value: object) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ._base import Base
 from ._checks import (
     checked_count,
+    checked_flag,
     checked_headers,
     checked_retry_after,
     checked_seconds,
@@ -162,6 +163,7 @@ class FaultMethods(Base):
         since it cannot tell one from the other; it sends GET, DELETE and
         stream tokens again.
         """
+        checked_flag("after_reading", after_reading)
         self._add_fault(
             "drop_next()",
             Fault(hang_up="after_reading" if after_reading else "before_reading"),

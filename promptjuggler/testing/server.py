@@ -10,7 +10,7 @@ from uuid import UUID
 from ._adding import AddMethods
 from ._base import checked_key, checked_run_seconds
 from ._calls import Call, Message
-from ._checks import checked_seconds, checked_uuid
+from ._checks import checked_flag, checked_seconds, checked_uuid
 from ._failing import FaultMethods
 from ._http import Listener
 from ._publishing import StreamMethods
@@ -108,7 +108,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         that cannot be meant.
         """
         super().__init__(api_key, run_seconds)
-        self._strict_faults = strict_faults
+        self._strict_faults = checked_flag("strict_faults", strict_faults)
         self._process = os.getpid()
         # The one of the last start.
         self._listener: Listener | None = None

@@ -258,9 +258,11 @@ FILES = {
             "_calls",
             "_checks",
             "_deliveries",
+            "_revisions",
             "_state",
             "parts",
         },
+        "_revisions": {"_checks", "_state"},
         "_failing": {"_base", "_checks", "_faults", "messages"},
         "_publishing": {"_base", "_checks"},
         "_base": {
@@ -300,7 +302,7 @@ FILES = {
         "_streams": set(),
         "messages": set(),
         "parts": {"_checks"},
-        "webhooks": set(),
+        "webhooks": {"_checks"},
     },
 }
 

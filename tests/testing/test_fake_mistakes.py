@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from helpers.stand_in import THREAD, Api
 
-from promptjuggler.testing import FakeServer
+from promptjuggler.testing import FakeServer, sign_webhook
 
 Use = Callable[[Any], object]
 
@@ -67,6 +67,34 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.answer_next({}, headers={"": "c"}), ValueError, "the name of a header must not be empty"),
         (lambda s: s.answer_next({}, headers={"a": 7}), TypeError, "a must be a str"),
         (lambda s: s.answer_next({}, drip=1, headers={"Content-Length": "1"}), ValueError, "no Content-Length"),
+        (lambda s: s.add_prompt("p", text, messages="x"), TypeError, "messages must be a list of dicts, not 'x'"),
+        (lambda s: s.add_prompt("p", text, messages={"role": "user", "content": "x"}), TypeError, "messages must be a list of dicts"),
+        (lambda s: s.add_prompt("p", text, messages=[{"role": "user", "content": "x", "note": object()}]), TypeError, r"messages\[0\] must be what JSON can hold"),
+        (lambda s: s.add_prompt("p", text, messages=[{"role": "usr", "content": "x"}]), ValueError, r"messages\[0\].role must be one of assistant, user, not 'usr'"),
+        (lambda s: s.add_prompt("p", text, tools=["web_search"]), TypeError, r"tools\[0\] must be a dict"),
+        (lambda s: s.add_prompt("p", text, tools=[{"type": "web_serch"}]), ValueError, r"tools\[0\].type: there is no 'web_serch'"),
+        (lambda s: s.add_prompt("p", text, response_format="text"), TypeError, "response_format must be a dict"),
+        (lambda s: s.add_prompt("p", text, response_format={"type": "txt"}), ValueError, "there is no 'txt'"),
+        (lambda s: s.add_prompt("p", text, response_format={}), ValueError, "responseFormat"),
+        (lambda s: s.add_prompt("p", text, provider="opnai"), ValueError, "provider must be one of openai, gemini, anthropic, not 'opnai'"),
+        (lambda s: s.add_prompt("p", text, system_instruction=0), TypeError, "system_instruction must be a str"),
+        (lambda s: s.add_prompt("p", text, model_params={"x": math.nan}), ValueError, "model_params must be what JSON can hold"),
+        (lambda s: s.add_prompt("p", text, model_params={"temprature": 1}), ValueError, "model_params has 'temprature'"),
+        (lambda s: s.add_prompt("p", text, model_params=[]), TypeError, "model_params must be a dict"),
+        (lambda s: s.add_webhook("http://localhost:abc/", "s"), ValueError, "url is no address"),
+        (lambda s: s.add_webhook("http://localhost:99999/", "s"), ValueError, "url is no address"),
+        (lambda s: s.add_webhook("http://local host/", "s"), ValueError, "without spaces"),
+        (lambda s: s.add_webhook("http://localhost/a b", "s"), ValueError, "without spaces"),
+        (lambda s: s.add_webhook("http://[::1/", "s"), ValueError, "url is no address"),
+        (lambda s: s.add_webhook("http://a", "s", events=[]), ValueError, "events must not be empty"),
+        (lambda s: sign_webhook("x", ""), ValueError, "secret must not be empty"),
+        (lambda s: sign_webhook("x", b"s"), TypeError, "secret must be a str"),
+        (lambda s: sign_webhook("x", "s", timestamp=5.5), TypeError, "timestamp must be an int"),
+        (lambda s: s.drop_next(after_reading="no"), TypeError, "after_reading must be True or False"),
+        (lambda s: FakeServer(strict_faults="no"), TypeError, "strict_faults must be True or False"),
+        (lambda s: s.fail_next(503, method="GTE"), ValueError, "method must be one of GET, .* not 'GTE'"),
+        (lambda s: s.fail_next(503, path="/gr\u00fc\u00dfe"), ValueError, "path must be percent-encoded"),
+        (lambda s: s.publish(THREAD, "token", {"a": math.nan}), ValueError, "data must be what JSON can hold"),
         (lambda s: s.add_prompt("p", text, tags="beta"), TypeError, "tags must be a list"),
         (lambda s: s.add_prompt("p", text, tags=["1"]), ValueError, "'1' cannot be given as a tag"),
         (lambda s: s.add_prompt("p", text, tags=["__latest__"]), ValueError, "cannot be given"),
@@ -76,7 +104,7 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.add_workflow(None, text), TypeError, "slug must be a str, not None"),
         (lambda s: s.add_knowledge_base(""), ValueError, "slug must not be empty"),
         (lambda s: s.add_webhook("a.example/hook", "s"), ValueError, "must begin with http://"),
-        (lambda s: s.add_webhook("http:///hook", "s"), ValueError, "must begin with http://"),
+        (lambda s: s.add_webhook("http:///hook", "s"), ValueError, "url must have a host"),
         (lambda s: s.add_webhook(7, "s"), TypeError, "url must be a str"),
         (lambda s: s.add_webhook("http://a", ""), ValueError, "secret must not be empty"),
         (lambda s: s.add_webhook("http://a", b"s"), TypeError, "secret must be a str"),

@@ -104,7 +104,6 @@ def test_tags_move_to_the_versions_that_are_added_with_them_and_old_versions_sta
         ({"tools": [{"type": "emit"}]}, r"tools\[0\]"),
         ({"response_format": {"type": "json_schema"}}, "responseFormat"),
         ({"model_params": {"temperature": "hot"}}, "modelParams.temperature"),
-        ({"system_instruction": 7}, "systemInstruction"),
     ],
 )
 def test_what_no_client_could_read_is_an_error_at_the_call_that_says_where(
