@@ -303,7 +303,7 @@ def freeze(moment):
             if any(function is one for one in REAL.values()):
                 setattr(module, name, frozen(function, moment))
 
-from {NAME} import PromptJuggler
+from {NAME} import PromptJuggler, RequestTimeout, WaitTimeout
 from {NAME}.testing import FakeServer
 
 def use(server, wait):
@@ -316,6 +316,24 @@ def use(server, wait):
         server.run_seconds = 0
         with pj.stream_prompt("p", 1, {{}}) as stream:
             print(type(list(stream)[-1]).__name__)
+        server.run_seconds = float("inf")
+        run = pj.run_prompt("p", 1, {{}})
+        try:
+            pj.wait_for_prompt_run(run.id, timeout=0.1)
+        except WaitTimeout as error:
+            print("WaitTimeout")
+        # A byte in time, and never the end.
+        server.answer_next("", drip=0.05, status=503)
+        server.answer_next(" ", drip=0.05)
+        hasty = PromptJuggler(
+            server.api_key, base_url=server.url, timeout=0.3, max_retries=0
+        )
+        for _ in range(2):
+            try:
+                with hasty:
+                    hasty.get_prompt_run(run.id)
+            except RequestTimeout as error:
+                print("RequestTimeout")
 """
 
 AROUND = """
@@ -338,5 +356,11 @@ def test_frozen_time_around_it_or_inside_does_not_hang_it(code: str) -> None:
         command, env=ENV, capture_output=True, text=True, timeout=60
     )
     assert result.stderr == ""
-    # What a client sees is of the frozen time.
-    assert result.stdout.splitlines() == ["2020-01-01T00:00:00+00:00", "DoneEvent"]
+    # What a client sees is of the frozen time; what it waits for is not.
+    assert result.stdout.splitlines() == [
+        "2020-01-01T00:00:00+00:00",
+        "DoneEvent",
+        "WaitTimeout",
+        "RequestTimeout",
+        "RequestTimeout",
+    ]
