@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from ._base import Base, JsonObject, JsonObjects
-from ._calls import Call, in_full_form
+from ._calls import Call, checked_index, in_full_form
 from ._checks import (
     checked_count,
     checked_segment,
@@ -139,14 +139,34 @@ class AddMethods(Base):
             {},
         )
 
-    def add_knowledge_base(self, slug: str) -> None:
-        """Serve a knowledge base, which is empty; one that is there stays as it is.
+    def add_knowledge_base(
+        self,
+        slug: str,
+        index: Callable[[str, bytes], Error | None] | None = None,
+    ) -> None:
+        """Serve a knowledge base, which is empty; one that is there keeps its documents.
 
-        slug    as in `upload_documents(slug, ...)`
+        slug     as in `upload_documents(slug, ...)`
+        index    is called once for each document, when it is due, with its file name
+                 and content; None is no function: each document becomes `ready`
+
+        A document is `sealed` while the function runs, `ready` if it gives
+        None, and `failed` if it gives or raises an `Error`:
+
+            def index(name, content):
+                return None if name.endswith(".pdf") else Error("Not a PDF.")
+
+        It fails as well by what else the function raises or gives; then the
+        traceback is in `errors`. A base is `failed` if all its documents are.
         """
         checked_segment("slug", slug)
+        indexer = None if index is None else checked_index(index)
         with self._state.lock:
             self._state.bases.setdefault(slug, new_id())
+            if indexer is None:
+                self._state.indexers.pop(slug, None)
+            else:
+                self._state.indexers[slug] = indexer
 
     def document_content(self, document_id: str | UUID) -> bytes:
         """What was uploaded as this document.

@@ -92,15 +92,30 @@ def checked_function_of_call(
 
     Raises `TypeError` if it cannot.
     """
-    signature = _signature(function)
-    if signature is not None:
-        try:
-            signature.bind(None)
-        except TypeError:
-            raise TypeError(
-                f"{name} must take the call as its one argument: not {signature}"
-            ) from None
+    _check_arguments(function, 1, f"{name} must take the call as its one argument")
     return function
+
+
+def checked_index(function: Callable[[str, bytes], _T]) -> Callable[[str, bytes], _T]:
+    """A function that can be called with a file name and content.
+
+    Raises `TypeError` if it cannot.
+    """
+    if not callable(function):
+        raise TypeError(f"index must be callable, not {function!r}")
+    _check_arguments(function, 2, "index must take a file name and the content")
+    return function
+
+
+def _check_arguments(function: Callable[..., object], number: int, rule: str) -> None:
+    """Raise `TypeError` if a function cannot be called with so many arguments."""
+    signature = _signature(function)
+    if signature is None:
+        return
+    try:
+        signature.bind(*[None] * number)
+    except TypeError:
+        raise TypeError(f"{rule}: not {signature}") from None
 
 
 def _signature(function: Callable[..., object]) -> inspect.Signature | None:

@@ -23,6 +23,7 @@ from ._runs import (
     failed,
     foreign_code,
     frames_of,
+    kind_of,
     nodes_of,
     outputs_of,
     parts_of,
@@ -31,7 +32,7 @@ from ._runs import (
     usages_of,
     workflow_result,
 )
-from ._state import Document, Ending, Json, Kind, Run, State, Version, new_id
+from ._state import Document, Ending, Index, Json, Kind, Run, State, Version, new_id
 from ._streams import Streams
 from .parts import Error, Node, Part, Usage
 
@@ -131,7 +132,7 @@ class Work:
             raise
         except BaseException as error:
             # All others: what pytest.fail() raises, for one, is no Exception.
-            self._note(run, version.slug, error)
+            self._note(f"{run.kind} {version.slug!r}, run {run.id}", error)
             end = failed(run.kind, error)
         yield run.ending.due - RealClock.monotonic()
         if version.writes_memory() and end.status == "completed":
@@ -146,8 +147,8 @@ class Work:
             run.finish(end.status, end.result)
         self._publish(run, end.event, end.fields)
 
-    def _note(self, run: Run, slug: str, error: BaseException) -> None:
-        """Keep the traceback of an error that nobody wanted."""
+    def _note(self, words: str, error: BaseException) -> None:
+        """Keep the traceback of an error that nobody wanted, below what it was for."""
         if isinstance(error, Error):
             return
         try:
@@ -155,7 +156,7 @@ class Work:
         except Exception:
             # Whatever is wrong with the error itself, the run must end.
             text = f"{type(error).__name__}, of which no traceback can be made"
-        self._state.errors.append(f"{run.kind} {slug!r}, run {run.id}:\n{text}")
+        self._state.errors.append(f"{words}:\n{text}")
 
     def _prompt_end(self, run: Run, output: object) -> Steps[End]:
         """Say what the function of a prompt gave, and tell how that run ends."""
@@ -248,19 +249,50 @@ class Work:
         return pending
 
     def _index(self, slug: str, documents: list[Document], seconds: float) -> Job:
-        """Make uploaded documents ready, but for those that were deleted meanwhile."""
+        """Index uploaded documents, but for those that were deleted meanwhile."""
         yield seconds
+        for document in documents:
+            self._index_one(document, self._state.indexers.get(slug))
         with self._state.lock:
             there = [one for one in documents if one.id in self._state.documents]
-            for document in there:
-                document.finish()
             base = self._state.base_to_json(slug)
         for document in there:
             told = _fields(document.to_json(), "id", "status", "chunkCount")
             yield from self._deliveries.deliver("knowledgedocument.finished", told)
-        if there and base["status"] == "ready":
+        if there and base["status"] != "pending":
             told = _fields(base, "id", "status", "documentCount", "chunkCount")
             yield from self._deliveries.deliver("knowledgebase.finished", told)
+
+    def _index_one(self, document: Document, index: Index | None) -> None:
+        """Make a document ready, or let it fail, as the function of its base has it."""
+        if document.id not in self._state.documents:
+            return
+        problem: BaseException | None = None
+        if index is not None:
+            with self._state.lock:
+                document.begin()
+            problem = self._problem_of(document, index)
+        with self._state.lock:
+            if problem is None:
+                document.finish()
+            else:
+                document.fail()
+
+    def _problem_of(self, document: Document, index: Index) -> BaseException | None:
+        """Call the function of a base; what is wrong with the document, if anything."""
+        file = document.file
+        try:
+            given = index(file.name, file.content)
+            if isinstance(given, Error):
+                return given
+            if given is not None:
+                raise TypeError(
+                    f"the function gave {kind_of(given)}: it gives None or an Error"
+                )
+        except BaseException as error:
+            self._note(f"document {file.name!r} of {document.base!r}", error)
+            return error
+        return None
 
 
 def _fields(record: Json, *names: str) -> Json:

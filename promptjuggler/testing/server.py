@@ -60,8 +60,9 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
 
     **Streams** of threads are there too, with the events of such runs and with
     whatever you `publish()`. What was sent is kept to the end of the server: a
-    client that comes back misses nothing, but for what `lose_next_frames()`
-    took.
+    client that comes back after its first frame misses nothing, but for what
+    `lose_next_frames()` took. One that has none to name yet begins anew at what
+    is said then, as with the API.
 
     **Faults** (`fail_next`, `answer_next`, `drop_next`, `delay_next`) queue up,
     in the order of these calls. Each request that comes meets the first one
@@ -183,7 +184,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         """The tracebacks of functions that raised, but for those of an `Error`.
 
         Each stands below the name of its prompt or workflow and the id of its
-        run. The list may be emptied: `assert server.errors == []`.
+        run, or below the name of its document. The list may be emptied:
+        `assert server.errors == []`.
         """
         return self._state.errors
 

@@ -640,7 +640,7 @@ def test_a_stream_token_is_for_this_server_and_expires_in_the_future(
     first, second = (
         api("POST", f"/api/v1/threads/{THREAD}/stream-token").document for _ in range(2)
     )
-    assert api("POST", "/api/v1/threads/nonsense/stream-token").status == 422
+    assert api("POST", "/api/v1/threads/nonsense/stream-token").status == 404
     assert set(first) == {"token", "expiresAt", "url"}
     assert first["url"] == f"{server.url}/stream/{THREAD}"
     assert first["token"] != second["token"]

@@ -103,6 +103,8 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.add_workflow("w", None), TypeError, "function must be callable, not None"),
         (lambda s: s.add_workflow(None, text), TypeError, "slug must be a str, not None"),
         (lambda s: s.add_knowledge_base(""), ValueError, "slug must not be empty"),
+        (lambda s: s.add_knowledge_base("b", 7), TypeError, "index must be callable, not 7"),
+        (lambda s: s.add_knowledge_base("b", lambda name: None), TypeError, "index must take a file name and"),
         (lambda s: s.add_webhook("a.example/hook", "s"), ValueError, "must begin with http://"),
         (lambda s: s.add_webhook("http:///hook", "s"), ValueError, "url must have a host"),
         (lambda s: s.add_webhook(7, "s"), TypeError, "url must be a str"),
