@@ -103,7 +103,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         api_key          the key that clients must have; None is a new one
         run_seconds      how long runs and documents stay pending, see `run_seconds`
         strict_faults    whether `close()` raises if faults that were asked for have not
-                         been met: the test was not about what it seems to be about
+                         been met, or frames not been lost: the test was not about what
+                         it seems to be about
 
         Raises `TypeError` or `ValueError`, as every method does for arguments
         that cannot be meant.
