@@ -6,9 +6,9 @@ import errno
 import os
 import selectors
 import socket
-import time
 from itertools import zip_longest
 
+from .._clock import RealTime
 from .deadline import Deadline
 from .exceptions import AddressError
 from .sockets import WaitSelector
@@ -172,12 +172,12 @@ class _Race:
         time alone."""
         if not self._to_begin:
             return False
-        return not self._under_way or time.monotonic() >= self._next_begin
+        return not self._under_way or RealTime.monotonic() >= self._next_begin
 
     def _begin_next(self) -> socket.socket | None:
         """Begin an attempt. Gives its socket where it is connected at once."""
         attempt = self._to_begin.pop()
-        self._next_begin = time.monotonic() + self._stagger
+        self._next_begin = RealTime.monotonic() + self._stagger
         try:
             sock = attempt.new_socket()
         except OSError as error:
@@ -209,7 +209,7 @@ class _Race:
         assert self._selector is not None
         seconds = min(self._deadline.remaining(), _STAGGER)
         if self._to_begin:
-            seconds = min(seconds, max(self._next_begin - time.monotonic(), 0))
+            seconds = min(seconds, max(self._next_begin - RealTime.monotonic(), 0))
         ready = self._selector.select(seconds)
         # One that was shut down is no winner.
         self._deadline.remaining()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
-import time
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+from .._clock import RealTime
 from .addresses import addresses_of, connected_socket
 from .deadline import Deadline
 from .exceptions import NotHttp, TunnelRefused, UnreadableBody
@@ -228,7 +228,7 @@ class Connection:
             self._wire.queue_little()
         rest = iter(chunks)
         while True:
-            begun = time.monotonic()
+            begun = RealTime.monotonic()
             try:
                 chunk = next(rest, None)
             except OSError as error:
@@ -237,7 +237,7 @@ class Connection:
             if chunk is None or self._answer_began():
                 return
             # A slow disk is not the fault of the other side.
-            deadline.postpone(time.monotonic() - begun)
+            deadline.postpone(RealTime.monotonic() - begun)
             yield chunk
 
     def _answer_began(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
-import time
+
+from .._clock import RealTime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Deadline:
 
     seconds   how long a step may take: the connect with its handshakes, each send, and
               the whole answer
-    overall   the time of `time.monotonic()` at which all steps must be over
+    overall   the time of `RealTime.monotonic()` at which all steps must be over
     """
 
     __slots__ = ("_end_of_step", "_limit", "overall", "seconds")
@@ -40,7 +41,7 @@ class Deadline:
 
     def restart(self) -> None:
         """A new step begins now."""
-        now = time.monotonic()
+        now = RealTime.monotonic()
         self._limit = min(self.seconds, self.overall - now)
         self._end_of_step = now + self._limit
 
@@ -54,7 +55,7 @@ class Deadline:
 
     def remaining(self) -> float:
         """The seconds that are left of this step. Raises TimeoutError if there are none."""
-        remaining = self._end_of_step - time.monotonic()
+        remaining = self._end_of_step - RealTime.monotonic()
         if remaining <= 0:
             raise TimeoutError("timed out")
         return min(remaining, _LONGEST_WAIT)

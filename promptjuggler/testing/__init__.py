@@ -124,6 +124,20 @@ A run that is pending for as long as the test wants, and a conversation:
             answer = pj.wait_for_prompt_run(then.id).output
         assert answer == "You said 1 things before."
 
+Documents that fail, by a function in place of an index:
+
+    def test_tells_what_cannot_be_indexed(server):
+        server.add_knowledge_base(
+            "docs", lambda name, content: None if content else Error("It is empty.")
+        )
+        with PromptJuggler(server.api_key, base_url=server.url) as pj:
+            files = [("a.txt", b"text"), ("b.txt", b"")]
+            ends = [
+                pj.wait_for_knowledge_document(document.id).status
+                for document in pj.upload_documents("docs", files)
+            ]
+        assert ends == ["ready", "failed"]
+
 FakeServer         the server; `help(FakeServer)` tells all that it can do
 Text, Tool,        parts of an answer, for prompts that do more than say a text
 Payload, Reset,
@@ -171,11 +185,12 @@ __all__ = [
 ]
 
 # The way through this folder. FakeServer (`server`) has its methods from `_adding`,
-# `_failing` and `_publishing`, which work on the parts that `_base` puts together. A
-# request comes in by `_http`, where it meets its fault (`_faults`), and is answered by
-# `_api`. What goes on after that is `_work`: it calls functions (`_calls`), and says what
-# `_runs` makes of the parts of an answer, by way of `_streams` and `_deliveries`, as a job
-# (`_jobs`). What they share is `_state`. The arrows stand in tests/package/test_layout.py.
+# `_failing` and `_publishing`, which check what they are given (`_checks`, `_revisions`)
+# and work on the parts that `_base` puts together. A request comes in by `_http`, where it
+# meets its fault (`_faults`), and is answered by `_api`. What goes on after that is
+# `_work`: it calls functions (`_calls`), and says what `_runs` makes of the parts of an
+# answer, by way of `_streams` and `_deliveries`, as a job (`_jobs`). What they share is
+# `_state`. The arrows stand in tests/package/test_layout.py.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from ._base import Base, JsonObject, JsonObjects
-from ._calls import Call, in_full_form
-from ._checks import checked_count, checked_segment, checked_text, checked_texts
+from ._calls import Call, checked_index, in_full_form
+from ._checks import (
+    checked_count,
+    checked_segment,
+    checked_text,
+    checked_texts,
+    checked_url,
+)
 from ._deliveries import EVENTS, Receiver
-from ._state import LATEST, Json, new_id
+from ._revisions import checked_revision
+from ._state import LATEST, new_id
 from .parts import Error, Node, Part, Usage
 
 PromptOutput = Part | Iterable[Part]
 Outputs = Mapping[str, str | None]
 WorkflowOutput = Outputs | Node | Error | Iterable[Outputs | Node | Usage | Error]
-
-_MEMORIES = ("stateless", "read_only", "read_write", "write_only")
 
 
 class AddMethods(Base):
@@ -80,21 +84,20 @@ class AddMethods(Base):
         `Error`, the run fails as well, but because it should.
 
         Raises `TypeError` or `ValueError` for what cannot be, as a message
-        without a role.
+        without a role, and for a role, provider, type or parameter that this
+        version does not know. (What the API may add some day, `answer_next` can
+        give.)
         """
-        revision: Json = {
-            "memory": _checked_memory(memory),
-            "provider": checked_text("provider", provider),
-            "model": checked_text("model", model),
-            "modelParams": dict(model_params or {}),
-            "messages": [dict(one) for one in messages],
-            "tools": [dict(one) for one in tools],
-            "responseFormat": dict(response_format or {"type": "text"}),
-        }
-        if system_instruction is not None:
-            revision["systemInstruction"] = system_instruction
-        if messages or tools or response_format or model_params or system_instruction:
-            _check_revision(revision)
+        revision = checked_revision(
+            messages=messages,
+            system_instruction=system_instruction,
+            tools=tools,
+            response_format=response_format,
+            provider=provider,
+            model=model,
+            model_params=model_params,
+            memory=memory,
+        )
         return self._state.add_version(
             "prompt",
             checked_segment("slug", slug),
@@ -136,14 +139,34 @@ class AddMethods(Base):
             {},
         )
 
-    def add_knowledge_base(self, slug: str) -> None:
-        """Serve a knowledge base, which is empty; one that is there stays as it is.
+    def add_knowledge_base(
+        self,
+        slug: str,
+        index: Callable[[str, bytes], Error | None] | None = None,
+    ) -> None:
+        """Serve a knowledge base, which is empty; one that is there keeps its documents.
 
-        slug    as in `upload_documents(slug, ...)`
+        slug     as in `upload_documents(slug, ...)`
+        index    is called once for each document, when it is due, with its file name
+                 and content; None is no function: each document becomes `ready`
+
+        A document is `sealed` while the function runs, `ready` if it gives
+        None, and `failed` if it gives or raises an `Error`:
+
+            def index(name, content):
+                return None if name.endswith(".pdf") else Error("Not a PDF.")
+
+        It fails as well by what else the function raises or gives; then the
+        traceback is in `errors`. A base is `failed` if all its documents are.
         """
         checked_segment("slug", slug)
+        indexer = None if index is None else checked_index(index)
         with self._state.lock:
             self._state.bases.setdefault(slug, new_id())
+            if indexer is None:
+                self._state.indexers.pop(slug, None)
+            else:
+                self._state.indexers[slug] = indexer
 
     def document_content(self, document_id: str | UUID) -> bytes:
         """What was uploaded as this document.
@@ -175,29 +198,22 @@ class AddMethods(Base):
         `PromptRunFinished`, `WorkflowRunFinished`,
         `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It goes out just
         after the end can be seen, to one URL after the other. One that answers
-        with an error status, says nothing for a second or cannot be reached
-        fails. Every try is in `deliveries`; what failed to the end has an entry
+        with a redirect or an error status, says nothing for a second or cannot
+        be reached fails. Every try is in `deliveries`; what failed to the end has an entry
         in `webhook_errors` too. `wait_for_webhooks()` waits for them.
         """
-        checked_text("url", url)
-        address = urlsplit(url)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ValueError(f"url must begin with http:// or https://, not be {url!r}")
+        checked_url("url", url)
         wanted = EVENTS if events is None else checked_texts("events", events)
         unknown = [event for event in wanted if event not in EVENTS]
         if unknown:
             raise ValueError(
                 f"events has {unknown[0]!r}; there are {', '.join(EVENTS)}"
             )
+        if not wanted:
+            raise ValueError("events must not be empty: None is all of them")
         checked_text("secret", secret)
         checked_count("retries", retries, least=0)
         self._deliveries.add_receiver(Receiver(url, secret, wanted, retries))
-
-
-def _checked_memory(memory: str) -> str:
-    if memory not in _MEMORIES:
-        raise ValueError(f"memory must be one of {_MEMORIES}, not {memory!r}")
-    return memory
 
 
 def _checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -208,14 +224,3 @@ def _checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
         if tag.isdecimal() or tag == LATEST:
             raise ValueError(f"{tag!r} cannot be given as a tag")
     return texts
-
-
-def _check_revision(revision: Json) -> None:
-    """Raise `ValueError`, with its place, for what a client could not read."""
-    from .. import DecodeError, PromptRevision
-
-    ids = dict.fromkeys(["id", "promptId"], new_id())
-    try:
-        PromptRevision.from_dict({**revision, **ids})
-    except DecodeError as error:
-        raise ValueError(f"no client could read this prompt: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, unquote
 
-from ._bodies import read_run_body, read_thread, read_upload
+from ._bodies import Refused, read_run_body, read_thread, read_upload
 from ._state import Kind, NotFound, State, new_id, timestamp
 from ._streams import Streams, Subscription
 from ._work import Work
@@ -99,7 +99,12 @@ class Api:
 
     def _create_stream_token(self, thread: str) -> Answer:
         token = f"fake-{new_id()}"
-        path = _STREAMS + read_thread(thread)
+        try:
+            path = _STREAMS + read_thread(thread)
+        except Refused:
+            # It is no part of a body, which could be refused with 422: there is no such
+            # thread.
+            raise NotFound from None
         with self._state.lock:
             self._state.tokens[token] = path
         expires_at = timestamp(later=_TOKEN_SECONDS)

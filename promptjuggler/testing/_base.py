@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from secrets import token_hex
 
 from ._api import Api
+from ._calls import checked_function_of_call
 from ._checks import (
     checked_count,
     checked_header,
-    checked_line,
+    checked_method,
+    checked_part_of_path,
     checked_seconds,
-    checked_text,
 )
 from ._deliveries import Deliveries
 from ._faults import Fault, Faults, Target
@@ -57,10 +58,10 @@ class Base:
         checked_count("times", times)
         checked_count("after", after, least=0)
         if path is not None:
-            checked_text("path", path)
+            checked_part_of_path(path)
             words += f" of {path!r}"
         if method is not None:
-            method = checked_line("method", method).upper()
+            method = checked_method(method)
             words += f" by {method}"
         self._faults.add(words, fault, Target(path, method), times, after)
 
@@ -76,5 +77,5 @@ def checked_key(key: object) -> str:
 def checked_run_seconds(value: object) -> RunSeconds:
     """Seconds for which runs stay pending, or a function that tells them."""
     if callable(value):
-        return value
+        return checked_function_of_call("run_seconds", value)
     return checked_seconds("run_seconds", value)

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 from uuid import UUID
 
 _STATUSES = range(200, 600)
 _LINE_BREAKS = ("\r", "\n")
+_METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH")
+
+
+def checked_str(name: str, value: object) -> str:
+    """A text, which may be empty."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {_kind(value)}")
+    return value
 
 
 def checked_text(name: str, value: object) -> str:
     """A text that is not empty."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, not {_kind(value)}")
-    if not value:
+    text = checked_str(name, value)
+    if not text:
         raise ValueError(f"{name} must not be empty")
-    return value
+    return text
 
 
 def checked_segment(name: str, value: object) -> str:
@@ -57,9 +66,22 @@ def checked_headers(value: Mapping[str, str] | None) -> tuple[tuple[str, str], .
     if not isinstance(value, Mapping):
         raise TypeError(f"headers must be a mapping, not {_kind(value)}")
     return tuple(
-        (checked_header("the name of a header", name), checked_header(name, text))
+        (_checked_header_name(name), _checked_header_value(name, text))
         for name, text in value.items()
     )
+
+
+def _checked_header_value(name: str, value: object) -> str:
+    """The value of a header, which may be empty."""
+    return checked_header(name, value) if value != "" else ""
+
+
+def _checked_header_name(value: object) -> str:
+    """The name of a header: a token (RFC 9110, 5.1 and 5.6.2)."""
+    name = checked_text("the name of a header", value)
+    if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
+        raise ValueError(f"{name!r} cannot be the name of a header")
+    return name
 
 
 def checked_count(name: str, value: object, least: int = 1) -> int:
@@ -69,6 +91,50 @@ def checked_count(name: str, value: object, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return value
+
+
+def checked_url(name: str, value: object) -> str:
+    """An address that something can be sent to."""
+    url = checked_text(name, value)
+    if not re.match("https?://", url, re.IGNORECASE):
+        raise ValueError(f"{name} must begin with http:// or https://, not be {url!r}")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError(
+            f"{name} must be percent-encoded ASCII without spaces, not {url!r}"
+        )
+    try:
+        address = urlsplit(url)
+        has_port = address.port != 0
+    except ValueError as error:
+        raise ValueError(f"{name} is no address: {error}") from None
+    if not address.hostname or not has_port:
+        raise ValueError(f"{name} must have a host, and no port 0: {url!r}")
+    return url
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """True or False; a text as "no" would count as True."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {_kind(value)}")
+    return value
+
+
+def checked_method(value: object) -> str:
+    """A method of requests, in upper case."""
+    method = checked_text("method", value).upper()
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {value!r}")
+    return method
+
+
+def checked_part_of_path(value: object) -> str:
+    """A part of a path as requests have it."""
+    path = checked_text("path", value)
+    if not path.isascii() or not path.isprintable() or " " in path:
+        raise ValueError(
+            f"path must be percent-encoded, as requests have it, not {path!r}"
+        )
+    return path
 
 
 def checked_status(value: object) -> int:
@@ -83,9 +149,29 @@ def checked_seconds(name: str, value: object) -> float:
     """Seconds, of at least 0; they may be infinite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {_kind(value)}")
-    if math.isnan(value) or value < 0:
+    return _at_least_0(name, value)
+
+
+def checked_cost(name: str, value: object) -> float:
+    """An amount of money: finite, of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, not {_kind(value)}")
+    cost = _at_least_0(name, value)
+    if math.isinf(cost):
+        raise ValueError(f"{name} must be finite")
+    return cost
+
+
+def _at_least_0(name: str, value: float) -> float:
+    """A number that is not below 0."""
+    try:
+        number = float(value)
+    except OverflowError:
+        # An int of more than 308 digits.
+        raise ValueError(f"{name} is too large a number") from None
+    if math.isnan(number) or number < 0:
         raise ValueError(f"{name} must be at least 0, not {value}")
-    return float(value)
+    return number
 
 
 def checked_retry_after(value: object) -> str | None:
@@ -121,9 +207,46 @@ def checked_document(name: str, value: object) -> Mapping[str, object]:
     """A mapping of what JSON can hold."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, not {_kind(value)}")
-    # Raises what it raises: TypeError and ValueError say what cannot be held.
-    json.dumps(value)
+    _written(name, value)
     return value
+
+
+def checked_copy(name: str, value: object) -> dict[str, object]:
+    """A mapping of what JSON can hold, copied: it cannot become wrong later."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, not {_kind(value)}")
+    copy: dict[str, object] = json.loads(_written(name, value))
+    return copy
+
+
+def _written(name: str, value: Mapping[str, object]) -> str:
+    """A mapping as JSON; raises what cannot be held, below the name of the argument."""
+    try:
+        return json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be what JSON can hold: {error}") from None
+
+
+def checked_citations(name: str, value: object) -> tuple[dict[str, str], ...]:
+    """Citations, copied: dicts of texts, with `title` and `url`."""
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list or tuple of dicts, not {_kind(value)}")
+    return tuple(_checked_citation(name, citation) for citation in value)
+
+
+def _checked_citation(name: str, value: object) -> dict[str, str]:
+    """A citation."""
+    if not isinstance(value, Mapping) or not {"title", "url"} <= set(value):
+        raise TypeError(
+            f"{name}: each citation is a dict with title and url, not {value!r}"
+        )
+    return {
+        checked_str(f"{name}: the name of a field", field): checked_str(
+            f"{name}: {field}", text
+        )
+        for field, text in value.items()
+    }
 
 
 def _kind(value: object) -> str:

@@ -33,6 +33,16 @@ class Receiver(NamedTuple):
     retries: int
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Lets a redirect be the error that it is to who sends webhooks.
+
+    urllib would follow it by a GET, without the body, to wherever it leads.
+    """
+
+    def redirect_request(self, *arguments: object) -> None:
+        """No request in place of the one that was sent."""
+
+
 class Deliveries:
     """POSTs webhooks, and notes what became of them. Usable in any thread."""
 
@@ -97,7 +107,8 @@ class Deliveries:
 
         It uses no proxy: a receiver is on this machine, as a rule.
         """
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        no_proxy = urllib.request.ProxyHandler({})
+        return urllib.request.build_opener(no_proxy, _NoRedirects)
 
     def _post(self, url: str, secret: str, body: bytes) -> int:
         """The status of an answer that is no error."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ._base import Base
 from ._checks import (
     checked_count,
+    checked_flag,
     checked_headers,
     checked_retry_after,
     checked_seconds,
@@ -95,11 +96,14 @@ class FaultMethods(Base):
                    the request is not carried out. None: it is, and its own answer goes
                    out, changed by the next four; a request for a stream never meets that
         status     of the answer; None is 200, or that of its own answer
-        headers    more headers of the answer, or others in place of its own
+        headers    more headers of the answer, or others in place of its own, be it
+                   `Date`, or a `Content-Length` that is not true
         cut_at     how many bytes of the body go out before the connection ends, in the
-                   middle of the answer; None is all of them
+                   middle of the answer; None is all of them. An answer without a body
+                   is cut in its head
         drip       seconds between two bytes of a body that never ends: after the last
-                   one come spaces; None is at once
+                   one come spaces; None is at once. The head never ends if there is no
+                   body
         times      how many requests
         path       a part of their paths; None is any
         method     theirs, as "POST"; None is any
@@ -119,7 +123,7 @@ class FaultMethods(Base):
         if cut_at is not None:
             checked_count("cut_at", cut_at, least=0)
         if drip is not None:
-            _check_drip(drip, cut_at)
+            _check_drip(drip, cut_at, more)
         if body is not None:
             answer = answer_with(status or 200, body, more)
             fault = Fault(answer=answer, cut_at=cut_at, drip=drip)
@@ -159,6 +163,7 @@ class FaultMethods(Base):
         since it cannot tell one from the other; it sends GET, DELETE and
         stream tokens again.
         """
+        checked_flag("after_reading", after_reading)
         self._add_fault(
             "drop_next()",
             Fault(hang_up="after_reading" if after_reading else "before_reading"),
@@ -199,13 +204,18 @@ class FaultMethods(Base):
         )
 
 
-def _check_drip(drip: object, cut_at: int | None) -> None:
+def _check_drip(
+    drip: object, cut_at: int | None, headers: tuple[tuple[str, str], ...]
+) -> None:
     """Raise if an answer cannot drip so."""
     seconds = checked_seconds("drip", drip)
     if seconds == 0 or math.isinf(seconds):
         raise ValueError("drip must be above 0, and finite")
     if cut_at is not None:
         raise ValueError("cut_at has no effect with drip")
+    for name, _ in headers:
+        if name.lower() in ("content-length", "transfer-encoding"):
+            raise ValueError(f"drip has no end, and so no {name}")
 
 
 def _shortened(body: object) -> str:

@@ -12,6 +12,7 @@ import re
 import socket
 import socketserver
 import threading
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from itertools import chain, repeat
@@ -32,6 +33,8 @@ _NAMES = ("127.0.0.1", "localhost", "[::1]")
 _LARGEST_BODY = 64 * 2**20
 """Bytes. What came is kept in memory."""
 _PIECE = 65_536
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""The headers that tell where a body ends (RFC 9112, 6)."""
 _SECONDS_TO_LET_GO = 0.5
 
 
@@ -172,7 +175,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._send(answer, fault)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve_request
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """What serves a method: `do_GET`, and so for all others, be they known or not."""
+        if not name.startswith("do_"):
+            raise AttributeError(name)
+        return self._serve_request
 
     def _refusal(self) -> Answer | None:
         """The answer to a request of which the head alone is enough to refuse it."""
@@ -228,27 +235,56 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self, answer: Answer, fault: Fault, *more_headers: tuple[str, str]
     ) -> None:
         """Send a whole answer, or as much of it as a fault leaves."""
-        self.send_response(answer.status)
-        for name, value in (*answer.headers, *more_headers):
+        headers = (*answer.headers, *more_headers)
+        names = {name.lower() for name, _ in headers}
+        if fault.cut_at is not None and not answer.body:
+            # Of an answer that is a head alone, that is cut: in its first line.
+            self.close_connection = True
+            self.wfile.write(b"HTTP/1.")
+            return
+        self._begin_head(answer.status, names)
+        for name, value in headers:
             self.send_header(name, value)
         if fault.drip is not None:
             self._drip(answer.body, fault.drip)
             return
-        # RFC 9110, 8.6: a 204 has no length. (One that a test asks for has a body.)
-        if answer.body or answer.status != 204:
+        if names & _FRAMING:
+            # A test wants its own, true or not: what follows would be read amiss.
+            self.close_connection = True
+        elif answer.body or answer.status != 204:
+            # RFC 9110, 8.6: a 204 has no length. (One that a test asks for has a body.)
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body[: fault.cut_at])
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: fault.cut_at])
         if fault.cut_at is not None:
             self.close_connection = True
 
+    def _begin_head(self, status: int, names: Collection[str]) -> None:
+        """Begin the head of an answer, with what each has unless it has its own.
+
+        names    of its own headers, in lower case
+        """
+        self.send_response_only(status)
+        if "server" not in names:
+            self.send_header("Server", self.version_string())
+        if "date" not in names:
+            self.send_header("Date", self.date_time_string())
+
     def _drip(self, body: bytes, seconds: float) -> None:
-        """Send a body byte by byte, and then spaces, until someone hangs up."""
+        """Send a body byte by byte, and then spaces, until someone hangs up.
+
+        Of an answer that is a head alone, that drips: it never ends.
+        """
         self.close_connection = True
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+        if body:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+        else:
+            self.flush_headers()
+            self.wfile.write(b"X-Drip: ")
         for byte in chain(body, repeat(ord(" "))):
-            self.wfile.write(b"1\r\n%c\r\n" % byte)
+            self.wfile.write(b"1\r\n%c\r\n" % byte if body else b" ")
             if self._listener.jobs.sleep(seconds):
                 return
 

@@ -25,10 +25,29 @@ class _Task:
         """It waits no more, neither for time nor for `resume()`."""
         self.ended = threading.Event()
         self._awake = threading.Event()
+        # Of the real clock: when the next step is due. The first one is at once.
+        self._due = 0.0
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, but not beyond `wake()`."""
-        self._awake.wait(min(seconds, _LONGEST_SLEEP))
+    def do_next_step(self) -> bool:
+        """Do the next step, and note how long to wait before the one after it.
+
+        Returns False if there is none.
+        """
+        seconds = next(self.job, None)
+        if seconds is None:
+            return False
+        self._due = RealClock.monotonic() + seconds
+        return True
+
+    def is_due(self) -> bool:
+        """Whether the next step need not wait."""
+        return self.is_hurried or self._due <= RealClock.monotonic()
+
+    def sleep(self) -> None:
+        """Wait until the next step is due, but not beyond `wake()`."""
+        if not self.is_due():
+            left = self._due - RealClock.monotonic()
+            self._awake.wait(min(left, _LONGEST_SLEEP))
 
     def wake(self) -> None:
         """End the wait that goes on, or the next one."""
@@ -43,8 +62,9 @@ class _Task:
 class Jobs:
     """Runs jobs and other threads, between `open()` and `close()`.
 
-    A job that is under way at `close()` goes on after the next `open()`, at
-    once, from the step that it was waiting for; one that comes to a step while
+    A job that is under way at `close()` goes on after the next `open()`: it
+    waits for the rest of its time, during which it may have been closed, and
+    then does the step that it was waiting for. One that comes to a step while
     jobs are paused goes on with it after `resume()`. Other threads end by
     themselves: they look at `is_closing()`, or are woken by who knows what
     they wait for.
@@ -131,7 +151,7 @@ class Jobs:
             task.wake()
         if was_held:
             self._begin(task)
-        return task.ended.wait(seconds)
+        return task.ended.wait(min(seconds, _LONGEST_SLEEP))
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until no job is under way, but for those that are held.
@@ -139,7 +159,8 @@ class Jobs:
         Returns False if that took too long.
         """
         with self._changed:
-            return self._changed.wait_for(lambda: not self._under_way, seconds)
+            longest = min(seconds, _LONGEST_SLEEP)
+            return self._changed.wait_for(lambda: not self._under_way, longest)
 
     # The end
 
@@ -171,17 +192,33 @@ class Jobs:
             if self._closing.is_set():
                 self._interrupted.append(task)
                 return
+            task.sleep_again()
             self._under_way.add(task)
         self.start_thread(partial(self._run, task))
 
     def _run(self, task: _Task) -> None:
         """Do a job to its end, or until it is interrupted or held."""
-        if self._is_kept(task):
-            return
-        for seconds in task.job:
-            task.sleep(seconds)
+        try:
+            is_kept = self._go_on(task)
+        except BaseException:
+            # It is a mistake of this package, which the thread will tell of.
+            self._end(task)
+            raise
+        if not is_kept:
+            self._end(task)
+
+    def _go_on(self, task: _Task) -> bool:
+        """Do the steps of a job. Whether it is kept: otherwise, it has ended."""
+        while True:
+            task.sleep()
             if self._is_kept(task):
-                return
+                return True
+            # It is not due where close() woke it, and open() came before it got here.
+            if task.is_due() and not task.do_next_step():
+                return False
+
+    def _end(self, task: _Task) -> None:
+        """A job has ended."""
         task.ended.set()
         with self._changed:
             self._under_way.remove(task)

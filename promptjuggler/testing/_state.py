@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Literal, TypeVar
@@ -24,6 +24,9 @@ Json = dict[str, object]
 """A JSON object."""
 RunSeconds = float | Callable[[Call], float]
 """How long runs stay pending, or what tells it of each."""
+
+Index = Callable[[str, bytes], object]
+"""What indexes a document, of its file name and content."""
 
 LATEST = "__latest__"
 """The tag that the newest version has."""
@@ -148,6 +151,19 @@ class Document:
     status: str = "pending"
     chunk_count: int = 0
 
+    def is_under_way(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in ("pending", "sealed")
+
+    def begin(self) -> None:
+        """It is being indexed."""
+        self.status = "sealed"
+
+    def fail(self) -> None:
+        """It cannot be indexed."""
+        self.status = "failed"
+        self.ending.has_come()
+
     def finish(self) -> None:
         """It is indexed."""
         self.status = "ready"
@@ -183,6 +199,8 @@ class State:
     runs: dict[str, Run] = field(default_factory=dict)
     bases: dict[str, str] = field(default_factory=dict)
     """Ids by slugs."""
+    indexers: dict[str, Index] = field(default_factory=dict)
+    """The functions of the bases that have one, by slugs."""
     documents: dict[str, Document] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     """The path of the one stream that each token opens."""
@@ -236,7 +254,7 @@ class State:
             return [
                 document.ending
                 for document in self.documents.values()
-                if document.base == slug and document.status == "pending"
+                if document.base == slug and document.is_under_way()
             ]
 
     def base_to_json(self, slug: str) -> Json:
@@ -244,10 +262,9 @@ class State:
         with self.lock:
             base_id = _found(self.bases.get(slug))
             inside = [one for one in self.documents.values() if one.base == slug]
-            is_pending = any(document.status == "pending" for document in inside)
             return {
                 "id": base_id,
-                "status": "pending" if is_pending else "ready",
+                "status": _status_of_base(inside),
                 "documentCount": len(inside),
                 "chunkCount": sum(document.chunk_count for document in inside),
                 "documents": [document.to_json() for document in inside],
@@ -264,6 +281,15 @@ class State:
         with self.lock:
             place = (body.thread, body.channel)
             self.memories[place] = (*self.remembered(body), *said)
+
+
+def _status_of_base(documents: Collection[Document]) -> str:
+    """Whether a base with these documents can be searched."""
+    if any(document.is_under_way() for document in documents):
+        return "pending"
+    if documents and all(document.status == "failed" for document in documents):
+        return "failed"
+    return "ready"
 
 
 _Record = TypeVar("_Record")

@@ -106,14 +106,14 @@ class Streams:
         self.subscriptions: list[Subscription] = []
         # By thread: frame 1 and the following.
         self._kept: defaultdict[str, list[Frame]] = defaultdict(list)
-        self._frames_to_lose = 0
+        self.frames_to_lose = 0
         self._lock = threading.Lock()
 
     def publish(self, thread: str, event: str, data: Mapping[str, object]) -> None:
         """Keep a frame, and send it to all who stream the thread (in lower case)."""
         with self._lock:
-            if self._frames_to_lose:
-                self._frames_to_lose -= 1
+            if self.frames_to_lose:
+                self.frames_to_lose -= 1
                 return
             kept = self._kept[thread]
             frame = make_frame(len(kept) + 1, event, data)
@@ -125,7 +125,7 @@ class Streams:
     def lose_next(self, times: int) -> None:
         """Neither keep nor send so many more of the next frames."""
         with self._lock:
-            self._frames_to_lose += times
+            self.frames_to_lose += times
 
     def hand_over(self) -> None:
         """End every stream with `reconnect`, which has the number of the last frame."""

@@ -19,8 +19,11 @@ from ._runs import (
     End,
     Fields,
     completed,
+    each_of,
     failed,
+    foreign_code,
     frames_of,
+    kind_of,
     nodes_of,
     outputs_of,
     parts_of,
@@ -29,7 +32,7 @@ from ._runs import (
     usages_of,
     workflow_result,
 )
-from ._state import Document, Ending, Json, Kind, Run, State, Version, new_id
+from ._state import Document, Ending, Index, Json, Kind, Run, State, Version, new_id
 from ._streams import Streams
 from .parts import Error, Node, Part, Usage
 
@@ -73,11 +76,11 @@ class Work:
         now = RealClock.monotonic()
         run = Run(kind, body, Ending(now))
         call = self._call_of(run, version, asked_for)
-        problem: Exception | None = None
+        problem: BaseException | None = None
         try:
             run.ending.due = now + self._seconds_of(call)
-        except Exception as error:
-            # That of `run_seconds`: the run fails by it.
+        except BaseException as error:
+            # That of `run_seconds`: the run fails by it. All of them, as below.
             problem = error
         self._state.add_run(run)
         self._jobs.start(self._carry_out(run, version, call, problem), [run.id])
@@ -109,16 +112,17 @@ class Work:
         return checked_seconds("what run_seconds gives", run_seconds(call))
 
     def _carry_out(
-        self, run: Run, version: Version, call: Call, problem: Exception | None
+        self, run: Run, version: Version, call: Call, problem: BaseException | None
     ) -> Job:
         """Call the function of a version, stream what it says, end the run when due.
 
         problem    what is wrong already; then the function is not called
         """
         try:
-            if problem is not None:
-                raise problem
-            output = version.function(dict(run.body.inputs), call)
+            with foreign_code():
+                if problem is not None:
+                    raise problem
+                output = version.function(dict(run.body.inputs), call)
             if run.kind == "prompt":
                 end = yield from self._prompt_end(run, output)
             else:
@@ -128,7 +132,7 @@ class Work:
             raise
         except BaseException as error:
             # All others: what pytest.fail() raises, for one, is no Exception.
-            self._note(run, version.slug, error)
+            self._note(f"{run.kind} {version.slug!r}, run {run.id}", error)
             end = failed(run.kind, error)
         yield run.ending.due - RealClock.monotonic()
         if version.writes_memory() and end.status == "completed":
@@ -143,12 +147,16 @@ class Work:
             run.finish(end.status, end.result)
         self._publish(run, end.event, end.fields)
 
-    def _note(self, run: Run, slug: str, error: BaseException) -> None:
-        """Keep the traceback of an error that nobody wanted."""
+    def _note(self, words: str, error: BaseException) -> None:
+        """Keep the traceback of an error that nobody wanted, below what it was for."""
         if isinstance(error, Error):
             return
-        text = "".join(traceback.format_exception(error))
-        self._state.errors.append(f"{run.kind} {slug!r}, run {run.id}:\n{text}")
+        try:
+            text = "".join(traceback.format_exception(error))
+        except Exception:
+            # Whatever is wrong with the error itself, the run must end.
+            text = f"{type(error).__name__}, of which no traceback can be made"
+        self._state.errors.append(f"{words}:\n{text}")
 
     def _prompt_end(self, run: Run, output: object) -> Steps[End]:
         """Say what the function of a prompt gave, and tell how that run ends."""
@@ -163,7 +171,7 @@ class Work:
         steps = nodes_of(output)
         # 0 where it cannot be known, as of a generator.
         left = length_hint(steps)
-        for step in steps:
+        for step in each_of(steps):
             if isinstance(step, Node):
                 now = RealClock.monotonic()
                 due = now + (run.ending.due - now) / left if left > 0 else now
@@ -210,7 +218,7 @@ class Work:
         if number:
             # There is one more pause than parts: after the reset that opens the run.
             pause = (due - RealClock.monotonic()) / (number + 1)
-        for part, frames in frames_of(parts, new_id):
+        for part, frames in frames_of(each_of(parts), new_id):
             said.append(part)
             for event, fields in frames:
                 self._publish(run, event, fields)
@@ -241,19 +249,50 @@ class Work:
         return pending
 
     def _index(self, slug: str, documents: list[Document], seconds: float) -> Job:
-        """Make uploaded documents ready, but for those that were deleted meanwhile."""
+        """Index uploaded documents, but for those that were deleted meanwhile."""
         yield seconds
+        for document in documents:
+            self._index_one(document, self._state.indexers.get(slug))
         with self._state.lock:
             there = [one for one in documents if one.id in self._state.documents]
-            for document in there:
-                document.finish()
             base = self._state.base_to_json(slug)
         for document in there:
             told = _fields(document.to_json(), "id", "status", "chunkCount")
             yield from self._deliveries.deliver("knowledgedocument.finished", told)
-        if there and base["status"] == "ready":
+        if there and base["status"] != "pending":
             told = _fields(base, "id", "status", "documentCount", "chunkCount")
             yield from self._deliveries.deliver("knowledgebase.finished", told)
+
+    def _index_one(self, document: Document, index: Index | None) -> None:
+        """Make a document ready, or let it fail, as the function of its base has it."""
+        if document.id not in self._state.documents:
+            return
+        problem: BaseException | None = None
+        if index is not None:
+            with self._state.lock:
+                document.begin()
+            problem = self._problem_of(document, index)
+        with self._state.lock:
+            if problem is None:
+                document.finish()
+            else:
+                document.fail()
+
+    def _problem_of(self, document: Document, index: Index) -> BaseException | None:
+        """Call the function of a base; what is wrong with the document, if anything."""
+        file = document.file
+        try:
+            given = index(file.name, file.content)
+            if isinstance(given, Error):
+                return given
+            if given is not None:
+                raise TypeError(
+                    f"the function gave {kind_of(given)}: it gives None or an Error"
+                )
+        except BaseException as error:
+            self._note(f"document {file.name!r} of {document.base!r}", error)
+            return error
+        return None
 
 
 def _fields(record: Json, *names: str) -> Json:

@@ -10,7 +10,7 @@ from uuid import UUID
 from ._adding import AddMethods
 from ._base import checked_key, checked_run_seconds
 from ._calls import Call, Message
-from ._checks import checked_seconds, checked_uuid
+from ._checks import checked_flag, checked_seconds, checked_uuid
 from ._failing import FaultMethods
 from ._http import Listener
 from ._publishing import StreamMethods
@@ -60,8 +60,9 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
 
     **Streams** of threads are there too, with the events of such runs and with
     whatever you `publish()`. What was sent is kept to the end of the server: a
-    client that comes back misses nothing, but for what `lose_next_frames()`
-    took.
+    client that comes back after its first frame misses nothing, but for what
+    `lose_next_frames()` took. One that has none to name yet begins anew at what
+    is said then, as with the API.
 
     **Faults** (`fail_next`, `answer_next`, `drop_next`, `delay_next`) queue up,
     in the order of these calls. Each request that comes meets the first one
@@ -102,13 +103,14 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         api_key          the key that clients must have; None is a new one
         run_seconds      how long runs and documents stay pending, see `run_seconds`
         strict_faults    whether `close()` raises if faults that were asked for have not
-                         been met: the test was not about what it seems to be about
+                         been met, or frames not been lost: the test was not about what
+                         it seems to be about
 
         Raises `TypeError` or `ValueError`, as every method does for arguments
         that cannot be meant.
         """
         super().__init__(api_key, run_seconds)
-        self._strict_faults = strict_faults
+        self._strict_faults = checked_flag("strict_faults", strict_faults)
         self._process = os.getpid()
         # The one of the last start.
         self._listener: Listener | None = None
@@ -183,7 +185,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         """The tracebacks of functions that raised, but for those of an `Error`.
 
         Each stands below the name of its prompt or workflow and the id of its
-        run. The list may be emptied: `assert server.errors == []`.
+        run, or below the name of its document. The list may be emptied:
+        `assert server.errors == []`.
         """
         return self._state.errors
 
@@ -265,8 +268,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     def start(self) -> None:
         """Listen at `url`: after `close()`, at the same as before.
 
-        What `close()` interrupted goes on at once, with the step that it
-        waited for.
+        What `close()` interrupted goes on: what waits does so for the rest of
+        its time, of which that between is a part.
 
         Raises `RuntimeError` if it is started already, or in a forked child;
         `OSError` if someone else has taken the port since `close()`.
@@ -318,6 +321,9 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     def _check_faults(self) -> None:
         """Raise if a test asked for faults, strictly, that no request has met."""
         unmet = self._faults.unmet()
+        left = self._streams.frames_to_lose
+        if left:
+            unmet.append(f"lose_next_frames() ({left} left)")
         if self._strict_faults and unmet:
             raise AssertionError(f"faults that were never met: {', '.join(unmet)}")
 

@@ -10,11 +10,11 @@ import contextlib
 import logging
 import time
 
-from promptjuggler._clock import Clock
+from promptjuggler._clock import Clock, RealTime
 
 
 class MovableClock:
-    """Stands in for `time.monotonic`: it goes on as ever, and can be moved on.
+    """Stands in for the monotonic clock: it goes on as ever, and can be moved on.
 
     Every limit that the package keeps is reckoned by it. A wait that is under way in the
     system is not: it ends with the next byte, or after the seconds that it was given.
@@ -24,6 +24,7 @@ class MovableClock:
         self._real = time.monotonic
         self._ahead = 0.0
         monkeypatch.setattr(time, "monotonic", self)
+        monkeypatch.setattr(RealTime, "monotonic", staticmethod(self))
 
     def __call__(self) -> float:
         return self._real() + self._ahead

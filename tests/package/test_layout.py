@@ -257,13 +257,16 @@ FILES = {
             "_calls",
             "_checks",
             "_deliveries",
+            "_revisions",
             "_state",
             "parts",
         },
+        "_revisions": {"_checks", "_state"},
         "_failing": {"_base", "_checks", "_faults", "messages"},
         "_publishing": {"_base", "_checks"},
         "_base": {
             "_api",
+            "_calls",
             "_checks",
             "_deliveries",
             "_faults",
@@ -297,8 +300,8 @@ FILES = {
         "_clock": set(),
         "_streams": set(),
         "messages": set(),
-        "parts": set(),
-        "webhooks": set(),
+        "parts": {"_checks"},
+        "webhooks": {"_checks"},
     },
 }
 

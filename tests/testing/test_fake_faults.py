@@ -8,6 +8,7 @@ import time
 import pytest
 from helpers.calls import eventually
 from helpers.stand_in import (
+    THREAD,
     Api,
     counting,
 )
@@ -274,3 +275,78 @@ def test_an_error_of_the_test_itself_is_the_one_that_is_seen() -> None:
 
     with pytest.raises(ZeroDivisionError):
         test(FakeServer(strict_faults=True))
+
+
+# Headers of a test's own
+
+
+def test_headers_take_the_place_of_those_that_each_answer_has(
+    server: FakeServer, api: Api
+) -> None:
+    date = "Wed, 21 Oct 2026 07:28:00 GMT"
+    server.answer_next({}, headers={"date": date, "Server": "nginx", "X-None": ""})
+    headers = api("GET", "/").headers
+    assert headers.get_all("Date") == [date]
+    assert headers.get_all("Server") == ["nginx"]
+    assert headers["X-None"] == ""
+    server.answer_next(headers={"Date": date})
+    assert api("GET", "/api/v1/prompts/greeting/1").headers.get_all("Date") == [date]
+
+
+def test_a_length_of_ones_own_is_the_only_one_true_or_not(
+    server: FakeServer, api: Api, pj: PromptJuggler
+) -> None:
+    server.answer_next(b"1234567", headers={"Content-Length": "5"})
+    api.connection.request("GET", "/")
+    answer = api.connection.getresponse()
+    assert answer.headers.get_all("Content-Length") == ["5"]
+    assert answer.read() == b"12345"
+    server.answer_next({}, headers={"content-length": "1000"}, method="POST")
+    with pytest.raises(NetworkError):
+        pj.run_prompt("greeting", 1, {})
+
+
+def test_an_answer_that_is_a_head_alone_is_cut_too(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    (one,) = pj.upload_documents("docs", [("a.txt", b"x")])
+    server.answer_next(cut_at=0, method="DELETE", times=3)
+    client = PromptJuggler(server.api_key, base_url=server.url, max_retries=0)
+    with client, pytest.raises(NetworkError):
+        client.delete_knowledge_document(one.id)
+    assert len(server.requests) == 2
+
+
+def test_an_answer_that_is_a_head_alone_drips_too(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    (one,) = pj.upload_documents("docs", [("a.txt", b"x")])
+    server.answer_next(drip=0.01, method="DELETE", times=3)
+    with (
+        PromptJuggler(
+            server.api_key, base_url=server.url, max_retries=0, timeout=0.2
+        ) as client,
+        pytest.raises(RequestTimeout),
+    ):
+        client.delete_knowledge_document(one.id)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PROPFIND"])
+def test_any_method_is_answered_as_by_the_api_and_is_among_the_requests(
+    server: FakeServer, api: Api, method: str
+) -> None:
+    answer = api(method, "/api/v1/prompts/greeting/1")
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == "application/json"
+    assert (answer.document is None) == (method == "HEAD")
+    assert api("GET", "/api/v1/prompts/greeting/1").status == 200
+    assert [request.method for request in server.requests] == [method, "GET"]
+
+
+def test_frames_that_were_not_lost_are_faults_that_were_not_met() -> None:
+    server = FakeServer(strict_faults=True)
+    server.start()
+    server.lose_next_frames(3)
+    server.publish(THREAD, "done", {})
+    with pytest.raises(AssertionError, match=r"lose_next_frames\(\) \(2 left\)"):
+        server.close()

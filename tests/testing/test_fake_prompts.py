@@ -104,7 +104,6 @@ def test_tags_move_to_the_versions_that_are_added_with_them_and_old_versions_sta
         ({"tools": [{"type": "emit"}]}, r"tools\[0\]"),
         ({"response_format": {"type": "json_schema"}}, "responseFormat"),
         ({"model_params": {"temperature": "hot"}}, "modelParams.temperature"),
-        ({"system_instruction": 7}, "systemInstruction"),
     ],
 )
 def test_what_no_client_could_read_is_an_error_at_the_call_that_says_where(
@@ -197,6 +196,9 @@ def any_number(*arguments: object) -> str:
         (Method().two, "p"),
         (partial(lambda more, inputs: more, "inputs"), "inputs"),
         (any_number, "1"),
+        (lambda inputs, *, call: call.slug, "p"),
+        (lambda inputs, *, call=None: call.slug, "p"),
+        (lambda inputs, kept="inputs", *, call: kept + call.slug, "inputsp"),
         (str, "{}"),
         (len, None),
     ],
@@ -259,22 +261,156 @@ def test_what_is_no_result_of_a_workflow_fails_its_run_with_what_is_wrong(
     assert run.errors[0].startswith(problem)
 
 
-@pytest.mark.parametrize(
-    ("part", "problem"),
-    [
-        (7, "not a part of an answer: 7"),
-        (Text("a", [{"url": "u"}]), "each citation is a dict with title and url"),
-        (Tool("t", "brewing"), 'the status of a Tool is "ok" or "error"'),
-        (Payload("t", 7), "the payload of a Payload is a dict"),  # type: ignore[arg-type]
-    ],
-)
-def test_a_part_that_is_wrong_fails_the_run(
+WRONG_PARTS = [
+    (lambda: 7, "not a part of an answer: 7"),
+    (lambda: Text(7), "the text of a Text must be a str"),
+    (lambda: Text("a", [{"url": "u"}]), "the citations of a Text: each citation is a dict"),
+    (lambda: Text("a", [{"title": 1, "url": "u"}]), "the citations of a Text: title must be a str"),
+    (lambda: Text("a", [{"title": "t", "url": "u", "x": object()}]), "the citations of a Text: x must"),
+    (lambda: Text("a", {"title": "t", "url": "u"}), "the citations of a Text must be a list"),
+    (lambda: Text("a", None), "the citations of a Text must be a list"),
+    (lambda: Tool(7), "the name of a Tool must be a str"),
+    (lambda: Tool("t", "brewing"), 'the status of a Tool is "ok" or "error"'),
+    (lambda: Tool("t", queries="abc"), "the queries of a Tool must be a list or tuple of str"),
+    (lambda: Tool("t", queries=[7]), "each of the queries of a Tool must be a str"),
+    (lambda: Tool("t", queries=None), "the queries of a Tool must be a list or tuple of str"),
+    (lambda: Tool("t", citations=["u"]), "the citations of a Tool: each citation is a dict"),
+    (lambda: Payload("t", 7), "the payload of a Payload must be a dict"),
+    (lambda: Payload(5, {}), "the tool of a Payload must be a str"),
+    (lambda: Payload("t", {"x": float("nan")}), "the payload of a Payload must be what JSON can hold"),
+    (lambda: Payload("t", {"x": object()}), "the payload of a Payload must be what JSON can hold"),
+    (lambda: Reset(-1), "the segment of a Reset must be at least 0"),
+    (lambda: Reset("x"), "the segment of a Reset must be an int"),
+    (lambda: Reset(1.5), "the segment of a Reset must be an int"),
+    (lambda: Usage(input=1.5), "input of a Usage must be an int"),
+    (lambda: Usage(reasoning=-1), "reasoning of a Usage must be at least 0"),
+    (lambda: Usage(cost=float("nan")), "cost of a Usage must be at least 0"),
+    (lambda: Usage(cost=float("inf")), "cost of a Usage must be finite"),
+    (lambda: Usage(cost=10**400), "cost of a Usage is too large a number"),
+    (lambda: Usage(cost="1"), "cost of a Usage must be a number"),
+    (lambda: Error(ValueError("x")), "the text of an Error must be a str"),
+    (lambda: Error(None), "the text of an Error must be a str, not None"),
+    (lambda: Error("x", code=7), "the code of an Error must be a str"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "problem"), WRONG_PARTS)
+def test_a_part_that_is_wrong_fails_the_run_with_the_line_that_made_it(
     server: FakeServer, pj: PromptJuggler, part: Any, problem: str
 ) -> None:
-    server.add_prompt("p", lambda inputs: ["a", part])
+    server.add_prompt("p", lambda inputs: ["a", part()])
     error = ran(pj, "p").error
     assert error is not None
     assert error.startswith(problem)
+    (traceback,) = server.errors
+    assert "part" in traceback
+
+
+def test_a_node_that_is_wrong_fails_its_workflow(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    wrong: Any = 7
+    server.add_workflow("w", lambda inputs: [Node(wrong, "a")])
+    assert flowed(pj, "w").errors == (
+        "the output of a Node must be a str, not a value of type int",
+    )
+
+
+def test_citations_and_queries_may_be_any_iterables(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    server.add_prompt(
+        "p",
+        lambda inputs: [
+            Text("a", (one for one in SOURCES)),
+            Tool("t", queries={"q"}, citations=(one for one in SOURCES)),
+        ],
+    )
+    text, tool = (item.to_dict() for item in ran(pj, "p").transcript)
+    assert text["citations"] == tool["citations"] == SOURCES
+    assert tool["queries"] == ["q"]
+
+
+def test_what_a_part_was_given_may_be_changed_afterwards(
+    server: FakeServer, pj: PromptJuggler
+) -> None:
+    def function(inputs: dict[str, str]) -> Iterator[Payload]:
+        payload: dict[str, Any] = {"a": [1]}
+        yield Payload("t", payload)
+        payload["a"].append(object())
+
+    server.add_prompt("p", function)
+    assert ran(pj, "p").emitted[0].payload == {"a": [1]}
+    assert server.errors == []
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"),
+    [(Message("assistant", "hi"), "a Message"), (Node("a", "b"), "a Node")],
+)
+def test_one_thing_with_fields_is_no_list_of_parts(
+    server: FakeServer, pj: PromptJuggler, output: Any, kind: str
+) -> None:
+    server.add_prompt("p", lambda inputs: output)
+    error = ran(pj, "p").error
+    assert error is not None
+    assert error.startswith(f"the function gave {kind}: an answer is")
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class Unmade(Error):
+    def __init__(self) -> None:
+        """Calls nobody else's."""
+
+
+def exiting(inputs: dict[str, str]) -> str:
+    raise GeneratorExit
+
+
+def exiting_later(inputs: dict[str, str]) -> Iterator[str]:
+    yield "a"
+    raise GeneratorExit
+
+
+def unspeakable(inputs: dict[str, str]) -> str:
+    raise Unspeakable
+
+
+def aborting(inputs: dict[str, str]) -> str:
+    raise SystemExit(1)
+
+
+def unmade(inputs: dict[str, str]) -> str:
+    raise Unmade
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "tracebacks"),
+    [
+        (exiting, "the function raised GeneratorExit", 1),
+        (exiting_later, "the function raised GeneratorExit", 1),
+        (unspeakable, "Unspeakable", 1),
+        (aborting, "1", 1),
+        (unmade, "Unmade", 0),
+    ],
+)
+def test_whatever_a_function_raises_its_run_ends(
+    server: FakeServer, pj: PromptJuggler, function: Any, error: str, tracebacks: int
+) -> None:
+    server.add_prompt("p", function)
+    server.add_workflow("w", lambda inputs: function(inputs))
+    server.add_workflow("node", lambda inputs: Node("a", function(inputs)))
+    run = ran(pj, "p")
+    assert (run.status, run.error) == ("failed", error)
+    assert flowed(pj, "node").errors == (error,)
+    server.wait_for_webhooks()
+    assert len(server.errors) == 2 * tracebacks
+    if function is not exiting_later:
+        assert flowed(pj, "w").errors == (error,)
 
 
 def test_the_traceback_of_a_function_is_in_errors_and_the_list_may_be_emptied(

@@ -357,7 +357,7 @@ def failing(*parts: Any) -> Callable[[dict[str, str]], Iterator[Any]]:
         (lambda inputs: ["so ", "far", 7], "so far", "not a part of an answer: 7"),
         (
             lambda inputs: [Payload("emit", {"not": {"JSON"}})],
-            "",
+            None,
             "not JSON serializable",
         ),
     ],

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from helpers.calls import eventually
@@ -109,12 +110,19 @@ def test_run_seconds_may_be_a_function_of_the_call(
         (-1, "what run_seconds gives must be at least 0"),
         ("1", "what run_seconds gives must be a number"),
         (None, "division by zero"),
+        (pytest.fail.Exception("boo"), "boo"),
+        (GeneratorExit(), "the function raised GeneratorExit"),
     ],
 )
 def test_a_function_of_seconds_that_is_wrong_fails_the_run(
     quick: FakeServer, client: PromptJuggler, seconds: object, problem: str
 ) -> None:
-    quick.run_seconds = lambda call: seconds if seconds is not None else 1 / 0  # type: ignore[assignment, return-value]
+    def wrong(call: Call) -> Any:
+        if isinstance(seconds, BaseException):
+            raise seconds
+        return seconds if seconds is not None else 1 / 0
+
+    quick.run_seconds = wrong
     run = client.run_prompt("greeting", 1, {})
     error = client.wait_for_prompt_run(run.id).error
     assert error is not None
@@ -213,6 +221,31 @@ def test_finish_says_when_it_cannot(quick: FakeServer, client: PromptJuggler) ->
         quick.finish(run.id)
 
 
+def test_one_may_wait_without_end(quick: FakeServer, client: PromptJuggler) -> None:
+    run = client.run_prompt("greeting", 1, {})
+    quick.finish(run.id, math.inf)
+    assert quick.wait_for_webhooks(math.inf) == []
+    assert client.get_prompt_run(run.id).status == "completed"
+
+
+def test_what_waits_goes_on_waiting_after_an_end_and_a_new_start(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    quick.run_seconds = math.inf
+    run = client.run_prompt("greeting", 1, {})
+    flow = client.run_workflow("flow", 1, {})
+    (document,) = client.upload_documents("docs", [("a.txt", b"x")])
+    for _ in range(2):
+        quick.close()
+        quick.start()
+    assert not quick._jobs.wait_until_idle(0.1)
+    assert client.get_prompt_run(run.id).status == "pending"
+    assert client.get_workflow_run(flow.id).status == "pending"
+    assert client.get_knowledge_document(document.id).status == "pending"
+    quick.finish(flow.id)
+    assert client.get_workflow_run(flow.id).status == "completed"
+
+
 def test_what_is_held_stays_held_over_an_end_and_a_new_start(
     quick: FakeServer, client: PromptJuggler
 ) -> None:
@@ -270,7 +303,7 @@ def freeze(moment):
             if any(function is one for one in REAL.values()):
                 setattr(module, name, frozen(function, moment))
 
-from {NAME} import PromptJuggler
+from {NAME} import PromptJuggler, RequestTimeout, WaitTimeout
 from {NAME}.testing import FakeServer
 
 def use(server, wait):
@@ -283,6 +316,24 @@ def use(server, wait):
         server.run_seconds = 0
         with pj.stream_prompt("p", 1, {{}}) as stream:
             print(type(list(stream)[-1]).__name__)
+        server.run_seconds = float("inf")
+        run = pj.run_prompt("p", 1, {{}})
+        try:
+            pj.wait_for_prompt_run(run.id, timeout=0.1)
+        except WaitTimeout as error:
+            print("WaitTimeout")
+        # A byte in time, and never the end.
+        server.answer_next("", drip=0.05, status=503)
+        server.answer_next(" ", drip=0.05)
+        hasty = PromptJuggler(
+            server.api_key, base_url=server.url, timeout=0.3, max_retries=0
+        )
+        for _ in range(2):
+            try:
+                with hasty:
+                    hasty.get_prompt_run(run.id)
+            except RequestTimeout as error:
+                print("RequestTimeout")
 """
 
 AROUND = """
@@ -305,5 +356,11 @@ def test_frozen_time_around_it_or_inside_does_not_hang_it(code: str) -> None:
         command, env=ENV, capture_output=True, text=True, timeout=60
     )
     assert result.stderr == ""
-    # What a client sees is of the frozen time.
-    assert result.stdout.splitlines() == ["2020-01-01T00:00:00+00:00", "DoneEvent"]
+    # What a client sees is of the frozen time; what it waits for is not.
+    assert result.stdout.splitlines() == [
+        "2020-01-01T00:00:00+00:00",
+        "DoneEvent",
+        "WaitTimeout",
+        "RequestTimeout",
+        "RequestTimeout",
+    ]

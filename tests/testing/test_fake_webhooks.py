@@ -165,7 +165,7 @@ def test_a_document_that_was_deleted_while_pending_is_not_delivered(
         "docs", multipart(("a.txt", b"x"), ("b.txt", b"y"))
     ).document
     api("DELETE", f"/api/v1/knowledge-documents/{deleted['id']}")
-    hurry(server, api)
+    hurry(server)
     base = api.finished("/api/v1/knowledge-bases/docs")
     eventually(lambda: len(receiver.requests) == 2)
     assert [request.json()["id"] for request in receiver.requests] == [
@@ -181,7 +181,7 @@ def test_a_base_of_which_all_pending_documents_were_deleted_is_not_delivered(
     server.run_seconds = PATIENCE
     (deleted,) = api.upload("docs", multipart(("a.txt", b"x"))).document
     api("DELETE", f"/api/v1/knowledge-documents/{deleted['id']}")
-    hurry(server, api)
+    hurry(server)
     base = api("GET", "/api/v1/knowledge-bases/docs").document
     assert (base["status"], base["documents"]) == ("ready", [])
     # The job has ended with its thread: what it does not send by then, it never does.
@@ -206,7 +206,6 @@ def test_a_webhook_goes_to_those_who_want_its_kind(
     for event in EVENTS:
         server.add_webhook(f"{receiver.url}/{event}", "whsec", events=(event,))
     server.add_webhook(f"{receiver.url}/two", "whsec", events=EVENTS[1:3])
-    server.add_webhook(f"{receiver.url}/none", "whsec", events=[])
     server.add_webhook(f"{receiver.url}/all", "whsec")
     run = api.run("prompt", "greeting", {"name": "Ada"}).rpartition("/")[2]
     flow = api.run("workflow", "digest", {"text": "x"}).rpartition("/")[2]
@@ -290,3 +289,17 @@ def test_a_receiver_that_is_no_http_server_is_noted(
         (delivery,) = server.wait_for_webhooks(PATIENCE)
     assert delivery.status is None
     assert "nonsense" in str(delivery.error)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_receiver_that_redirects_has_not_got_its_webhook(
+    server: FakeServer, api: Api, receiver: ScriptedServer, status: int
+) -> None:
+    away = respond((status, {"Location": f"{receiver.url}/elsewhere"}))
+    with ScriptedServer(away) as moved:
+        server.add_webhook(moved.url, "s")
+        api.run("prompt", "greeting", {"name": "Ada"})
+        (delivery,) = server.wait_for_webhooks()
+    assert delivery.status == status
+    assert str(status) in str(delivery.error)
+    assert receiver.requests == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -39,7 +40,7 @@ def test_parts_become_frames_that_count_up_from_the_reset_of_their_segment() -> 
         Reset(2),
         Tool("search", citations=SOURCES),
     ]
-    end = {"status": "ok", "queries": (), "citations": SOURCES}
+    end = {"status": "ok", "queries": [], "citations": SOURCES}
     assert frames(parts) == [
         ("reset", {"segment": 0, "seq": 0}),
         ("token", {"segment": 0, "seq": 1, "text": "a"}),
@@ -118,7 +119,7 @@ def test_outputs_of_a_workflow_are_texts_and_none_by_names(output: object) -> No
 # Jobs
 
 
-def test_a_job_that_close_interrupts_goes_on_at_once_when_opened_again() -> None:
+def test_a_job_that_close_interrupts_waits_on_when_opened_again() -> None:
     jobs = Jobs()
     steps: list[str] = []
     waits = threading.Event()
@@ -132,14 +133,58 @@ def test_a_job_that_close_interrupts_goes_on_at_once_when_opened_again() -> None
         steps.append("third")
 
     jobs.open()
-    jobs.start(job())
+    jobs.start(job(), ["one"])
     assert waits.wait(PATIENCE)
     jobs.close()
     jobs.join(PATIENCE)
     assert (jobs.is_closing(), jobs.threads, steps) == (True, [], ["first"])
     jobs.open()
+    assert not jobs.wait_until_idle(0.1)
+    assert steps == ["first"]
+    # Nothing but this ends it before its time.
+    assert jobs.finish("one", PATIENCE)
     jobs.join(PATIENCE)
     assert steps == ["first", "second", "third"]
+
+
+def test_the_time_that_jobs_are_closed_is_a_part_of_their_wait() -> None:
+    jobs = Jobs()
+    moments: list[float] = []
+
+    def job() -> Iterator[float]:
+        jobs.close()
+        moments.append(time.monotonic())
+        yield 0.1
+        moments.append(time.monotonic())
+
+    jobs.open()
+    jobs.start(job())
+    jobs.join(PATIENCE)
+    assert len(moments) == 1
+    jobs.open()
+    jobs.join(PATIENCE)
+    first, second = moments
+    assert 0.1 <= second - first < PATIENCE
+
+
+def test_a_job_that_raises_by_a_mistake_of_the_stand_in_leaves_nothing_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda given: told.append(given[0]))
+
+    def job() -> Iterator[float]:
+        yield 0
+        raise ZeroDivisionError
+
+    jobs = Jobs()
+    jobs.open()
+    jobs.start(job(), ["one"])
+    assert jobs.finish("one", PATIENCE)
+    assert jobs.wait_until_idle(PATIENCE)
+    jobs.close()
+    jobs.join(PATIENCE)
+    assert told == [ZeroDivisionError]
 
 
 def test_a_job_is_not_lost_if_it_is_opened_again_before_it_is_put_by() -> None:
@@ -152,7 +197,7 @@ def test_a_job_is_not_lost_if_it_is_opened_again_before_it_is_put_by() -> None:
     ended = threading.Event()
 
     def job() -> Iterator[float]:
-        yield PATIENCE
+        yield 0.2
         ended.set()
 
     jobs = OpenedAtOnce()

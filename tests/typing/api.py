@@ -500,6 +500,9 @@ with FakeServer() as server:
     server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
     server.add_workflow("summary", lambda inputs: {"summary": inputs["text"]})
     server.add_knowledge_base("manuals")
+    server.add_knowledge_base(
+        "forms", lambda name, content: None if content else Error(f"{name} is empty.")
+    )
     server.fail_next(503, times=2, retry_after=1)
     server.fail_next(503, path="/promptruns/", method="GET", after=1, body={"a": ["b"]})
     server.answer_next("<html>", status=200, headers={"X-Mine": "yes"}, times=2)
