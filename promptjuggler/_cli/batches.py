@@ -76,12 +76,13 @@ class _Job:
     journal    its path; None is for none
     options    of each run
     limits     of the batch
+    no_rows    what a line says where there are none; "" where there are
     goes_on    what a line says of how to go on after an end too early
 
     Raises `Stop`, and `OSError` of the file.
     """
 
-    __slots__ = ("goes_on", "journal", "limits", "options", "rows", "total")
+    __slots__ = ("goes_on", "journal", "limits", "no_rows", "options", "rows", "total")
 
     def __init__(self, session: Session) -> None:
         args = session.args
@@ -98,9 +99,13 @@ class _Job:
         self.total: int | None = None
         if file.is_regular:
             self.total = file.count()
-        self.rows: Iterable[Mapping[str, str]] = _with_first_read(
-            file.read(session.closing)
-        )
+        rows = file.read(session.closing)
+        first = next(rows, None)
+        self.rows: Iterable[Mapping[str, str]] = ()
+        self.no_rows = file.without_rows()
+        if first is not None:
+            self.rows = chain([first], rows)
+            self.no_rows = ""
         self.limits: Limits = {
             "journal": self.journal,
             "workers": args.workers,
@@ -150,12 +155,6 @@ def _are_same(path: str, other: str) -> bool:
         return os.path.realpath(path) == os.path.realpath(other)
 
 
-def _with_first_read(rows: Iterator[Mapping[str, str]]) -> Iterable[Mapping[str, str]]:
-    """The same rows, of which the first is read now."""
-    first = next(rows, None)
-    return () if first is None else chain([first], rows)
-
-
 def _how_to_go_on(args: Arguments, file: RowsFile, journal: str | None) -> str:
     """What a line says of how to go on; nothing of a stand-in, which is gone."""
     if args.demo:
@@ -198,7 +197,7 @@ def _work_off(session: Session, job: _Job, batch: Batch[R]) -> None:
         advice = sums.advice(has_journal=job.journal is not None)
         raise Stop(code, _joined(text, sums.trouble, advice))
     if not session.args.quiet:
-        print_note(text)
+        print_note(_joined(job.no_rows, text))
 
 
 def _enter(leaving: ExitStack, batch: Batch[R], job: _Job) -> None:
