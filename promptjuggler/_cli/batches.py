@@ -247,13 +247,11 @@ def _results(
 
 def _why_early(session: Session, job: _Job, error: Exception) -> tuple[int, str]:
     """The exit code, and what ended a batch early in words."""
-    from .. import PromptJugglerError, ValidationError
+    from .. import PromptJugglerError
 
     progress = Progress()
     progress.looked_for = session.progress.looked_for
     code, text = exit_for(error, progress)
-    if isinstance(error, ValidationError):
-        return code, f"{text}: for other inputs, use another --journal"
     # A time limit is an OSError, too.
     if isinstance(error, OSError) and not isinstance(error, PromptJugglerError):
         return FAILED, _journal_problem(job, error)

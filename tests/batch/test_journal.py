@@ -134,7 +134,7 @@ def test_other_inputs_are_an_error_that_names_the_row(server, pj, path, other):
             given.extend(batch)
         assert str(caught.value) == (
             "the inputs of row 2, counted from 0, are not those that it had when the"
-            f" journal {path} was written"
+            f" journal {path} was written: use another journal, or delete this one"
         )
     assert answers_of(given) == answers(2)
     assert len(server.started) == 5
@@ -189,7 +189,40 @@ def test_another_slug_or_version_is_an_error(server, pj, path, change, problem):
     run(pj, rows(1), path)
     with pytest.raises(ValidationError) as caught:
         run(pj, rows(1), path, **change)
-    assert str(caught.value) == f"the journal {path} is of another call: {problem}"
+    assert str(caught.value) == (
+        f"the journal {path} is of another call: {problem}: use another journal, or"
+        " delete this one"
+    )
+
+
+def test_a_journal_in_which_nothing_was_started_is_begun_anew(server, pj, path):
+    run(pj, [], path)
+    with pytest.raises(ApiError):
+        run(pj, rows(20, begin=50), path, slug="typo", workers=2)
+    assert set(states(path).values()) == {"refused"}
+    # Other options, and other inputs.
+    assert answers_of(run(pj, rows(3), path, channel="side")) == answers(3)
+    assert states(path) == dict.fromkeys(range(3), "ended")
+    assert path.read_bytes().count(b"promptjuggler") == 1
+    # It is one like any other.
+    assert answers_of(run(pj, rows(4), path, channel="side")) == answers(4)
+    assert set(server.started.values()) == {1}
+
+
+@pytest.mark.parametrize("is_refused_then", [False, True])
+def test_a_journal_of_a_run_that_may_have_been_started_is_kept(
+    server, pj, path, is_refused_then
+):
+    """Also where it was refused, when it was started again."""
+    server.drop_next()
+    run(pj, rows(1), path)
+    if is_refused_then:
+        server.fail_next(422)
+        run(pj, rows(1), path, restart_unsure=True)
+    before = path.read_bytes()
+    with pytest.raises(ValidationError, match="is of another call: its slug is"):
+        run(pj, rows(1), path, slug="other")
+    assert path.read_bytes() == before
 
 
 def test_a_journal_of_prompts_is_none_of_workflows(pj, path):

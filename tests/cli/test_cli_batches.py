@@ -246,11 +246,21 @@ def test_other_inputs_than_the_first_time_are_refused_by_the_number_of_their_row
     code, out, err = cli(*GREETINGS, path)
     assert (code, list(results_of(out))) == (2, [0])
     assert "the inputs of row 1, counted from 0, are not those that it had" in err
-    assert ": for other inputs, use another --journal; 1 of 2 rows in " in err
+    assert ": use another journal, or delete this one; 1 of 2 rows in " in err
     assert "Eve" not in err
     assert not server.requests
     code, _, err = cli("run-prompts", "greeting", "1", path)
     assert (code, "is of another call: its version is" in err) == (2, True)
+
+
+def test_after_a_slug_that_is_none_the_right_one_takes_the_same_journal(
+    cli, server, names
+):
+    path = names("Ada", "Bob")
+    code, _, err = cli("run-prompts", "greting", "production", path)
+    assert (code, 'there is no prompt "greting"' in err) == (1, True)
+    code, out, _ = cli(*GREETINGS, path)
+    assert (code, len(results_of(out))) == (0, 2)
 
 
 def test_two_commands_at_once_are_not_on_one_journal_and_the_output_stays(
