@@ -26,7 +26,8 @@ answer for every row.
 end. So whenever the process is killed, or the power fails: a run that had ended is given
 again without a request, one whose id was written is waited for, and one that was just being
 started, of which nobody knows, is a `NetworkError` with `may_have_taken_effect`, until
-`restart_unsure` says that it may be started again. A last line that was cut off is no
+`restart_unsure` says that it may be started again, as it may be where a run is gone (an
+`ApiError` with status 404 and a `run_id`). A last line that was cut off is no
 error. A file that is no journal, or is damaged, is left as it is. One batch has it at a
 time, of whatever process. It takes 8 bytes of memory for each row.
 
@@ -180,7 +181,7 @@ class Batch(Generic[_R]):
         self._results: SimpleQueue[BatchResult[_R] | None] = SimpleQueue()
         self._crew = Crew()
         self._process = os.getpid()
-        self._work: Work[_R] = Work(calls, self._pace, self._end)
+        self._work: Work[_R] = Work(calls, self._pace, self._end, self._restart_unsure)
         self._is_entered = False
         # That of the inputs, once it is entered.
         self._rows: Iterator[Mapping[str, str]] = iter(())

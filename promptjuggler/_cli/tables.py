@@ -160,7 +160,8 @@ _OPTIONS_OF_ROWS = (
     Option("--workers", "how many runs are under way at once (default: 8)", _COUNT),
     Option(
         "--restart-unsure",
-        "start again what an earlier call may have started: that can be twice",
+        "start again what an earlier call may have started, which can be twice, and"
+        " what it has started and is gone",
     ),
 )
 """What can be said of many runs."""

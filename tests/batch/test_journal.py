@@ -105,6 +105,43 @@ def test_what_may_have_been_started_is_an_error_until_it_may_be_restarted(
     assert server.started == {"0": 2, "1": 1}
 
 
+def test_a_run_that_is_gone_is_an_error_until_it_may_be_restarted(server, pj, path):
+    server.run_seconds = 1000
+    first = run(pj, rows(1), path, timeout=0)[0]
+    server.run_seconds = 0
+    server.fail_next(404, method="GET", times=3)
+    for _ in range(2):
+        (gone,) = run(pj, rows(1), path)
+        assert (gone.error.status_code, gone.run_id) == (404, first.run_id)
+        assert gone.error.may_have_taken_effect
+    assert server.started == {"0": 1}
+    (again,) = run(pj, rows(1), path, restart_unsure=True)
+    assert again.run.output == "Hello, 0!"
+    assert again.run_id == again.run.id != first.run_id
+    assert server.started == {"0": 2}
+    assert run(pj, rows(1), path) == [again]
+
+
+def test_a_run_that_is_there_is_not_restarted(server, pj, path):
+    server.run_seconds = 1000
+    run(pj, rows(1), path, timeout=0)
+    for status in (403, 409):
+        server.fail_next(status, method="GET")
+        (other,) = run(pj, rows(1), path, restart_unsure=True)
+        assert other.error.status_code == status
+    (late,) = run(pj, rows(1), path, restart_unsure=True, timeout=0)
+    assert isinstance(late.error, WaitTimeout)
+    assert server.started == {"0": 1}
+
+
+def test_what_is_gone_each_time_is_started_once_by_each_call(server, pj, path):
+    for starts in (1, 2, 3):
+        server.fail_next(404, method="GET", times=2 if starts > 1 else 1)
+        (gone,) = run(pj, rows(1), path, restart_unsure=True)
+        assert (gone.error.status_code, gone.run) == (404, None)
+        assert server.starts() == starts
+
+
 def test_what_certainly_was_not_started_is_started(server, pj, path):
     server.fail_next(422)
     refused, _ = run(pj, rows(2), path, workers=1)

@@ -301,6 +301,33 @@ def test_what_is_unsure_is_started_again_only_if_that_is_asked_for(cli, server, 
     assert len(posts_of(server)) == 1
 
 
+def test_a_run_that_is_gone_is_started_again_as_the_line_says(cli, server, names):
+    path = names("Ada", "Bob")
+    command = [*GREETINGS, path, "--workers", "1"]
+    server.fail_next(404, method="GET")
+    code, out, err = cli(*command)
+    assert (code, results_of(out)[0]["error"]["status_code"]) == (5, 404)
+    assert "1 completed, 1 unsure; row 0: " in err
+    assert err.endswith(
+        "; with --restart-unsure, runs that are gone are started again\n"
+    )
+    # Beside one that nobody knows of.
+    path = names("Ada", "Bob", "Cy")
+    server.fail_next(404, method="GET")
+    server.drop_next(method="POST")
+    code, _, err = cli(*command)
+    assert (code, "1 completed, 2 unsure; row 0: " in err) == (5, True)
+    assert err.endswith(
+        "; with --restart-unsure, runs that are gone and runs that nobody knows of are"
+        " started again\n"
+    )
+    server.requests.clear()
+    server.fail_next(404, method="GET")
+    code, out, _ = cli(*command, "--restart-unsure")
+    assert (code, len(posts_of(server))) == (0, 2)
+    assert results_of(out)[0]["run"]["output"] == "Hello, Ada!"
+
+
 def test_a_demo_keeps_no_journal(cli, names):
     path = names("Ada")
     code, out, err = cli("--demo", *GREETINGS, path)
