@@ -400,4 +400,5 @@ VALUES = {
     for option in (*command.options, *command.general)
     if option.value is not None
 }
-"""The value of every option that takes one: the same in all commands that have it."""
+"""The value of every option that takes one. It is converted alike in all commands that
+have the option, though it can be a file in one and a name in another."""
