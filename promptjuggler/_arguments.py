@@ -229,12 +229,12 @@ def checked_optional_seconds(name: str, value: object) -> float | None:
     return None if value is None else checked_seconds(name, value)
 
 
-def checked_count(name: str, value: object) -> int:
-    """An int of at least 0."""
+def checked_count(name: str, value: object, *, least: int = 0) -> int:
+    """An int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(name, "an int", value)
-    if value < 0:
-        raise ValidationError(f"{name} must be at least 0")
+    if value < least:
+        raise ValidationError(f"{name} must be at least {least}")
     return value
 
 

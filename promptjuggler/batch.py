@@ -26,7 +26,8 @@ answer for every row.
 end. So whenever the process is killed, or the power fails: a run that had ended is given
 again without a request, one whose id was written is waited for, and one that was just being
 started, of which nobody knows, is a `NetworkError` with `may_have_taken_effect`, until
-`restart_unsure` says that it may be started again. A last line that was cut off is no
+`restart_unsure` says that it may be started again, as it may be where a run is gone (an
+`ApiError` with status 404 and a `run_id`). A last line that was cut off is no
 error. A file that is no journal, or is damaged, is left as it is. One batch has it at a
 time, of whatever process. It takes 8 bytes of memory for each row.
 
@@ -143,7 +144,8 @@ class Batch(Generic[_R]):
         ApiError, NetworkError, DecodeError
                          no run could be started for 5 minutes, or none ever can
         RuntimeError     it is not entered, or was left; or it had come to its end, where
-                         it is iterated over once more
+                         it is iterated over once more; or another thread is waiting for
+                         a result of it
         and what the iterable of inputs raises.
 
     `counts` and `cost` can be read from any thread, as for a progress bar.
@@ -179,11 +181,12 @@ class Batch(Generic[_R]):
         self._results: SimpleQueue[BatchResult[_R] | None] = SimpleQueue()
         self._crew = Crew()
         self._process = os.getpid()
-        self._work: Work[_R] = Work(calls, self._pace, self._end)
+        self._work: Work[_R] = Work(calls, self._pace, self._end, self._restart_unsure)
         self._is_entered = False
         # That of the inputs, once it is entered.
         self._rows: Iterator[Mapping[str, str]] = iter(())
-        # Of the thread that iterates.
+        # Of the thread that iterates, which has the lock while it waits for a result.
+        self._iterating = threading.Lock()
         self._index = 0
         self._results_to_come = 0
         self._takes_rows = True
@@ -232,6 +235,18 @@ class Batch(Generic[_R]):
         return self
 
     def __next__(self) -> BatchResult[_R]:
+        # Two would count the results that are to come in each other's way, and wait for
+        # ever. As with a generator, that is an error; one after the other is none.
+        if not self._iterating.acquire(blocking=False):
+            raise RuntimeError(
+                "a batch gives one result at a time: another thread waits for one"
+            )
+        try:
+            return self._next()
+        finally:
+            self._iterating.release()
+
+    def _next(self) -> BatchResult[_R]:
         while True:
             self._check_is_entered()
             self._take_rows()

@@ -32,17 +32,16 @@ def checked_journal(journal: object) -> str | None:
         path = os.fspath(journal)
     if not isinstance(path, str):
         raise wrong_type("journal", "a path, as a str or an os.PathLike", journal)
-    if not path or "\0" in path:
+    if not path:
         raise ValidationError("journal must be a path, which is not empty")
+    if "\0" in path:
+        raise ValidationError("journal must be a path, which has no NUL character")
     return path
 
 
 def checked_workers(workers: object) -> int:
     """An int of at least 1."""
-    count = checked_count("workers", workers)
-    if count < 1:
-        raise ValidationError("workers must be at least 1")
-    return count
+    return checked_count("workers", workers, least=1)
 
 
 def checked_flag(name: str, value: object) -> bool:

@@ -26,6 +26,12 @@ class Crew:
         """Start another thread."""
 
         def run() -> None:
+            with self._lock:
+                # It came to life after Ctrl-C had ended its start, or after the end:
+                # nobody waits for it.
+                if self.is_left or thread not in self.threads:
+                    return
+                self._working += 1
             try:
                 work()
             finally:
@@ -38,13 +44,12 @@ class Crew:
         with self._lock:
             if self.is_left:
                 return
-            # Before it starts: Ctrl-C can come while it does.
-            self._working += 1
             self.threads.append(thread)
             try:
                 thread.start()
-            except RuntimeError:
-                self._working -= 1
+            except BaseException:
+                # There can be no more of them; or Ctrl-C came, before the thread was
+                # there or after: it waits for the lock, and then finds that it is gone.
                 self.threads.remove(thread)
                 raise
 
@@ -54,7 +59,9 @@ class Crew:
             self.is_left = True
             self._close_if_done()
         for thread in self.threads:
-            thread.join()
+            # To join one that is not alive yet is an error; and it will do nothing.
+            if thread.is_alive():
+                thread.join()
 
     def _close_if_done(self) -> None:
         is_done = self.is_left and self._working == 0

@@ -111,6 +111,11 @@ class LockedFile:
             os.ftruncate(self._descriptor, self._size)
             os.fsync(self._descriptor)
 
+    def clear(self) -> None:
+        """Take away all lines. Raises `OSError`."""
+        self._size = 0
+        self.cut_off()
+
     def append(self, line: bytes) -> None:
         """Write a line, and return once it is on the disk. From any thread.
 

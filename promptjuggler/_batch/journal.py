@@ -9,7 +9,8 @@ version, and digests of the options that change what a run is. Each other is abo
 
 and the last one of a row counts. *Starting* stands there before a request that starts a
 run leaves, so one that is left so may have been started. After it *refused* says that
-the run certainly was not.
+the run certainly was not. Where all were refused, there is nothing to go on from: any
+call begins the file anew.
 
 Inputs can be private: of them there is a digest, made with a key that each journal has
 for itself. Of `env_vars` there are names alone, which are digested: values can be
@@ -50,6 +51,8 @@ _WIDEST_GAP = 10_000_000
 
 _NOWHERE = -1
 
+_WAY_OUT = "use another journal, or delete this one"
+
 
 class Record:
     """What the journal says of a row.
@@ -86,24 +89,39 @@ class Journal:
            and `options`, of which there is a digest
 
     It takes 8 bytes of memory for each row. Raises `OSError` of the file, and
-    `ValidationError` where it is locked, no journal, damaged, or of another call.
+    `ValidationError` where it is locked, no journal, damaged, or of another call that
+    has started a run, or may have.
     """
 
-    __slots__ = ("_file", "_key", "_places")
+    __slots__ = ("_file", "_key", "_places", "_unrefused")
 
     def __init__(self, path: str, about: Mapping[str, object]) -> None:
         self._file = LockedFile(path)
         # Where the last line of each row begins.
         self._places = array("q")
+        # 0 where no run was started, and none may have been.
+        self._unrefused = 0
         self._key = b""
         try:
-            self._read(about)
-            self._file.cut_off()
-            if not self._key:
-                self._begin(about)
+            self._open(about)
         except BaseException:
             self._file.close()
             raise
+
+    def _open(self, about: Mapping[str, object]) -> None:
+        """Read what is there, and go on with it; or begin it, or begin it anew."""
+        problem = self._read(about)
+        if self._unrefused == 0:
+            self._places = array("q")
+            self._file.clear()
+            self._begin(about)
+        elif problem:
+            path = self._file.path
+            raise ValidationError(
+                f"the journal {path} is of another call: {problem}: {_WAY_OUT}"
+            )
+        else:
+            self._file.cut_off()
 
     def close(self) -> None:
         """Close the file, which lets go of its lock."""
@@ -135,7 +153,7 @@ class Journal:
         if record.digest != digest:
             raise ValidationError(
                 f"the inputs of row {row}, counted from 0, are not those that it had"
-                f" when the journal {self._file.path} was written"
+                f" when the journal {self._file.path} was written: {_WAY_OUT}"
             )
         return record
 
@@ -151,9 +169,13 @@ class Journal:
         }
         self._file.append(json.dumps(header).encode())
 
-    def _read(self, about: Mapping[str, object]) -> None:
-        """Read what is there. The last line can be one that was cut off."""
+    def _read(self, about: Mapping[str, object]) -> str:
+        """Read what is there. The last line can be one that was cut off.
+
+        Gives what is other about the call that it is of; "" where nothing is.
+        """
         path = self._file.path
+        problem = ""
         for number, (begin, line) in enumerate(self._file.lines(), 1):
             place = f"line {number} of the journal {path}"
             is_whole = self._file.is_whole(begin)
@@ -161,34 +183,36 @@ class Journal:
                 if not _is_header(line, is_whole):
                     raise ValidationError(f"this is no journal of a batch: {path}")
                 if is_whole:
-                    self._read_header(_parsed(line, place), about)
+                    problem = self._read_header(_parsed(line, place), about)
             elif is_whole:
                 self._read_row(_parsed(line, place), begin, place)
+        return problem
 
     def _read_header(
         self, header: Mapping[str, object], about: Mapping[str, object]
-    ) -> None:
+    ) -> str:
         path = self._file.path
         key = header.get("key")
         if header.get("format") != _FORMAT or not isinstance(key, str):
             raise ValidationError(
-                f"the journal {path} was written by another version of this package"
+                f"the journal {path} was written by another version of this package:"
+                f" {_WAY_OUT}"
             )
         self._key = _bytes_of(key, f"line 1 of the journal {path}")
         for name in ("base_url", "kind", "slug", "version"):
             if header.get(name) != about[name]:
-                raise ValidationError(
-                    f"the journal {path} is of another call: its {name} is"
-                    f" {header.get(name)!r}, and not {about[name]!r}"
-                )
+                return f"its {name} is {header.get(name)!r}, and not {about[name]!r}"
         if header.get("options") != self.digest(about["options"]):
-            raise ValidationError(
-                f"the journal {path} is of another call: its thread, environment,"
-                " metadata, channel or the names of its env_vars are others"
+            return (
+                "its thread, environment, metadata, channel or the names of its"
+                " env_vars are others"
             )
+        return ""
 
     def _read_row(self, line: Mapping[str, object], begin: int, place: str) -> None:
-        _record(line, place)
+        record = _record(line, place)
+        # A refusal takes back the start before it, and nothing else.
+        self._unrefused += -1 if record.state == REFUSED else 1
         row = line.get("row")
         if not isinstance(row, int) or isinstance(row, bool):
             raise _damaged(place)

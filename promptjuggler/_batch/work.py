@@ -22,6 +22,9 @@ Run = TypeVar("Run", "PromptRun", "WorkflowRun")
 # The key is refused, or there is no such prompt: so it would be for every other row.
 _HOPELESS = (401, 404)
 
+# At a look at a run: it is there no more.
+_RUN_IS_GONE = 404
+
 
 class Calls(Generic[Run]):
     """What a batch does with a client: calls of its public methods.
@@ -77,20 +80,24 @@ class Work(Generic[Run]):
     """What the workers do with rows; all of them share one.
 
     end      called with an error that ends the batch: no other row is started
+    restart_unsure
+             whether a run of an earlier call that is gone is started again
     journal  None: there is none
     """
 
-    __slots__ = ("_calls", "_end", "_pace", "journal")
+    __slots__ = ("_calls", "_end", "_pace", "_restart_unsure", "journal")
 
     def __init__(
         self,
         calls: Calls[Run],
         pace: Pace,
         end: Callable[[BaseException], None],
+        restart_unsure: bool,
     ) -> None:
         self._calls: Calls[Run] = calls
         self._pace = pace
         self._end = end
+        self._restart_unsure = restart_unsure
         self.journal: Journal | None = None
 
     def run_of(self, row: Row) -> Run:
@@ -98,8 +105,22 @@ class Work(Generic[Run]):
 
         Raises its `PromptJugglerError`, or `Stopped` where the batch has ended before.
         """
-        if row.run_id is None:
-            self._start(row)
+        if row.run_id is not None:
+            try:
+                return self._end_of(row)
+            except ApiError as error:
+                if not self._may_restart_after(error):
+                    raise
+            row.run_id = None
+        self._start(row)
+        return self._end_of(row)
+
+    def _may_restart_after(self, error: ApiError) -> bool:
+        """Whether the run that an earlier call started is gone, and may be another."""
+        return self._restart_unsure and error.status_code == _RUN_IS_GONE
+
+    def _end_of(self, row: Row) -> Run:
+        """Wait for the end of a run that was started."""
         if row.run_id is None or self._calls.clock.is_stopped():
             raise Stopped
         run: Run = self._calls.wait(row.run_id)

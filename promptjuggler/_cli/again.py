@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .arguments import Arguments
+from .inputs import names_file
 from .program import program, quoted
 from .tables import COMMANDS
 
@@ -48,7 +49,10 @@ def _shown(option: str, value: object) -> str:
         return f"{value:g}"
     text = str(value)
     if option == "--env-var":
-        name = text.partition("=")[0]
+        name, _, value = text.partition("=")
+        if names_file(value):
+            # The secret is in the file, which was there.
+            return quoted(text)
         variable = name if name.isidentifier() and name.isascii() else "VALUE"
         return f'{quoted(name)}="${{{variable}:?}}"'
     if option == "--proxy" and "@" in text:

@@ -76,12 +76,13 @@ class _Job:
     journal    its path; None is for none
     options    of each run
     limits     of the batch
+    no_rows    what a line says where there are none; "" where there are
     goes_on    what a line says of how to go on after an end too early
 
     Raises `Stop`, and `OSError` of the file.
     """
 
-    __slots__ = ("goes_on", "journal", "limits", "options", "rows", "total")
+    __slots__ = ("goes_on", "journal", "limits", "no_rows", "options", "rows", "total")
 
     def __init__(self, session: Session) -> None:
         args = session.args
@@ -98,9 +99,13 @@ class _Job:
         self.total: int | None = None
         if file.is_regular:
             self.total = file.count()
-        self.rows: Iterable[Mapping[str, str]] = _with_first_read(
-            file.read(session.closing)
-        )
+        rows = file.read(session.closing)
+        first = next(rows, None)
+        self.rows: Iterable[Mapping[str, str]] = ()
+        self.no_rows = file.without_rows()
+        if first is not None:
+            self.rows = chain([first], rows)
+            self.no_rows = ""
         self.limits: Limits = {
             "journal": self.journal,
             "workers": args.workers,
@@ -150,12 +155,6 @@ def _are_same(path: str, other: str) -> bool:
         return os.path.realpath(path) == os.path.realpath(other)
 
 
-def _with_first_read(rows: Iterator[Mapping[str, str]]) -> Iterable[Mapping[str, str]]:
-    """The same rows, of which the first is read now."""
-    first = next(rows, None)
-    return () if first is None else chain([first], rows)
-
-
 def _how_to_go_on(args: Arguments, file: RowsFile, journal: str | None) -> str:
     """What a line says of how to go on; nothing of a stand-in, which is gone."""
     if args.demo:
@@ -198,7 +197,7 @@ def _work_off(session: Session, job: _Job, batch: Batch[R]) -> None:
         advice = sums.advice(has_journal=job.journal is not None)
         raise Stop(code, _joined(text, sums.trouble, advice))
     if not session.args.quiet:
-        print_note(text)
+        print_note(_joined(job.no_rows, text))
 
 
 def _enter(leaving: ExitStack, batch: Batch[R], job: _Job) -> None:
@@ -248,13 +247,11 @@ def _results(
 
 def _why_early(session: Session, job: _Job, error: Exception) -> tuple[int, str]:
     """The exit code, and what ended a batch early in words."""
-    from .. import PromptJugglerError, ValidationError
+    from .. import PromptJugglerError
 
     progress = Progress()
     progress.looked_for = session.progress.looked_for
     code, text = exit_for(error, progress)
-    if isinstance(error, ValidationError):
-        return code, f"{text}: for other inputs, use another --journal"
     # A time limit is an OSError, too.
     if isinstance(error, OSError) and not isinstance(error, PromptJugglerError):
         return FAILED, _journal_problem(job, error)

@@ -157,16 +157,17 @@ def _verify_webhook(session: Session) -> None:
 
     signature = session.args.signature
     secret = os.environ.get("PROMPTJUGGLER_WEBHOOK_SECRET")
-    if session.args.demo and not signature:
+    if session.args.demo and signature is None:
         from ..testing import sign_webhook
 
         print_note("without --signature, a body of the stand-in is verified")
         body = b"{}"
         secret = "demo"
         signature = sign_webhook(body, secret)
-    elif not secret or not signature:
-        problem = "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed"
-        raise Stop(WRONG_USAGE, problem)
+    elif signature is None:
+        raise Stop(WRONG_USAGE, "--signature is needed")
+    elif not secret:
+        raise Stop(WRONG_USAGE, "PROMPTJUGGLER_WEBHOOK_SECRET is not set")
     else:
         body = read_bytes(STANDARD_INPUT, may_be_empty=False)
     if not verify_webhook_signature(body, signature, secret):

@@ -15,21 +15,28 @@ _BASH = """\
 # Has bash complete the commands and options of promptjuggler, for example by
 #     eval "$(promptjuggler completion bash)"
 _promptjuggler() {
-    local word="${COMP_WORDS[COMP_CWORD]}" before="" command="" skip="" i
-    if ((COMP_CWORD > 0)); then before="${COMP_WORDS[COMP_CWORD - 1]}"; fi
-    # bash takes --option=value for three words.
-    if [[ $word == "=" ]]; then before="$before="; word=""; fi
-    if [[ $before == "=" ]]; then before="${COMP_WORDS[COMP_CWORD - 2]}="; fi
-    for ((i = 1; i < COMP_CWORD; i++)); do
+    local word before command="" skip="" line="$COMP_LINE" last=-1 words=() part i
+    # bash cuts at = and : too. What has no space before it, belongs to what is before.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        part="${COMP_WORDS[i]}"
+        if ((i == 0)) || [[ $line == [[:space:]]* ]]; then words[++last]=""; fi
+        words[last]+="$part"
+        line="${line#*"$part"}"
+    done
+    for ((i = 1; i < last; i++)); do
         if [[ -n $skip ]]; then skip=""; continue; fi
-        case "${COMP_WORDS[i]}" in
+        case "${words[i]}" in
             @WITH_VALUE@) skip=yes ;;
             -*) ;;
-            *) command="${COMP_WORDS[i]}"; break ;;
+            *) command="${words[i]}"; break ;;
         esac
     done
+    word="${words[last]}" before=""
+    if ((last > 0)); then before="${words[last - 1]}"; fi
+    # bash puts what is offered in the place of what is behind the sign.
+    if [[ $word == --*=* ]]; then before="${word%%=*}="; word="${word#*=}"; fi
     COMPREPLY=()
-    case "$before" in
+    case "$command $before" in
 @VALUES@
     esac
     case "$command" in
@@ -108,11 +115,25 @@ def _bash() -> str:
 
 
 def _values_in_bash() -> Iterable[str]:
-    """The branches for the words behind an option: its value."""
+    """The branches for the words behind an option: its value.
+
+    Where an option takes other values in some commands, those come first.
+    """
+    for command in COMMANDS.values():
+        for option in command.options:
+            usual = VALUES.get(option.name)
+            if option.value and usual and _reply(option.value) != _reply(usual):
+                yield _branch(command.name, option.name, option.value)
     for name, value in VALUES.items():
-        # With the sign, where the value is glued to the name.
-        pattern = f"{name}=" if value.implied else f"{name}|{name}="
-        yield f"        {pattern}) {_reply(value)} return ;;"
+        yield _branch("*", name, value)
+
+
+def _branch(command: str, name: str, value: Value) -> str:
+    """The branch for an option of a command, or of any."""
+    # With the sign, where the value is glued to the name.
+    signs = ("=",) if value.implied else ("", "=")
+    pattern = "|".join(f"{command}\\ {name}{sign}" for sign in signs)
+    return f"        {pattern}) {_reply(value)} return ;;"
 
 
 def _reply(value: Value) -> str:

@@ -60,6 +60,11 @@ def as_it_stands(name: str, value: str) -> str:
     return value
 
 
+def names_file(value: str) -> bool:
+    """Whether `FromFiles` takes a value for the name of a file."""
+    return value.startswith("@") and not value.startswith("@@")
+
+
 class FromFiles:
     """Values that can be those of files: `@FILE` is the text of one, `@@TEXT` is `@TEXT`.
 
@@ -103,11 +108,9 @@ class FromFiles:
         return meant
 
     def _meant(self, value: str) -> str:
-        if value.startswith("@@"):
-            return value[1:]
-        if value.startswith("@"):
+        if names_file(value):
             return read_text(value[1:], may_be_empty=self._allow_empty)
-        return value
+        return value[1:] if value.startswith("@@") else value
 
 
 def pairs(

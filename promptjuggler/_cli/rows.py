@@ -42,11 +42,21 @@ class RowsFile:
     same         inputs that are the same in every row
 
     is_regular   whether it is an ordinary file, which can be read more than once
+    name         how an error names it
 
     Raises `OSError` where there is no such file.
     """
 
-    __slots__ = ("_delimiter", "_format", "_path", "_same", "is_regular", "name")
+    __slots__ = (
+        "_delimiter",
+        "_format",
+        "_has_header",
+        "_is_told",
+        "_path",
+        "_same",
+        "is_regular",
+        "name",
+    )
 
     def __init__(
         self,
@@ -58,8 +68,12 @@ class RowsFile:
     ) -> None:
         self._path = path
         self._format = format
+        # What the name of a file says is a hint; what an option says is not.
+        self._is_told = format is not None
         self._delimiter = delimiter
         self._same = same
+        # Known once a part of it was read.
+        self._has_header = False
         self.name = name_of(path)
         self.is_regular = False
         if path != STANDARD_INPUT:
@@ -92,6 +106,11 @@ class RowsFile:
             raise Stop(WRONG_USAGE, "standard input is closed, or was read already")
         return self._rows(sys.stdin.buffer)
 
+    def without_rows(self) -> str:
+        """What a line says of a file that was read, and has no rows."""
+        having = "has a header and no rows" if self._has_header else "has no rows"
+        return f"{self.name} {having}"
+
     def _rows(self, file: BinaryIO) -> Iterator[Mapping[str, str]]:
         """The inputs of each row, with those that are the same in all."""
         for row in self._rows_alone(_Lines(file, self.name)):
@@ -106,14 +125,40 @@ class RowsFile:
         if not beginning and is_odd:
             # What is left, as a rule, of a command before this one that failed.
             raise Stop(WRONG_USAGE, f"{self.name} is empty")
+        self._refuse_json_of_more_lines(beginning.strip())
         is_json = beginning.lstrip().startswith("{")
         guessed: Format = "jsonl" if is_json else "csv"
         if (self._format or guessed) == "csv":
+            self._has_header = True
             return _rows_of_csv(lines, self._delimiter)
         if self._delimiter is not None:
             problem = f"--delimiter is for CSV, and {self.name} holds JSON lines"
             raise Stop(WRONG_USAGE, problem)
         return _rows_of_json(lines)
+
+    def _refuse_json_of_more_lines(self, beginning: str) -> None:
+        """Raise `Stop` for JSON that is no JSON lines, and for JSON in a .csv.
+
+        Read as CSV, its first line would be a header, and each other one a run that is
+        paid for.
+        """
+        if self._is_told and self._format == "csv":
+            return
+        problem = ""
+        if beginning.startswith("["):
+            problem = "is a JSON array"
+        elif beginning == "{":
+            problem = "is JSON over several lines"
+        elif beginning.startswith("{") and self._format == "csv":
+            problem = "is JSON in a file whose name says CSV"
+        if not problem:
+            return
+        advice = "JSON lines are an object on each line"
+        if self._format == "csv":
+            advice = f"{advice}, and need --format jsonl"
+        if not self._is_told:
+            advice = f"{advice}; with --format csv, it is read as CSV"
+        raise Stop(WRONG_USAGE, f"{self.name} {problem}, as it begins: {advice}")
 
 
 class _Lines:

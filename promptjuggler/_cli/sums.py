@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Result = BatchResult[PromptRun] | BatchResult[WorkflowRun]
 
 
+_NOT_FOUND = 404
+
+
 class Answers:
     """Where the results go: standard output, or a file that is written anew.
 
@@ -102,6 +105,7 @@ class Sums:
         "_completed",
         "_errors",
         "_failed",
+        "_gone",
         "_pending",
         "_total",
         "_unsure",
@@ -117,6 +121,8 @@ class Sums:
         # There is a run, and its end is not known; there can be one.
         self._pending = 0
         self._unsure = 0
+        # There was a run, of which the API knows no more.
+        self._gone = 0
         self.trouble = ""
 
     def add(self, result: Result) -> None:
@@ -132,6 +138,8 @@ class Sums:
             self.trouble = f"row {result.index}: {trouble}"
         if error is None:
             self._failed += 1
+        elif _is_gone(result):
+            self._gone += 1
         elif result.run_id is not None:
             self._pending += 1
         elif error.may_have_taken_effect:
@@ -141,7 +149,7 @@ class Sums:
 
     def text(self, cost: float) -> str:
         """The sums in words; `cost` is in US dollars."""
-        unsure = self._pending + self._unsure
+        unsure = self._pending + self._unsure + self._gone
         ended = self._completed + self._failed + self._errors + unsure
         of = f" of {self._total:,}" if self._total not in (None, ended) else ""
         noun = "row" if ended == 1 and not of else "rows"
@@ -159,7 +167,7 @@ class Sums:
 
     def exit_code(self) -> int:
         """That of the worst result: what may cost money twice is worse than an error."""
-        if self._pending or self._unsure:
+        if self._are_some_unsure():
             return MAY_BE_DONE
         if self._errors:
             return FAILED
@@ -169,17 +177,31 @@ class Sums:
 
     def exit_code_of_end(self) -> int:
         """The same where an error has ended all of it, before all rows had a result."""
-        return MAY_BE_DONE if self._pending or self._unsure else FAILED
+        return MAY_BE_DONE if self._are_some_unsure() else FAILED
+
+    def _are_some_unsure(self) -> bool:
+        return self._pending + self._unsure + self._gone > 0
 
     def advice(self, *, has_journal: bool) -> str:
         """What can be done about what has no run, or none that has ended; "" is nothing."""
         if not has_journal:
             return ""
+        if self._gone:
+            unknown = " and runs that nobody knows of" if self._unsure else ""
+            return (
+                f"with --restart-unsure, runs that are gone{unknown} are started again"
+            )
         if self._unsure:
             return "with --restart-unsure, runs that nobody knows of are started again"
         if self._pending or self._errors:
             return "the same command goes on with what has no result"
         return ""
+
+
+def _is_gone(result: Result) -> bool:
+    """Whether there was a run, which is there no more."""
+    status: object = getattr(result.error, "status_code", None)
+    return result.run_id is not None and status == _NOT_FOUND
 
 
 def _failure(run: PromptRun | WorkflowRun) -> str:

@@ -160,7 +160,8 @@ _OPTIONS_OF_ROWS = (
     Option("--workers", "how many runs are under way at once (default: 8)", _COUNT),
     Option(
         "--restart-unsure",
-        "start again what an earlier call may have started: that can be twice",
+        "start again what an earlier call may have started, which can be twice, and"
+        " what it has started and is gone",
     ),
 )
 """What can be said of many runs."""
@@ -399,4 +400,5 @@ VALUES = {
     for option in (*command.options, *command.general)
     if option.value is not None
 }
-"""The value of every option that takes one: the same in all commands that have it."""
+"""The value of every option that takes one. It is converted alike in all commands that
+have the option, though it can be a file in one and a name in another."""

@@ -72,8 +72,8 @@ class BatchMethods(StreamMethods):
                         run that takes longer has a `WaitTimeout` as its result, and goes
                         on: the next call with the journal waits for it again
         restart_unsure  whether a run is started again that an earlier call may have
-                        started. False: its result is an error, with
-                        `may_have_taken_effect`
+                        started, or has started and that is gone: status 404. False: its
+                        result is an error, with `may_have_taken_effect`
         priority, thread, environment, env_vars, metadata, channel
                         of every run, as in `run_prompt`
 

@@ -105,6 +105,43 @@ def test_what_may_have_been_started_is_an_error_until_it_may_be_restarted(
     assert server.started == {"0": 2, "1": 1}
 
 
+def test_a_run_that_is_gone_is_an_error_until_it_may_be_restarted(server, pj, path):
+    server.run_seconds = 1000
+    first = run(pj, rows(1), path, timeout=0)[0]
+    server.run_seconds = 0
+    server.fail_next(404, method="GET", times=3)
+    for _ in range(2):
+        (gone,) = run(pj, rows(1), path)
+        assert (gone.error.status_code, gone.run_id) == (404, first.run_id)
+        assert gone.error.may_have_taken_effect
+    assert server.started == {"0": 1}
+    (again,) = run(pj, rows(1), path, restart_unsure=True)
+    assert again.run.output == "Hello, 0!"
+    assert again.run_id == again.run.id != first.run_id
+    assert server.started == {"0": 2}
+    assert run(pj, rows(1), path) == [again]
+
+
+def test_a_run_that_is_there_is_not_restarted(server, pj, path):
+    server.run_seconds = 1000
+    run(pj, rows(1), path, timeout=0)
+    for status in (403, 409):
+        server.fail_next(status, method="GET")
+        (other,) = run(pj, rows(1), path, restart_unsure=True)
+        assert other.error.status_code == status
+    (late,) = run(pj, rows(1), path, restart_unsure=True, timeout=0)
+    assert isinstance(late.error, WaitTimeout)
+    assert server.started == {"0": 1}
+
+
+def test_what_is_gone_each_time_is_started_once_by_each_call(server, pj, path):
+    for starts in (1, 2, 3):
+        server.fail_next(404, method="GET", times=2 if starts > 1 else 1)
+        (gone,) = run(pj, rows(1), path, restart_unsure=True)
+        assert (gone.error.status_code, gone.run) == (404, None)
+        assert server.starts() == starts
+
+
 def test_what_certainly_was_not_started_is_started(server, pj, path):
     server.fail_next(422)
     refused, _ = run(pj, rows(2), path, workers=1)
@@ -134,7 +171,7 @@ def test_other_inputs_are_an_error_that_names_the_row(server, pj, path, other):
             given.extend(batch)
         assert str(caught.value) == (
             "the inputs of row 2, counted from 0, are not those that it had when the"
-            f" journal {path} was written"
+            f" journal {path} was written: use another journal, or delete this one"
         )
     assert answers_of(given) == answers(2)
     assert len(server.started) == 5
@@ -189,7 +226,40 @@ def test_another_slug_or_version_is_an_error(server, pj, path, change, problem):
     run(pj, rows(1), path)
     with pytest.raises(ValidationError) as caught:
         run(pj, rows(1), path, **change)
-    assert str(caught.value) == f"the journal {path} is of another call: {problem}"
+    assert str(caught.value) == (
+        f"the journal {path} is of another call: {problem}: use another journal, or"
+        " delete this one"
+    )
+
+
+def test_a_journal_in_which_nothing_was_started_is_begun_anew(server, pj, path):
+    run(pj, [], path)
+    with pytest.raises(ApiError):
+        run(pj, rows(20, begin=50), path, slug="typo", workers=2)
+    assert set(states(path).values()) == {"refused"}
+    # Other options, and other inputs.
+    assert answers_of(run(pj, rows(3), path, channel="side")) == answers(3)
+    assert states(path) == dict.fromkeys(range(3), "ended")
+    assert path.read_bytes().count(b"promptjuggler") == 1
+    # It is one like any other.
+    assert answers_of(run(pj, rows(4), path, channel="side")) == answers(4)
+    assert set(server.started.values()) == {1}
+
+
+@pytest.mark.parametrize("is_refused_then", [False, True])
+def test_a_journal_of_a_run_that_may_have_been_started_is_kept(
+    server, pj, path, is_refused_then
+):
+    """Also where it was refused, when it was started again."""
+    server.drop_next()
+    run(pj, rows(1), path)
+    if is_refused_then:
+        server.fail_next(422)
+        run(pj, rows(1), path, restart_unsure=True)
+    before = path.read_bytes()
+    with pytest.raises(ValidationError, match="is of another call: its slug is"):
+        run(pj, rows(1), path, slug="other")
+    assert path.read_bytes() == before
 
 
 def test_a_journal_of_prompts_is_none_of_workflows(pj, path):

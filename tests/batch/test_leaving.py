@@ -1,5 +1,6 @@
 """Leaving a batch early: by break, by an exception, by Ctrl-C, and in a forked child."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -128,6 +129,48 @@ def test_who_iterates_in_another_thread_is_told_that_it_was_left(server, pj, pat
     assert errors == ["a batch runs in a with statement"]
 
 
+def test_a_second_thread_that_wants_a_result_meanwhile_is_an_error_at_once(
+    server, pj, path
+):
+    server.run_seconds = 1000
+    with batch_of(pj, path, 3) as batch:
+        thread = iterating(batch, [])
+        eventually(lambda: server.looks() >= 3)
+        with pytest.raises(RuntimeError, match="another thread waits for one"):
+            next(batch)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_threads_that_iterate_one_batch_all_come_to_an_end(pj, path):
+    given = []
+
+    def iterate():
+        with contextlib.suppress(RuntimeError, StopIteration):
+            while True:
+                given.append(next(batch))
+
+    with batch_of(pj, path, 50) as batch:
+        threads = [threading.Thread(target=iterate) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+    assert answers_of(given) == answers(50)
+
+
+def test_one_thread_after_the_other_may_take_results(pj, path):
+    given = []
+    with batch_of(pj, path, 20) as batch:
+        for _ in range(20):
+            thread = threading.Thread(target=lambda: given.append(next(batch)))
+            thread.start()
+            thread.join()
+        assert list(batch) == []
+    assert answers_of(given) == answers(20)
+
+
 def test_leaving_it_twice_is_like_leaving_it_once(server, pj, path):
     with batch_of(pj, path, 10) as batch:
         list(batch)
@@ -150,6 +193,55 @@ def test_a_thread_that_takes_inputs_when_it_is_left_starts_nothing(server, pj, p
     thread.join(PATIENCE)
     assert errors == ["a batch runs in a with statement"]
     assert server.requests == []
+
+
+START = threading.Thread.start
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_ctrl_c_while_a_worker_is_started_ends_it_like_any_other(
+    server, pj, path, monkeypatch, is_there
+):
+    """Before there is the thread, or after it."""
+    interrupted = []
+
+    def start(thread):
+        if thread.name != "promptjuggler batch":
+            START(thread)
+            return
+        if is_there:
+            START(thread)
+        interrupted.append(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(KeyboardInterrupt), batch_of(pj, path, 10) as batch:
+            next(batch)
+    # One that comes to life later does nothing, and the journal is closed.
+    (thread,) = interrupted
+    if not is_there:
+        START(thread)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert server.requests == []
+    with batch_of(pj, path, 10) as batch:
+        assert answers_of(batch) == answers(10)
+
+
+def test_a_batch_that_is_iterated_over_after_ctrl_c_has_workers_all_the_same(
+    pj, path, monkeypatch
+):
+    def start(thread):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with batch_of(pj, path, 10, workers=1) as batch:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        with pytest.raises(KeyboardInterrupt):
+            next(batch)
+        # The row that was being given to the worker is not run by this call.
+        assert {result.index for result in batch} == set(range(1, 10))
 
 
 # In a process of its own

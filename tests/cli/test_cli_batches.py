@@ -246,11 +246,21 @@ def test_other_inputs_than_the_first_time_are_refused_by_the_number_of_their_row
     code, out, err = cli(*GREETINGS, path)
     assert (code, list(results_of(out))) == (2, [0])
     assert "the inputs of row 1, counted from 0, are not those that it had" in err
-    assert ": for other inputs, use another --journal; 1 of 2 rows in " in err
+    assert ": use another journal, or delete this one; 1 of 2 rows in " in err
     assert "Eve" not in err
     assert not server.requests
     code, _, err = cli("run-prompts", "greeting", "1", path)
     assert (code, "is of another call: its version is" in err) == (2, True)
+
+
+def test_after_a_slug_that_is_none_the_right_one_takes_the_same_journal(
+    cli, server, names
+):
+    path = names("Ada", "Bob")
+    code, _, err = cli("run-prompts", "greting", "production", path)
+    assert (code, 'there is no prompt "greting"' in err) == (1, True)
+    code, out, _ = cli(*GREETINGS, path)
+    assert (code, len(results_of(out))) == (0, 2)
 
 
 def test_two_commands_at_once_are_not_on_one_journal_and_the_output_stays(
@@ -289,6 +299,33 @@ def test_what_is_unsure_is_started_again_only_if_that_is_asked_for(cli, server, 
     code, out, _ = cli(*command, "--restart-unsure")
     assert (code, results_of(out)[0]["error"]) == (0, None)
     assert len(posts_of(server)) == 1
+
+
+def test_a_run_that_is_gone_is_started_again_as_the_line_says(cli, server, names):
+    path = names("Ada", "Bob")
+    command = [*GREETINGS, path, "--workers", "1"]
+    server.fail_next(404, method="GET")
+    code, out, err = cli(*command)
+    assert (code, results_of(out)[0]["error"]["status_code"]) == (5, 404)
+    assert "1 completed, 1 unsure; row 0: " in err
+    assert err.endswith(
+        "; with --restart-unsure, runs that are gone are started again\n"
+    )
+    # Beside one that nobody knows of.
+    path = names("Ada", "Bob", "Cy")
+    server.fail_next(404, method="GET")
+    server.drop_next(method="POST")
+    code, _, err = cli(*command)
+    assert (code, "1 completed, 2 unsure; row 0: " in err) == (5, True)
+    assert err.endswith(
+        "; with --restart-unsure, runs that are gone and runs that nobody knows of are"
+        " started again\n"
+    )
+    server.requests.clear()
+    server.fail_next(404, method="GET")
+    code, out, _ = cli(*command, "--restart-unsure")
+    assert (code, len(posts_of(server))) == (0, 2)
+    assert results_of(out)[0]["run"]["output"] == "Hello, Ada!"
 
 
 def test_a_demo_keeps_no_journal(cli, names):

@@ -201,6 +201,9 @@ def test_a_demo_ends_by_a_signal_without_a_word_about_what_is_gone(names):
             "--format=csv",
         ],
         ["run-prompts", "a", "1", "f", "--proxy=http://proxy.example:3128"],
+        # The secret is in the file.
+        ["run-prompts", "a", "1", "f", "--env-var=TOKEN=@a file"],
+        ["run-prompts", "a", "1", "f", "--env-var=TOKEN=@-"],
     ],
 )
 def test_the_command_to_be_pasted_says_what_was_said(arguments):
@@ -214,6 +217,7 @@ def test_the_command_to_be_pasted_has_no_secret_and_a_shell_asks_for_it():
     secrets = [
         "--env-var=TOKEN=hidden1",
         "--env-var=my token=hidden2",
+        "--env-var=AT=@@hidden",
         "--proxy=http://user:hidden3@proxy.example",
     ]
     command = same_command(parse(["run-prompts", "a", "1", "f.csv", *secrets]))
@@ -221,11 +225,13 @@ def test_the_command_to_be_pasted_has_no_secret_and_a_shell_asks_for_it():
     for option in (
         '--env-var=TOKEN="${TOKEN:?}"',
         "--env-var='my token'=\"${VALUE:?}\"",
+        '--env-var=AT="${AT:?}"',
         '--proxy="${HTTPS_PROXY:?}"',
     ):
         assert f" {option} " in command
     echoed = command.replace("python3 -m", "printf '%s\\n'")
-    for given, code in (({}, 2), ({"TOKEN": "1", "VALUE": "2", "HTTPS_PROXY": "3"}, 0)):
+    values = {"TOKEN": "1", "VALUE": "2", "AT": "@@x", "HTTPS_PROXY": "3"}
+    for given, code in (({}, 2), (values, 0)):
         done = subprocess.run(["sh", "-c", echoed], env=given, capture_output=True)
         assert bool(done.returncode) is bool(code)
     assert "--env-var=my token=2" in done.stdout.decode().splitlines()

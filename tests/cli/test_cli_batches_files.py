@@ -79,6 +79,73 @@ def test_the_format_can_be_said(inputs_of):
     assert inputs_of("a.jsonl", content, "--format", "csv") == [{'{"name"': "Ada"}]
 
 
+ARRAY = b'[\n  {\n    "name": "Ada"\n  }\n]\n'
+JSON_THAT_IS_NO_JSON_LINES = {
+    "an array": ("rows.json", ARRAY, "is a JSON array"),
+    "an array on a line": ("rows", b'[{"name": "Ada"}]\n', "is a JSON array"),
+    "an array in a .csv": ("rows.csv", b"\n" + ARRAY, "is a JSON array"),
+    "an array in a .tsv": ("rows.tsv", ARRAY, "is a JSON array"),
+    "an array in a .jsonl": ("rows.jsonl", ARRAY, "is a JSON array"),
+    "an array behind a byte order mark": (
+        "rows.txt",
+        b"\xef\xbb\xbf" + ARRAY,
+        "is a JSON array",
+    ),
+    "an object": (
+        "rows.json",
+        b'{\n  "name": "Ada"\n}\n',
+        "is JSON over several lines",
+    ),
+    "an object in a .csv": (
+        "rows.csv",
+        b'{\n  "name": "Ada"\n}\n',
+        "is JSON over several lines",
+    ),
+    "JSON lines in a .csv": (
+        "rows.csv",
+        AS_JSON.encode(),
+        "is JSON in a file whose name says CSV",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JSON_THAT_IS_NO_JSON_LINES)
+def test_json_is_not_taken_for_csv_and_nothing_is_sent_for_it(
+    cli, server, tmp_path, case
+):
+    name, content, problem = JSON_THAT_IS_NO_JSON_LINES[case]
+    path = tmp_path / name
+    path.write_bytes(content)
+    code, out, err = cli(*LIST, str(path))
+    assert (code, out) == (2, "")
+    hint = ", and need --format jsonl" if name.endswith(("csv", "tsv")) else ""
+    assert err == (
+        f"promptjuggler: {path} {problem}, as it begins: JSON lines are an object on"
+        f" each line{hint}; with --format csv, it is read as CSV\n"
+    )
+    assert not server.requests
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_an_array_that_is_said_to_be_json_lines_is_refused_without_a_word_of_csv(
+    cli, server, stdin
+):
+    stdin(ARRAY)
+    code, _, err = cli(*LIST, "-", "--no-journal", "--format", "jsonl")
+    assert code == 2
+    assert err == (
+        "promptjuggler: standard input is a JSON array, as it begins: JSON lines are an"
+        " object on each line\n"
+    )
+    assert not server.requests
+
+
+@pytest.mark.parametrize("header", ["[name]", "{name}", '{"name": 1}'])
+def test_what_looks_like_json_is_csv_where_that_is_said(inputs_of, header):
+    content = f"{header}\nAda\n".encode()
+    assert inputs_of("a.csv", content, "--format", "csv") == [{header: "Ada"}]
+
+
 def test_inputs_that_are_the_same_in_all_rows_are_given_once(inputs_of):
     rows = inputs_of("a.csv", b"name\nAda\nBob\n", "--input", "lang=@x=y")
     assert rows == [
@@ -90,6 +157,24 @@ def test_inputs_that_are_the_same_in_all_rows_are_given_once(inputs_of):
 def test_a_file_with_a_header_or_nothing_has_no_rows_and_that_is_no_error(inputs_of):
     assert inputs_of("a.csv", b"name\n") == []
     assert inputs_of("a.jsonl", b"") == []
+
+
+def test_that_there_are_no_rows_is_said(cli, server, stdin, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("name\n")
+    code, out, err = cli(*LIST, str(path))
+    assert (code, out) == (0, "")
+    assert err == (
+        f"promptjuggler: {path} has a header and no rows; 0 rows in 0 s: 0 completed\n"
+    )
+    path = tmp_path / "a.jsonl"
+    path.write_text("")
+    assert cli(*LIST, str(path))[2].startswith(f"promptjuggler: {path} has no rows; ")
+    stdin(b"name\n")
+    code, _, err = cli(*LIST, "-", "--no-journal")
+    assert (code, "standard input has a header and no rows; 0 " in err) == (0, True)
+    assert cli(*LIST, str(path), "--quiet") == (0, "", "")
+    assert not server.requests
 
 
 def test_a_value_can_be_long_and_the_limit_of_the_process_is_put_back(inputs_of):

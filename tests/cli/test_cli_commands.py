@@ -133,6 +133,8 @@ def test_a_webhook_is_valid_or_invalid(cli, stdin, monkeypatch):
         (body, [old], (1, "invalid\n", "")),
         (body, [late], (1, "invalid\n", "")),
         (body, ["nonsense"], (1, "invalid\n", "")),
+        # The header is the sender's, and can be empty.
+        (body, [""], (1, "invalid\n", "")),
     ]
     for content, arguments, expected in cases:
         stdin(content)
@@ -143,12 +145,20 @@ def test_a_webhook_without_secret_signature_or_body_is_wrong_usage(
     cli, stdin, monkeypatch
 ):
     stdin(None)
-    assert (
-        "PROMPTJUGGLER_WEBHOOK_SECRET and --signature are needed"
-        in cli("verify-webhook", "--signature", "x")[2]
-    )
-    monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", "s1")
-    assert cli("verify-webhook")[0] == 2
+    for signature in ("x", ""):
+        assert cli("verify-webhook", "--signature", signature) == (
+            2,
+            "",
+            "promptjuggler: PROMPTJUGGLER_WEBHOOK_SECRET is not set\n",
+        )
+    for secret in (None, "s1"):
+        if secret:
+            monkeypatch.setenv("PROMPTJUGGLER_WEBHOOK_SECRET", secret)
+        assert cli("verify-webhook") == (
+            2,
+            "",
+            "promptjuggler: --signature is needed\n",
+        )
     assert "standard input is closed" in cli("verify-webhook", "--signature", "x")[2]
 
 

@@ -31,13 +31,18 @@ def test_a_script_is_printed_without_an_account(cli, shell):
 
 
 def offered(script, *words):
-    """What bash offers for the last of these words, as it cuts them."""
+    """What bash offers for the last of these words, as it cuts them.
+
+    A word that begins or ends with a sign at which it cuts is one with its neighbour.
+    """
     array = " ".join(map(shlex.quote, ["promptjuggler", *words]))
+    line = re.sub(" ?([=:]) ?", r"\\1", " ".join(["promptjuggler", *words]))
     code = f"""
 set -u
 source {script}
 COMP_WORDS=({array})
 COMP_CWORD={len(words)}
+COMP_LINE={shlex.quote(line)}
 compopt() {{ echo "compopt $*"; }}
 _promptjuggler
 printf '%s\\n' "${{COMPREPLY[@]:-}}"
@@ -75,6 +80,10 @@ def test_bash_offers_the_options_of_a_command_and_no_others(script, command):
     assert offered(script, command, "x", "--") == options_of(COMMANDS[command])
 
 
+NO_FILE = {"compopt +o bashdefault +o default"}
+KNOWLEDGE = {"get-knowledge-base", "get-knowledge-document"}
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -97,7 +106,30 @@ def test_bash_offers_the_options_of_a_command_and_no_others(script, command):
         (["run-prompt", "--inputs-json", ""], set()),
         (["upload-documents", "manuals", ""], set()),
         # Nothing that bash could know, and no file.
-        (["run-prompt", "--channel", ""], {"compopt +o bashdefault +o default"}),
+        (["run-prompt", "--channel", ""], NO_FILE),
+        # A file in the one, and a name in the other.
+        (["run-prompts", "g", "p", "n.csv", "--output", "my"], set()),
+        (["run-prompts", "g", "p", "n.csv", "--output", "=", "my"], set()),
+        (["run-workflows", "--output", "="], set()),
+        (["run-workflow", "--output", "my"], NO_FILE),
+        (["run-workflow", "--output", "=", "my"], NO_FILE),
+        (["wait-workflow-run", "--output", ""], NO_FILE),
+        # Values that bash cuts apart, before the command and behind it.
+        (["--timeout", "=", "5", "run-prompts", "--wo"], {"--workers"}),
+        (["--base-url", "http", ":", "//x", "run-prompts", "--wo"], {"--workers"}),
+        (
+            ["--proxy", "=", "http", ":", "//p", ":", "3128", "run-prompts", "--wo"],
+            {"--workers"},
+        ),
+        (
+            ["--proxy", "http", ":", "//p", ":", "3128", "run-prompts", "--wo"],
+            {"--workers"},
+        ),
+        (["--proxy", "http", ":", "//p", ":", "3128", "get-k"], KNOWLEDGE),
+        (["run-prompt", "g", "p", "a", "=", "stream", "--chan"], {"--channel"}),
+        (["--timeout", "=", "5", "--quiet", "get-k"], KNOWLEDGE),
+        (["--base-url", "http", ":", "//"], NO_FILE),
+        (["--base-url", "http", ":", ""], NO_FILE),
         (["no-such-command", "--"], set()),
     ],
 )
@@ -126,6 +158,19 @@ def test_bash_completes_what_is_typed_in_a_terminal(script, tmp_path):
         terminal.read_until(re.escape("--inputs-json a\\ page.txt "))
         terminal.type("--stream=al\t")
         terminal.read_until("--stream=always ")
+        # What bash cuts apart; as a part of a line, and with what stands before it.
+        for before in (
+            "--timeout=5",
+            "--base-url http://x",
+            "--proxy=http://p:3128",
+            "--proxy 'http://p:3128'",
+        ):
+            terminal.type(f"\x15true; A=b:c promptjuggler {before} run-prompts --wo\t")
+            terminal.read_until(re.escape(f"{before} run-prompts --workers "))
+        terminal.type("2 g p n.csv --output=a\t")
+        terminal.read_until(re.escape("--output=a\\ page.txt "))
+        terminal.type("--output a\t")
+        terminal.read_until(re.escape("--output a\\ page.txt "))
 
 
 # --- zsh and fish, which are not on every machine ---

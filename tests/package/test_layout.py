@@ -210,7 +210,7 @@ FILES = {
         "rows": {"exits", "inputs"},
         "bar": {"line", "output"},
         "sums": {"bar", "exits", "output"},
-        "again": {"arguments", "kinds", "program", "tables"},
+        "again": {"arguments", "inputs", "kinds", "program", "tables"},
         "batches": {
             "again",
             "arguments",
