@@ -34,6 +34,8 @@ def batch_of(client, path, count, **options):
 
 LIMITED = """
 import resource, sys
+# What is compiled under the limit would be cut off, for all who come later.
+sys.dont_write_bytecode = True
 from NAME import PromptJuggler
 url, key, path, limit = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
