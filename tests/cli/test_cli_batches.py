@@ -394,6 +394,8 @@ def test_a_pipe_that_closes_ends_it_and_the_same_command_goes_on(own_server, nam
 
 LIMITED = """
 import resource, signal, sys
+# What is compiled under the limit would be cut off, for all who come later.
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
 from NAME._cli import main
 sys.exit(main())
