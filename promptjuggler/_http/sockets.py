@@ -12,10 +12,6 @@ import ssl
 
 from .deadline import Deadline
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 # For a few sockets, once: it is quicker than the usual one, and needs no descriptor.
 WaitSelector: type[selectors.BaseSelector] = getattr(
     selectors, "PollSelector", selectors.DefaultSelector
@@ -61,7 +57,9 @@ class SocketReader(io.RawIOBase):
         """True: for `io.BufferedReader`."""
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
+    def readinto(  # type: ignore[override]  # BufferedReader gives no other buffer.
+        self, buffer: bytearray | memoryview
+    ) -> int | None:
         """Fill a buffer as far as one read of the socket does. 0 at the end."""
         view = memoryview(buffer)
         if self._pushback:
