@@ -514,7 +514,7 @@ def test_a_module_imports_the_rest_from_the_standard_library(module):
     assert top_level(foreign(module)) <= sys.stdlib_module_names
     everything = {dotted for level, dotted, _, _ in imports(module) if not level}
     # Type checkers have the types of the standard library's insides; there is nothing of it at run time.
-    assert top_level(everything) <= sys.stdlib_module_names | {"_typeshed"}
+    assert top_level(everything) <= sys.stdlib_module_names
 
 
 # What gives names when they are first used, and what stands in for modules in signatures.
