@@ -137,15 +137,12 @@ def test_every_manual_that_is_named_is_there():
 
 
 def test_the_first_commands_lead_from_the_repository_to_an_answer(tmp_path):
-    """Of a repository that is made here, since the tests can run without one."""
-    shutil.copytree(ROOT / "promptjuggler", tmp_path / "source" / "promptjuggler")
-    setup = (
-        "git init -q . && git add . && git -c user.name=a -c user.email=a commit -qm a"
-    )
-    subprocess.run(["sh", "-c", setup], cwd=tmp_path / "source", env=ENV, check=True)
+    """A copy stands in for the clone, since the tests also run where there is no git."""
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "promptjuggler", source / "promptjuggler")
     first = next(text for _, language, text in BLOCKS if language == "sh")
     assert first.startswith("git clone REPOSITORY ")
-    commands = first.replace("REPOSITORY", str(tmp_path / "source"), 1)
+    commands = first.replace("git clone REPOSITORY", f"cp -R {source}", 1)
     commands = commands.replace("python3", shlex.quote(sys.executable))
     result = subprocess.run(
         ["sh", "-ec", commands], env=ENV, cwd=tmp_path, capture_output=True, text=True
