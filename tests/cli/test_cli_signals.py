@@ -149,8 +149,9 @@ def test_a_second_signal_ends_at_once_and_the_run_is_named_all_the_same(
 ):
     own_server.run_seconds = 60
     command = [sys.executable, "-W", "error", "-c", SLOW_TO_END, *GREET]
+    # Unbuffered, so that no more than the first line is read by `readline`.
     with subprocess.Popen(
-        command, env=account(own_server), stdout=-1, stderr=-1
+        command, env=account(own_server), stdout=-1, stderr=-1, bufsize=0
     ) as process:
         eventually(lambda: len(own_server.requests) > 1)
         process.send_signal(first)

@@ -80,9 +80,15 @@ def written_by(command: str, columns: int = COLUMNS) -> str:
             "PROMPTJUGGLER_BASE_URL": server.url,
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([*_path_of_python(), str(ROOT)]),
         }
         return recorded(["sh", "-c", line], Path(folder), env, columns)
+
+
+def _path_of_python() -> list[str]:
+    """The folders of PYTHONPATH, for a process in another folder."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [os.path.abspath(folder) for folder in folders if folder]
 
 
 def draw(picture: Picture, columns: int = COLUMNS) -> str:
