@@ -11,7 +11,7 @@ import typing
 import uuid
 
 import pytest
-from helpers.batches import Greeter, answers, answers_of, rows
+from helpers.batches import answers, answers_of, rows
 from helpers.calls import client_of, eventually, in_threads
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE, ScriptedServer, make_reply
@@ -32,18 +32,6 @@ from promptjuggler._batch.work import Row
 from promptjuggler.testing import FakeServer
 
 THREAD = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
-
-
-@pytest.fixture
-def server():
-    with Greeter() as greeter:
-        yield greeter
-
-
-@pytest.fixture
-def pj(server):
-    with server.client() as client:
-        yield client
 
 
 def batch_of(client, inputs, **options):

@@ -10,7 +10,7 @@ import textwrap
 import threading
 
 import pytest
-from helpers.batches import Greeter, answers, answers_of, rows, states
+from helpers.batches import answers, answers_of, rows, states
 from helpers.calls import in_threads
 from helpers.package import ENV, NAME
 
@@ -26,23 +26,6 @@ from promptjuggler._batch.file import LockedFile
 from promptjuggler._batch.journal import Journal
 
 THREAD = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
-
-
-@pytest.fixture
-def server():
-    with Greeter() as greeter:
-        yield greeter
-
-
-@pytest.fixture
-def pj(server):
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "rows.journal"
 
 
 def run(client, inputs, path, **options):

@@ -10,29 +10,12 @@ import threading
 import time
 
 import pytest
-from helpers.batches import Greeter, answers, answers_of, rows, states
+from helpers.batches import answers, answers_of, rows, states
 from helpers.calls import eventually
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE
 
 from promptjuggler import WaitTimeout
-
-
-@pytest.fixture
-def server():
-    with Greeter() as greeter:
-        yield greeter
-
-
-@pytest.fixture
-def pj(server):
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "rows.journal"
 
 
 def batch_of(client, path, count, **options):

@@ -151,12 +151,6 @@ def test_whoever_waits_for_its_turn_is_told_of_the_end(pace):
 
 
 @pytest.fixture
-def server():
-    with Greeter() as greeter:
-        yield greeter
-
-
-@pytest.fixture
 def quick(monkeypatch):
     """Delays of a hundredth of their length."""
     monkeypatch.setattr(retry, "_FIRST_DELAY", 0.005)
