@@ -36,9 +36,14 @@ def write(stream: TextIO | None, text: str) -> None:
     if stream is None or stream.closed:
         return
     encoding = stream.encoding or "utf-8"
+    encoded = text.encode(encoding, "backslashreplace")
     try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.write(encoded.decode(encoding))
         stream.flush()
+    except RuntimeError:
+        # A handler of signals has us called, in the middle of a write to this stream. It
+        # cannot be entered again before that write ends, and the handler ends the program.
+        _write_past(stream, encoded)
     except OSError as error:
         _close(stream)
         if stream is not sys.stdout:
@@ -48,6 +53,16 @@ def write(stream: TextIO | None, text: str) -> None:
             raise Stop(FAILED) from error
         problem = f"standard output cannot be written: {error.strerror}"
         raise Stop(FAILED, problem) from error
+
+
+def _write_past(stream: TextIO, encoded: bytes) -> None:
+    """Write to the file under a stream that cannot be entered."""
+    import os
+
+    try:
+        os.write(stream.fileno(), encoded)
+    except OSError:
+        pass
 
 
 def _close(stream: TextIO) -> None:

@@ -163,6 +163,38 @@ def test_a_second_signal_ends_at_once_and_the_run_is_named_all_the_same(
     assert err.count("\n") == 1
 
 
+# The first write of the program is interrupted by a signal after the bytes are gone, as
+# the kernel does it: the stream still counts as being written.
+INTERRUPTED_WRITE = """
+import io, os, signal, sys
+class Raw(io.FileIO):
+    def write(self, data):
+        written = super().write(data)
+        if data == b"closing\\n":
+            signal.raise_signal(signal.SIGTERM)
+        return written
+buffered = io.BufferedWriter(Raw(2, "wb", closefd=False))
+sys.stderr = io.TextIOWrapper(buffered, line_buffering=True)
+"""
+
+
+def test_a_second_signal_in_the_middle_of_a_write_names_the_run_all_the_same(
+    own_server,
+):
+    own_server.run_seconds = 60
+    program = INTERRUPTED_WRITE + SLOW_TO_END
+    command = [sys.executable, "-W", "error", "-c", program, *GREET]
+    with subprocess.Popen(
+        command, env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        code, err = ended_by(signal.SIGTERM, process)
+    assert code == 143
+    assert re.fullmatch(
+        r"closing\npromptjuggler: terminated; run \S+ was started: .+\n", err
+    )
+
+
 def test_a_signal_decides_how_it_ended_also_where_something_breaks_on_the_way_out(
     own_server,
 ):
