@@ -46,6 +46,7 @@ from promptjuggler import ApiError, NetworkError, PromptJuggler
 from promptjuggler._http.connection import Connection
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
 from promptjuggler._http.messages import Route, UrllibRequest
+from promptjuggler._http.sockets import Wire
 from promptjuggler._secrets import Secret
 
 
@@ -864,6 +865,19 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
                 sys.settrace(before)
             gc.collect()
     assert lines > 100
+
+
+def test_a_connection_that_is_forgotten_in_a_cycle_is_closed_whatever_is_collected_first(
+    server,
+):
+    """The collector comes to what is older first, here the socket."""
+    sock = socket.create_connection(("127.0.0.1", server.port))
+    gc.collect()
+    wire = Wire(sock, Deadline(PATIENCE))
+    wire.cycle = wire
+    del sock, wire
+    # An open socket that is forgotten is a warning, and so a failure.
+    gc.collect()
 
 
 @pytest.mark.parametrize("closed", [False, True])

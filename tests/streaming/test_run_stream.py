@@ -293,15 +293,27 @@ def test_whatever_ends_the_start_of_the_run_closes_the_stream(kind):
 
 
 def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
+    looked = threading.Event()
+
     def work(inputs):
-        eventually(lambda: "/promptruns/" in fake.requests[-1].path)
+        # Not before the client was told that the run is under way.
+        assert looked.wait(PATIENCE)
         return "a b"
 
     fake.add_prompt("slow", work)
-    with client_of(fake) as pj, pj.stream_prompt("slow", 1, {}) as stream:
-        instead_of_waiting(stream, lambda seconds: None)
-        fake.drop_streams()
-        events = list(stream)
+    with client_of(fake) as pj:
+        look = pj.get_prompt_run
+
+        def look_and_tell(run_id):
+            run = look(run_id)
+            looked.set()
+            return run
+
+        pj.get_prompt_run = look_and_tell
+        with pj.stream_prompt("slow", 1, {}) as stream:
+            instead_of_waiting(stream, lambda seconds: None)
+            fake.drop_streams()
+            events = list(stream)
     assert [type(event) for event in events] == [
         ResetEvent,
         TokenEvent,
