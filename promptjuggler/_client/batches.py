@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from .._batch.work import Calls
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from .._batch.clock import StoppableClock
+from .._batch.work import Calls, Run
+from .._http.transport import is_final, log_delay
 from .._secrets import Secret
 
-__all__ = ["Calls", "about_call"]
-
-TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..models import CreatePromptRunResponse, CreateWorkflowRunResponse
     from .requests import RunOptions
+
+__all__ = ["about_call", "calls_of", "starter_of"]
+
+
+def calls_of(
+    kind: type[Run],
+    start: Callable[[Mapping[str, str]], UUID],
+    wait: Callable[[UUID], Run],
+    clock: StoppableClock,
+) -> Calls[Run]:
+    """What a batch does with a client; the arguments are those of `Calls`."""
+    return Calls(kind, start, wait, is_final, log_delay, clock)
+
+
+def starter_of(
+    run: Callable[..., CreatePromptRunResponse | CreateWorkflowRunResponse],
+    slug: str,
+    version: int | str,
+    options: Secret[RunOptions],
+    **more: object,
+) -> Callable[[Mapping[str, str]], UUID]:
+    """A function that starts a run with some inputs, and gives its id.
+
+    run      the method of the client that starts runs of this kind
+    options  of every run, checked; their inputs are not used
+    more     the options that only this kind of run has
+    """
+
+    def start(inputs: Mapping[str, str]) -> UUID:
+        # Rule 2 of _secrets.py: in one expression.
+        return run(slug, version, **{**options.value, "inputs": inputs}, **more).id
+
+    return start
 
 
 def about_call(

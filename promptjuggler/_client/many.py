@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from .. import models
-from .._http.transport import is_final, log_delay
 from .._secrets import Secret
 from . import requests
 from .streams import StreamMethods
@@ -84,37 +83,16 @@ class BatchMethods(StreamMethods):
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
         del env_vars
-        requests.load_batches()
-        from .batches import Calls, about_call
-
-        options = requests.run_options(
-            {},
-            priority=priority,
-            thread=thread,
-            environment=environment,
-            env_vars=secret,
-            metadata=metadata,
-        )
+        options = _options_of_all(priority, thread, environment, secret, metadata)
         requests.new_prompt_run(slug, version, options, channel)
+        from .batches import about_call, calls_of, starter_of
+
         once, clock = self._for_batch()
-        url = self._transport.base_url
-
-        def start(row: Mapping[str, str]) -> uuid.UUID:
-            return once.run_prompt(
-                slug,
-                version,
-                row,
-                priority=priority,
-                thread=thread,
-                environment=environment,
-                env_vars=options.value["env_vars"],
-                metadata=options.value["metadata"],
-                channel=channel,
-            ).id
-
+        start = starter_of(once.run_prompt, slug, version, options, channel=channel)
         wait = partial(once.wait_for_prompt_run, timeout=timeout)
+        url = self._transport.base_url
         return batch.Batch(
-            Calls(models.PromptRun, start, wait, is_final, log_delay, clock),
+            calls_of(models.PromptRun, start, wait, clock),
             inputs,
             about_call(url, "prompt", slug, version, options, channel),
             journal=journal,
@@ -147,36 +125,16 @@ class BatchMethods(StreamMethods):
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
         del env_vars
-        requests.load_batches()
-        from .batches import Calls, about_call
-
-        options = requests.run_options(
-            {},
-            priority=priority,
-            thread=thread,
-            environment=environment,
-            env_vars=secret,
-            metadata=metadata,
-        )
+        options = _options_of_all(priority, thread, environment, secret, metadata)
         requests.new_workflow_run(slug, version, options)
+        from .batches import about_call, calls_of, starter_of
+
         once, clock = self._for_batch()
-        url = self._transport.base_url
-
-        def start(row: Mapping[str, str]) -> uuid.UUID:
-            return once.run_workflow(
-                slug,
-                version,
-                row,
-                priority=priority,
-                thread=thread,
-                environment=environment,
-                env_vars=options.value["env_vars"],
-                metadata=options.value["metadata"],
-            ).id
-
+        start = starter_of(once.run_workflow, slug, version, options)
         wait = partial(once.wait_for_workflow_run, timeout=timeout)
+        url = self._transport.base_url
         return batch.Batch(
-            Calls(models.WorkflowRun, start, wait, is_final, log_delay, clock),
+            calls_of(models.WorkflowRun, start, wait, clock),
             inputs,
             about_call(url, "workflow", slug, version, options),
             journal=journal,
@@ -197,3 +155,22 @@ class BatchMethods(StreamMethods):
         clock = StoppableClock()
         client._clock = clock
         return client, clock
+
+
+def _options_of_all(
+    priority: object,
+    thread: object,
+    environment: object,
+    env_vars: Secret[Mapping[str, str] | None],
+    metadata: object,
+) -> Secret[requests.RunOptions]:
+    """Load what many runs need, and check the options that all of them have."""
+    requests.load_batches()
+    return requests.run_options(
+        {},
+        priority=priority,
+        thread=thread,
+        environment=environment,
+        env_vars=env_vars,
+        metadata=metadata,
+    )

@@ -11,7 +11,6 @@ from .._loading import load
 # held.
 _LOADED_LATE = (
     "._batch.clock:StoppableClock",
-    "._batch.work:Calls",
     "._client.batches:about_call",
     "._decode:decoded_text",
     "._http.codings:unpacked",
@@ -20,6 +19,7 @@ _LOADED_LATE = (
     ".batch:Batch",
     ".streaming:RunStream",
     ".streaming:ThreadStream",
+    ".streaming._attempts:Limits",
     "copy:copy",
     "encodings.idna:getregentry",
     "encodings.utf_8_sig:getregentry",

@@ -160,7 +160,6 @@ def load_batches() -> None:
     """Load what many runs need, beside what one does."""
     load(
         "._batch.clock:StoppableClock",
-        "._batch.work:Calls",
         "._client.batches:about_call",
         ".batch:Batch",
     )

@@ -70,7 +70,8 @@ class StreamMethods(RunMethods):
         where one is lost, and `WaitTimeout` when `timeout` is over.
         """
         request = requests.stream_token(thread)
-        load(".streaming:ThreadStream")
+        load(".streaming:ThreadStream", ".streaming._attempts:Limits")
+        from ..streaming._attempts import Limits
 
         def create_token(deadline: CancellableDeadline) -> models.StreamTokenResponse:
             return self._call_once(models.StreamTokenResponse, request, deadline)
@@ -81,11 +82,13 @@ class StreamMethods(RunMethods):
             channels=channels,
             last_event_id=last_event_id,
             token_url=self._transport.base_url + request.path,
-            connect_timeout=self._timeout,
-            total_timeout=self._total_timeout,
-            idle_timeout=checked_seconds("idle_timeout", idle_timeout),
-            timeout=checked_optional_seconds("timeout", timeout),
-            attempts=self._max_retries + 1,
+            limits=Limits(
+                connect_timeout=self._timeout,
+                total_timeout=self._total_timeout,
+                attempts=self._max_retries + 1,
+                idle_timeout=checked_seconds("idle_timeout", idle_timeout),
+                timeout=checked_optional_seconds("timeout", timeout),
+            ),
             reconnect=reconnect,
             clock=self._clock,
         )
@@ -131,13 +134,11 @@ class StreamMethods(RunMethods):
             metadata=metadata,
         )
         request = requests.new_prompt_run(slug, version, options, channel)
+        events = self.stream(
+            thread_id, idle_timeout=idle_timeout, timeout=timeout, reconnect=reconnect
+        )
         return streaming.RunStream(
-            self.stream(
-                thread_id,
-                idle_timeout=idle_timeout,
-                timeout=timeout,
-                reconnect=reconnect,
-            ),
+            events,
             thread_id,
             channel or "default",
             start=lambda: self._call(models.CreatePromptRunResponse, request).id,
@@ -174,13 +175,11 @@ class StreamMethods(RunMethods):
             metadata=metadata,
         )
         request = requests.new_workflow_run(slug, version, options)
+        events = self.stream(
+            thread_id, idle_timeout=idle_timeout, timeout=timeout, reconnect=reconnect
+        )
         return streaming.RunStream(
-            self.stream(
-                thread_id,
-                idle_timeout=idle_timeout,
-                timeout=timeout,
-                reconnect=reconnect,
-            ),
+            events,
             thread_id,
             "default",
             start=lambda: self._call(models.CreateWorkflowRunResponse, request).id,

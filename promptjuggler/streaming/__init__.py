@@ -42,6 +42,7 @@ _fields        the fields of a frame's document; pure
 _held          what is held of a run that has not finished; pure
 _assembly      frames to events and views: the protocol's rules, numbered; pure
 events         the events and `RunView`; public
+_attempts      how often and how long it tries to connect
 _connecting    the address that a token is for, and what answers there
 thread_stream  `ThreadStream`: connects, reads on, connects again; public
 run_stream     `RunStream`: one run in a stream of its own; public

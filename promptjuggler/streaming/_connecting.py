@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlsplit
 
-from .._arguments import checked_base_url
+from .._arguments import checked_base_url, checked_channels
 from .._http.transport import StreamedAnswer, is_final
 from .._secrets import Secret
 from ..errors import ApiError, DecodeError, NetworkError
@@ -16,6 +16,11 @@ EVENT_STREAM = "text/event-stream"
 
 _REFUSALS = frozenset({401, 403, 404})
 """Statuses that another attempt would get too: not allowed, or no such thread."""
+
+
+def channel_parameters(channels: Iterable[str]) -> list[str]:
+    """The parameters of a query that name channels. Raises `ValidationError`."""
+    return [f"channel={quote(name, safe='')}" for name in checked_channels(channels)]
 
 
 def stream_url(

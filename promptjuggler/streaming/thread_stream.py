@@ -3,8 +3,8 @@
 It connects as the platform's own streaming client does. Each connection has a token of
 its own, so no token's age ends a stream, and goes on after the last event that came. A
 connection that ends is made again: at once where the server hands over (`reconnect`),
-else after a delay of `_retry.Backoff`, which grows until a connection has given a frame of the
-protocol: an address that answers everything with 200 is no stream yet.
+else after a delay, which grows until a connection has given a frame of the protocol: an
+address that answers everything with 200 is no stream yet.
 
 A stream is in one of these phases:
 
@@ -20,11 +20,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from math import inf
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from .._arguments import (
-    checked_channels,
     checked_last_event_id,
     checked_uuid,
 )
@@ -38,13 +37,15 @@ from .._http.transport import (
     log_delay,
 )
 from .._loading import load
-from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT, Backoff
+from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT
 from .._secrets import Secret
 from ..errors import ApiError, DecodeError, NetworkError, WaitTimeout
 from ..models.streaming import StreamTokenResponse
 from ._assembly import Assembler
+from ._attempts import Attempts, Limits
 from ._connecting import (
     EVENT_STREAM,
+    channel_parameters,
     is_final_failure,
     problem_of,
     retry_after_of,
@@ -110,53 +111,37 @@ class ThreadStream:
         channels: Iterable[str],
         last_event_id: str | None,
         token_url: str,
-        connect_timeout: float,
-        total_timeout: float | None,
-        idle_timeout: float,
-        timeout: float | None,
-        attempts: int,
+        limits: Limits,
         reconnect: bool,
         clock: Clock,
     ) -> None:
         """Not to be called: `PromptJuggler.stream` does, and says what the options are.
 
-        create_token     asks for a new token, within the deadline that it is given
-        token_url        where it asks, for errors
-        connect_timeout  seconds for each step of an attempt to connect
-        total_timeout    seconds for all of the attempts of entering; None: no bound
-        attempts         how many the first connection may take, at least 1
+        create_token  asks for a new token, within the deadline that it is given
+        token_url     where it asks, for errors
 
         Raises `ValidationError` for `channels` and `last_event_id`.
         """
         # These first: __del__ needs them even where a check below has failed.
-        self._deadline = CancellableDeadline(connect_timeout)
+        self._deadline = CancellableDeadline(limits.connect_timeout)
         self._reading = threading.Lock()
         self._entering = threading.Lock()  # Held from then on.
         self._answer: StreamedAnswer | None = None
 
-        names = checked_channels(channels)
-        self._channel_parameters = [f"channel={quote(name, safe='')}" for name in names]
+        self._channel_parameters = channel_parameters(channels)
         self.last_event_id = checked_last_event_id(last_event_id)
         """The id of the last event that came, or None: a later stream can go on after it."""
         self._transport = transport
         self._create_token = create_token
         self._token_url = token_url
-        self._connect_timeout = connect_timeout
-        self._total_timeout = total_timeout
-        self._idle_timeout = idle_timeout
-        self._timeout = timeout
-        self._attempts = attempts
+        self._limits = limits
         self._reconnect = reconnect
         self._clock = clock
 
         self._end = inf  # Of the iteration, by the clock.
         self._url = ""  # Of the stream, for errors.
         self._phase = _Phase.NEW
-        self._attempt = 0  # The number of the attempt that is made, 0 when connected.
-        self._backoff = Backoff()
-        self._delay = 0.0  # Seconds to wait before the next attempt.
-        # Whether the connection has given no frame of the protocol yet.
-        self._is_unproven = True
+        self._attempts = Attempts()
         # Ends early when the stream is closed. The one thing that tests replace here.
         self._wait: Callable[[float], object] = self._deadline.wait
 
@@ -170,8 +155,8 @@ class ThreadStream:
         if not self._entering.acquire(blocking=False):
             raise RuntimeError("a stream is entered once: make another")
         try:
-            if self._total_timeout is not None:
-                end = self._clock.monotonic() + self._total_timeout
+            if self._limits.total_timeout is not None:
+                end = self._clock.monotonic() + self._limits.total_timeout
                 self._deadline.overall = min(end, self._end)
             while self._phase is not _Phase.CONNECTED and not self.closed:
                 self._connect()
@@ -219,8 +204,8 @@ class ThreadStream:
         return self
 
     def __next__(self) -> StreamEvent:
-        if self._timeout is not None and self._end == inf:
-            self._end = self._clock.monotonic() + self._timeout
+        if self._limits.timeout is not None and self._end == inf:
+            self._end = self._clock.monotonic() + self._limits.timeout
             self._deadline.overall = self._end
         try:
             while not self.closed:
@@ -241,14 +226,13 @@ class ThreadStream:
 
     def _connect(self) -> None:
         """One attempt, after the delay that is due. Raises where no other is made."""
-        if self._delay:
-            self._wait(
-                min(self._delay, self._deadline.overall - self._clock.monotonic())
-            )
+        delay = self._attempts.delay
+        if delay:
+            self._wait(min(delay, self._deadline.overall - self._clock.monotonic()))
             self._check_time()
         if self.closed:
             return
-        self._attempt += 1
+        self._attempts.number += 1
         try:
             self._open()
         except (ApiError, NetworkError, DecodeError) as error:
@@ -256,8 +240,8 @@ class ThreadStream:
                 return
             self._check_time(error)
             if not isinstance(error, DecodeError):
-                error.attempts = self._attempt
-            self._delay = self._backoff.next(retry_after_of(error))
+                error.attempts = self._attempts.number
+            self._attempts.failed(retry_after_of(error))
             if self._gives_up_after(error):
                 raise
             self._log_delay(error)
@@ -269,7 +253,7 @@ class ThreadStream:
 
     def _open(self) -> None:
         """A new token, and with it the connection, in `_answer`."""
-        self._deadline.seconds = self._connect_timeout
+        self._deadline.seconds = self._limits.connect_timeout
         self._deadline.per_read = False
         token = self._create_token(self._deadline)
         url = stream_url(token, self._token_url, self._channel_parameters)
@@ -301,12 +285,12 @@ class ThreadStream:
     def _log(self, url: str, outcome: object, begun: float) -> None:
         # Not the query: it has the names of channels, and may have anything else.
         took = self._clock.monotonic() - begun
-        log_attempt("GET", urlsplit(url).path, outcome, took, self._attempt)
+        log_attempt("GET", urlsplit(url).path, outcome, took, self._attempts.number)
 
     def _log_delay(self, error: ApiError | NetworkError | DecodeError) -> None:
-        if self._delay:
-            path = urlsplit(error.url).path
-            log_delay(error.method, path, self._delay, error)
+        delay = self._attempts.delay
+        if delay:
+            log_delay(error.method, urlsplit(error.url).path, delay, error)
 
     def _gives_up_after(self, error: ApiError | NetworkError | DecodeError) -> bool:
         """Whether this attempt, which failed, is the last."""
@@ -314,11 +298,11 @@ class ThreadStream:
             return True
         if not self._has_time_for_another():
             if not isinstance(error, DecodeError):
-                add_total_timeout(error, self._total_timeout or 0.0)
+                add_total_timeout(error, self._limits.total_timeout or 0.0)
             return True
         if self._phase is not _Phase.NEW:
             return False
-        if self._attempt >= self._attempts:
+        if self._attempts.number >= self._limits.attempts:
             return True
         return (retry_after_of(error) or 0.0) > LONGEST_RETRY_AFTER
 
@@ -326,17 +310,16 @@ class ThreadStream:
         """Whether another attempt can begin within the `total_timeout` of entering."""
         if self._deadline.overall == self._end:
             return True  # It is none, or it is the iteration's: that ends by itself.
-        next_attempt = self._clock.monotonic() + self._delay
+        next_attempt = self._clock.monotonic() + self._attempts.delay
         return next_attempt + SHORTEST_ATTEMPT < self._deadline.overall
 
     def _connected(self) -> None:
         """NEW or LOST becomes CONNECTED."""
-        self._deadline.seconds = self._idle_timeout
+        self._deadline.seconds = self._limits.idle_timeout
         self._deadline.per_read = True
         self._decoder = FrameDecoder(self.last_event_id or "")
         self._frames = iter(())
-        self._is_unproven = True
-        self._attempt = 0
+        self._attempts.connected()
         self._phase = _Phase.CONNECTED
         self._events.append(ConnectedEvent())
         if self.closed:
@@ -369,12 +352,11 @@ class ThreadStream:
         self._events.extend(self._assembler.receive(kind, frame.data))
         self.last_event_id = frame.id or None
         if kind == "reconnect":
-            self._backoff.reset()
-            self._backoff.hand_over(self._clock.monotonic())
+            self._attempts.handed_over(self._clock.monotonic())
             raise self._loss("the server asked for a new connection")
-        if self._is_unproven and self._assembler.understands(kind, frame.data):
-            self._is_unproven = False
-            self._backoff.reset()
+        understands = self._assembler.understands
+        if not self._attempts.is_proven and understands(kind, frame.data):
+            self._attempts.proven()
 
     def _read(self) -> bytes:
         """What comes next. However properly a stream ends, to the thread it is a loss."""
@@ -403,7 +385,7 @@ class ThreadStream:
         if not self._reconnect:
             raise error
         self._phase = _Phase.LOST
-        self._delay = self._backoff.next()
+        self._attempts.failed()
         self._log_delay(error)
         self._events.append(DisconnectedEvent(str(error)))
 
@@ -425,5 +407,5 @@ class ThreadStream:
         """Raise WaitTimeout once the whole time of the stream is over."""
         if self._end == inf or self._clock.monotonic() < self._end:
             return
-        text = f"the stream has not ended within {self._timeout:g} s"
+        text = f"the stream has not ended within {self._limits.timeout:g} s"
         raise WaitTimeout(text) from last_failure

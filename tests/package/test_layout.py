@@ -174,8 +174,9 @@ FILES = {
         "_fields": set(),
         "_held": {"_fields", "events"},
         "_assembly": {"_fields", "_held", "events"},
+        "_attempts": set(),
         "_connecting": set(),
-        "thread_stream": {"_assembly", "_connecting", "_sse", "events"},
+        "thread_stream": {"_assembly", "_attempts", "_connecting", "_sse", "events"},
         "run_stream": {"events", "thread_stream"},
     },
     "_cli": {
@@ -597,16 +598,15 @@ def test_docstrings_and_comments_are_at_least_18_percent_of_the_lines():
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_function_has_at_most_40_lines_after_its_docstring(module):
+def test_a_function_has_at_most_40_lines_beside_its_docstring(module):
     for function in functions(module):
-        body = function.body
+        lines = function.end_lineno - function.lineno + 1
         if ast.get_docstring(function) is not None:
-            body = body[1:]
-        if body:
-            lines = body[-1].end_lineno - body[0].lineno + 1
-            assert lines <= MOST_LINES_OF_A_FUNCTION, (
-                f"{module}.{function.name} has {lines} lines"
-            )
+            docstring = function.body[0]
+            lines -= docstring.end_lineno - docstring.lineno + 1
+        assert lines <= MOST_LINES_OF_A_FUNCTION, (
+            f"{module}.{function.name} has {lines} lines"
+        )
 
 
 def overridden(module, class_name):

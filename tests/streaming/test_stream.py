@@ -340,7 +340,7 @@ def test_with_an_opener_from_outside_the_idle_timeout_holds_and_close_works_too(
     ):
         events = until(stream, DisconnectedEvent)
         assert texts(events) == ["a"]
-        stream._idle_timeout = PATIENCE * 2
+        stream._limits.idle_timeout = PATIENCE * 2
         until(stream, TokenEvent)
         consumer = Consumer(stream)
         time.sleep(0.02)  # so that it waits, as a rule
