@@ -22,7 +22,7 @@ assert PromptJuggler("k", base_url=sys.argv[1]).get_prompt_run(sys.argv[2]).outp
 """
 # Everything of the standard library that the package is made of, and one request.
 FIRST_RUN_FLOOR = """
-import dataclasses, datetime, http.client, importlib, json, selectors, ssl, sys, typing, urllib.request, uuid
+import atexit, dataclasses, datetime, http.client, importlib, json, selectors, ssl, sys, typing, urllib.request, uuid
 from urllib.parse import urlsplit
 url = urlsplit(sys.argv[1])
 kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
