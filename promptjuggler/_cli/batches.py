@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from contextlib import ExitStack
 from itertools import chain
@@ -19,7 +20,7 @@ from .sums import Answers, Sums
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import TypedDict, TypeVar
+    from typing import TextIO, TypedDict, TypeVar
 
     from .. import Batch, BatchResult, PromptRun, WorkflowRun
     from .arguments import Arguments
@@ -94,7 +95,7 @@ class _Job:
             args.file, format=args.format, delimiter=args.delimiter, same=same
         )
         self.journal = _journal(args, file)
-        _refuse_one_file_for_two([args.file, self.journal, _output(args)])
+        _refuse_one_file_for_two(file.name, args.file, self.journal, _output(args))
         allow_long_values(session.closing)
         self.total: int | None = None
         if file.is_regular:
@@ -125,6 +126,8 @@ def _journal(args: Arguments, file: RowsFile) -> str | None:
         raise Stop(WRONG_USAGE, problem)
     if args.no_journal or args.demo:
         return None
+    if args.journal == STANDARD_INPUT:
+        raise Stop(WRONG_USAGE, "--journal needs a file: - is a standard stream")
     if args.journal is not None:
         return args.journal
     if file.is_regular:
@@ -138,21 +141,51 @@ def _output(args: Arguments) -> str | None:
     return None if args.output == STANDARD_INPUT else args.output
 
 
-def _refuse_one_file_for_two(paths: list[str | None]) -> None:
-    """Raise `Stop` where one of FILE, journal and output would overwrite another."""
-    named = [path for path in paths if path not in (None, STANDARD_INPUT)]
-    for place, path in enumerate(named):
-        for other in named[place + 1 :]:
-            if path and other and _are_same(path, other):
-                problem = f"{other} cannot be two of FILE, --journal and --output"
-                raise Stop(WRONG_USAGE, problem)
+def _refuse_one_file_for_two(
+    name: str, file: str, journal: str | None, output: str | None
+) -> None:
+    """Raise `Stop` where one of FILE, journal and output would overwrite another.
+
+    So can a standard stream: `run-prompts SLUG VERSION - < a.csv >> a.csv` would read its
+    own results as rows, and start runs for them without an end.
+
+    name  how an error names FILE
+    """
+    uses = [(name, _place_of(file, sys.stdin))]
+    if journal is not None:
+        uses.append((journal, _place_of(journal, None)))
+    if output is not None:
+        uses.append((output, _place_of(output, None)))
+    else:
+        uses.append(("standard output", _place_of(STANDARD_INPUT, sys.stdout)))
+    used: dict[object, str] = {}
+    for name, place in uses:
+        if place in used:
+            other = "" if used[place] == name else f"{used[place]} and "
+            problem = f"{other}{name} cannot be two of FILE, --journal and --output"
+            raise Stop(WRONG_USAGE, problem)
+        if place is not None:
+            used[place] = name
 
 
-def _are_same(path: str, other: str) -> bool:
+def _place_of(path: str, stream: TextIO | None) -> object:
+    """What is equal for two names of one file; None for what is no ordinary file.
+
+    stream  what `-` stands for
+    """
     try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return os.path.realpath(path) == os.path.realpath(other)
+        if path != STANDARD_INPUT:
+            status = os.stat(path)
+        elif stream is not None:
+            status = os.fstat(stream.fileno())
+        else:
+            return None
+    except (OSError, ValueError):
+        # It is not there yet; or it is a stream that is closed, or has no file.
+        return None if path == STANDARD_INPUT else os.path.realpath(path)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _how_to_go_on(args: Arguments, file: RowsFile, journal: str | None) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 
 class FileToUpload:
     """A binary file that is open only while it is read: what `upload_documents` uses of
@@ -27,7 +31,7 @@ class FileToUpload:
         # Bytes of a name that are no text cannot be sent.
         self.name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")
         with io.FileIO(path) as file:
-            self._identity = _identity_of(file)
+            self._identity = identity_of(file)
             self.size = os.fstat(file.fileno()).st_size
 
     def tell(self) -> int:
@@ -61,14 +65,17 @@ class FileToUpload:
     def _reopened(self) -> io.FileIO:
         """The file at its place."""
         file = io.FileIO(self._path)
-        if _identity_of(file) != self._identity:
+        if identity_of(file) != self._identity:
             file.close()
             raise OSError(f"{self._path} has changed since its size was taken")
         file.seek(self._place)
         return file
 
 
-def _identity_of(file: io.FileIO) -> tuple[int, ...]:
+Identity = tuple[int, ...]
+
+
+def identity_of(file: BinaryIO | io.FileIO) -> Identity:
     """What is another number where it is another file, or has another content."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -12,12 +12,13 @@ import os
 import stat
 import sys
 
-from .exits import WRONG_USAGE, Stop
+from .exits import FAILED, WRONG_USAGE, Stop
+from .files import Identity, identity_of
 from .inputs import STANDARD_INPUT, name_of, texts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import ExitStack
     from typing import BinaryIO, Literal
 
@@ -30,7 +31,8 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _TABS = ".tsv"
 _CSV = (".csv", _TABS)
 
-_OTHER_DELIMITERS = (";", "\t", "|")
+_DELIMITERS = (",", ";", "\t", "|")
+"""What a header may have been cut apart by, had it been said."""
 
 
 class RowsFile:
@@ -41,7 +43,8 @@ class RowsFile:
     delimiter    between the values of CSV; None: a comma, or a tab in a .tsv
     same         inputs that are the same in every row
 
-    is_regular   whether it is an ordinary file, which can be read more than once
+    is_regular   whether it is an ordinary file, which is read twice: to be counted, and
+                 to be used. It must not change meanwhile
     name         how an error names it
 
     Raises `OSError` where there is no such file.
@@ -51,6 +54,8 @@ class RowsFile:
         "_delimiter",
         "_format",
         "_has_header",
+        "_identity",
+        "_is_delimiter_told",
         "_is_told",
         "_path",
         "_same",
@@ -71,9 +76,12 @@ class RowsFile:
         # What the name of a file says is a hint; what an option says is not.
         self._is_told = format is not None
         self._delimiter = delimiter
+        self._is_delimiter_told = delimiter is not None
         self._same = same
         # Known once a part of it was read.
         self._has_header = False
+        # Known once it was counted.
+        self._identity: Identity | None = None
         self.name = name_of(path)
         self.is_regular = False
         if path != STANDARD_INPUT:
@@ -92,6 +100,7 @@ class RowsFile:
     def count(self) -> int:
         """Read all of it once, and give the number of rows. Raises as `read` does."""
         with open(self._path, "rb") as file:
+            self._identity = identity_of(file)
             return sum(1 for _ in self._rows(file))
 
     def read(self, closing: ExitStack) -> Iterator[Mapping[str, str]]:
@@ -113,7 +122,7 @@ class RowsFile:
 
     def _rows(self, file: BinaryIO) -> Iterator[Mapping[str, str]]:
         """The inputs of each row, with those that are the same in all."""
-        for row in self._rows_alone(_Lines(file, self.name)):
+        for row in self._rows_alone(_Lines(file, self.name, self._identity)):
             for name in row.keys() & self._same.keys():
                 problem = f"input {name} is in {self.name}, and given with --input"
                 raise Stop(WRONG_USAGE, problem)
@@ -130,8 +139,9 @@ class RowsFile:
         guessed: Format = "jsonl" if is_json else "csv"
         if (self._format or guessed) == "csv":
             self._has_header = True
-            return _rows_of_csv(lines, self._delimiter)
-        if self._delimiter is not None:
+            wrong = _DELIMITERS if not self._is_delimiter_told else ()
+            return _rows_of_csv(lines, self._delimiter or ",", wrong)
+        if self._is_delimiter_told:
             problem = f"--delimiter is for CSV, and {self.name} holds JSON lines"
             raise Stop(WRONG_USAGE, problem)
         return _rows_of_json(lines)
@@ -164,14 +174,17 @@ class RowsFile:
 class _Lines:
     """The lines of a file as texts, with their ends. Iterating raises `Stop`.
 
+    identity  of the file, which must stay; None: it may change
+
     number    of the line that was read last, counted from 1
     """
 
-    __slots__ = ("_file", "_kept", "_name", "number")
+    __slots__ = ("_file", "_identity", "_kept", "_name", "number")
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, identity: Identity | None) -> None:
         self._file = file
         self._name = name
+        self._identity = identity
         # A line that was looked at, and comes next.
         self._kept = ""
         self.number = 0
@@ -200,6 +213,9 @@ class _Lines:
         except OSError as error:
             problem = f"{self._name} cannot be read: {error.strerror}"
             raise Stop(WRONG_USAGE, problem) from None
+        if self._identity is not None and identity_of(self._file) != self._identity:
+            # What was counted and found right is not what would be run.
+            raise Stop(FAILED, f"{self._name} has changed since it was checked")
         if not line:
             raise StopIteration
         if len(line) > LONGEST_LINE:
@@ -207,9 +223,13 @@ class _Lines:
         if self.number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
         try:
-            return line.decode()
+            text = line.decode()
         except UnicodeDecodeError:
             raise self.wrong(self.number, "is not UTF-8 text") from None
+        if "\0" in text:
+            # That is UTF-8, too, and csv takes it since Python 3.11.
+            raise self.wrong(self.number, "has a NUL character: is it UTF-16?")
+        return text
 
     def place(self, number: int) -> str:
         """How an error names a line."""
@@ -245,12 +265,17 @@ def allow_long_values(closing: ExitStack) -> None:
     closing.callback(csv.field_size_limit, csv.field_size_limit(LONGEST_LINE))
 
 
-def _rows_of_csv(lines: _Lines, delimiter: str | None) -> Iterator[Mapping[str, str]]:
-    """The values of each row by the names of the header."""
+def _rows_of_csv(
+    lines: _Lines, delimiter: str, others: Iterable[str]
+) -> Iterator[Mapping[str, str]]:
+    """The values of each row by the names of the header.
+
+    others  what the delimiter can be instead, where nobody said what it is
+    """
     header: list[str] = []
-    for number, values in _records(lines, delimiter or ","):
+    for number, values in _records(lines, delimiter):
         if not header:
-            _check_header(lines, values, delimiter)
+            _check_header(lines, values, others)
             header = values
         elif len(values) != len(header):
             amount = "few" if len(values) < len(header) else "many"
@@ -272,17 +297,19 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         try:
             values = next(reader, None)
         except csv.Error as error:
-            raise lines.wrong(begin, f"cannot be read as CSV: {error}") from None
+            # Behind the dash is advice for who wrote the program.
+            problem = str(error).partition(" - ")[0]
+            raise lines.wrong(begin, f"cannot be read as CSV: {problem}") from None
         if values is None:
             return
         if values:
             yield begin, values
 
 
-def _check_header(lines: _Lines, names: list[str], delimiter: str | None) -> None:
+def _check_header(lines: _Lines, names: list[str], others: Iterable[str]) -> None:
     """Raise `Stop` for names that cannot be those of inputs, or were not cut apart."""
-    if delimiter is None and len(names) == 1:
-        for other in _OTHER_DELIMITERS:
+    if len(names) == 1:
+        for other in others:
             if other in names[0]:
                 shown = "tab" if other == "\t" else f"'{other}'"
                 problem = f"is one name: is --delimiter {shown} meant?"

@@ -35,16 +35,16 @@ class Answers:
     Raises `Stop` where it cannot be opened, or later be written.
     """
 
-    __slots__ = ("_file", "_path")
+    __slots__ = ("_file", "_name")
 
     def __init__(self, path: str | None, closing: ExitStack) -> None:
-        self._path = path
+        self._name = path or "a file without a name"
         self._file: io.FileIO | None = None
         if path is not None:
             try:
                 self._file = closing.enter_context(io.FileIO(path, "w"))
             except OSError as error:
-                problem = f"{path} cannot be written: {error.strerror}"
+                problem = f"{self._name} cannot be written: {error.strerror}"
                 raise Stop(WRONG_USAGE, problem) from None
 
     def is_terminal(self) -> bool:
@@ -64,7 +64,7 @@ class Answers:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            problem = f"{self._path} cannot be written: {error.strerror}"
+            problem = f"{self._name} cannot be written: {error.strerror}"
             raise Stop(FAILED, problem) from error
 
 

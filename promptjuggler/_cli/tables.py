@@ -184,7 +184,8 @@ _INPUTS_CAN_BE_FILES = (
 _MANY_RUNS = """\
 each row of FILE is the inputs of a run: CSV with a header of their names, or a JSON
 object on each line, in UTF-8; - is standard input. A result is a line of JSON, as soon
-as the run has ended: index (of the row, from 0), inputs, run_id, run, error.
+as the run has ended: index (of the row, from 0), inputs, run_id, run, error. Of rows from
+a pipe, it comes with the next row, or with the end of the rows.
 
 A journal is kept beside FILE. Whatever ends this command, the same command goes on with
 it: no run is started twice, and what has ended is printed again without a request. For

@@ -11,6 +11,7 @@ import pytest
 from helpers.calls import eventually
 from helpers.commandline import PROGRAM, account, run, started
 from helpers.package import NAME
+from helpers.servers import PATIENCE
 
 from promptjuggler import BatchCounts, PromptJuggler
 from promptjuggler._cli import bar
@@ -196,6 +197,8 @@ def test_wrong_usage_is_said_before_anything_is_sent(cli, server, names, tmp_pat
         ("--journal", same): f"{same} cannot be two of FILE, --journal and --output",
         ("--output", str(tmp_path / "link.csv")): "cannot be two of FILE",
         ("--output", f"{path}.journal"): "cannot be two of FILE",
+        ("--journal", "-"): "--journal needs a file: - is a standard stream",
+        ("--output", ""): "a file without a name cannot be written: ",
         ("--input", "x"): "input must have the form NAME=VALUE",
         ("--output", "/missing/x"): "/missing/x cannot be written: No such file",
         ("--journal", "/missing/x"): "journal /missing/x cannot be written: No such",
@@ -208,6 +211,45 @@ def test_wrong_usage_is_said_before_anything_is_sent(cli, server, names, tmp_pat
     assert not server.requests
     with open(path) as file:
         assert file.read() == "name\nAda\n"
+
+
+ONE_FILE = {
+    "read and appended to": "- --no-journal < {0} >> {0}",
+    "read and written": "- --no-journal --output {0} < {0}",
+    "named and appended to": "{0} --no-journal >> {0}",
+    "the journal beside it": "{0} >> {0}.journal",
+    "a journal that is read": "- --journal {0} < {0}",
+}
+
+
+@pytest.mark.parametrize("case", ONE_FILE)
+def test_a_standard_stream_is_no_file_that_is_used_already(own_quick, names, case):
+    """Else the results would be rows, and runs be started without an end."""
+    path = names("Ada", "Bob")
+    program = shlex.join([*PROGRAM, *GREETINGS])
+    command = f"{program} {ONE_FILE[case].format(shlex.quote(path))}"
+    result = subprocess.run(
+        ["sh", "-c", command],
+        env=account(own_quick),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "cannot be two of FILE, --journal and --output" in result.stderr
+    assert not own_quick.requests
+    with open(path) as file:
+        assert file.read() == "name\nAda\nBob\n"
+
+
+def test_standard_streams_can_be_other_files(own_quick, names):
+    path = names("Ada", "Bob")
+    with open(path) as file, open(f"{path}.out", "w+") as out:
+        command = [*PROGRAM, *GREETINGS, "-", "--no-journal"]
+        env = account(own_quick)
+        code = subprocess.call(command, env=env, stdin=file, stdout=out)
+        out.seek(0)
+        assert (code, len(out.readlines())) == (0, 2)
 
 
 # --- the journal ---

@@ -195,6 +195,9 @@ WRONG = {
     "text behind a quote": (b'a,b\n1,"2"3\n', "line 2 of FILE cannot be read as CSV: ',' expected after '\"'"),
     "no UTF-8": (b"a\n1\n\xff\n", "line 3 of FILE is not UTF-8 text"),
     "UTF-16": ("a\n1\n".encode("utf-16"), "line 1 of FILE is not UTF-8 text"),
+    "UTF-16 without a mark": ("a\n1\n".encode("utf-16-le"), "line 1 of FILE has a NUL character: is it UTF-16?"),
+    "NUL in JSON": (b'{"a": "1"}\n\0\n', "line 2 of FILE has a NUL character: is it UTF-16?"),
+    "lines of old Macs": (b"a,b\r1,2\r", "line 1 of FILE cannot be read as CSV: new-line character seen in unquoted field"),
     "nothing": (b"", "FILE is empty"),
     "blank lines": (b"\n\n", "FILE is empty"),
     "no JSON": (b'{"a": "1"}\n{"a" 1}\n', "line 2 of FILE is no JSON: Expecting ':' delimiter in column 6"),
@@ -220,6 +223,63 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line_before_anything_is_sent
     assert err == f"promptjuggler: {problem.replace('FILE', str(path))}\n"
     assert not server.requests
     assert os.listdir(tmp_path) == ["rows.txt"]
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv"])
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_a_header_that_was_not_cut_apart_is_refused_unless_the_delimiter_is_said(
+    cli, server, inputs_of, tmp_path, name, delimiter
+):
+    usual = {"a.tsv": "\t", "a.csv": ","}[name]
+    content = f"a{delimiter}b\n1{delimiter}2\n".encode()
+    if delimiter == usual:
+        assert inputs_of(name, content) == [{"a": "1", "b": "2"}]
+        return
+    path = tmp_path / name
+    path.write_bytes(content)
+    code, _, err = cli(*LIST, str(path), "--no-journal")
+    assert code == 2
+    shown = "tab" if delimiter == "\t" else f"'{delimiter}'"
+    assert f"is one name: is --delimiter {shown} meant?" in err
+    assert not server.requests
+    said = inputs_of(name, content, "--delimiter", usual)
+    assert said == [{f"a{delimiter}b": f"1{delimiter}2"}]
+
+
+def grow(path):
+    with path.open("a") as file:
+        file.write("half a row")
+
+
+CHANGES = {
+    "longer": grow,
+    "another": lambda path: path.write_text("name\n" + "Bob\n" * 3000),
+    "touched": lambda path: os.utime(path, ns=(1, 1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_changes_after_it_was_checked_is_read_no_further(
+    cli, server, tmp_path, change
+):
+    """What was not checked is not run: half a row would be paid for, too."""
+    path = tmp_path / "rows.csv"
+    # Longer than what is read ahead.
+    path.write_text("name\n" + f"{'A' * 100}\n" * 3000)
+    seen = []
+
+    def work(inputs):
+        if not seen:
+            CHANGES[change](path)
+        seen.append(inputs["name"])
+        return "x"
+
+    server.add_prompt(change, work)
+    code, out, err = cli("run-prompts", change, "1", str(path), "--no-journal")
+    assert code == 1
+    assert f"{path} has changed since it was checked" in err
+    assert set(seen) == {"A" * 100}
+    assert len(seen) == len(out.splitlines()) < 3000
 
 
 def test_a_file_that_cannot_be_read_is_wrong_usage(cli, server, tmp_path):

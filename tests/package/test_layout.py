@@ -208,7 +208,7 @@ FILES = {
         "runs": {"arguments", "exits", "inputs", "output", "results", "session"},
         "waits": {"output", "results", "session"},
         "documents": {"exits", "files", "output", "results", "session"},
-        "rows": {"exits", "inputs"},
+        "rows": {"exits", "files", "inputs"},
         "bar": {"line", "output"},
         "sums": {"bar", "exits", "output"},
         "again": {"arguments", "inputs", "kinds", "program", "tables"},
