@@ -111,7 +111,8 @@ def _exact_types(annotation: Any) -> frozenset[type]:
     """The classes whose instances are right as they are, at any place."""
     if get_origin(annotation) in (Union, UnionType):
         return frozenset().union(*map(_exact_types, get_args(annotation)))
-    if annotation in (str, int, bool, UUID, NoneType) or is_model(annotation):
+    # Not int, since it may be too large.
+    if annotation in (str, bool, UUID, NoneType) or is_model(annotation):
         return frozenset({annotation})
     if isinstance(annotation, type) and issubclass(annotation, OpenEnum):
         return frozenset({annotation})
@@ -180,11 +181,9 @@ def _fit_json_scalar(value: object) -> object:
         return str.__str__(value)
     if isinstance(value, float):
         return _fit_number(value)
-    if not isinstance(value, int):
-        raise _unfit("what JSON has", value)
-    if abs(value) >= _TOO_LARGE_INT:
-        raise _Misfit(f"must be an int of at most {_MOST_DIGITS} digits")
-    return int(value)
+    if isinstance(value, int):
+        return _fit_integer(value)
+    raise _unfit("what JSON has", value)
 
 
 def _fit_key(key: object) -> str:
@@ -200,9 +199,11 @@ def _fit_text(value: object) -> str:
 
 
 def _fit_integer(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    raise _unfit("an int", value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _unfit("an int", value)
+    if abs(value) >= _TOO_LARGE_INT:
+        raise _Misfit(f"must be an int of at most {_MOST_DIGITS} digits")
+    return int(value)
 
 
 def _fit_boolean(value: object) -> bool:

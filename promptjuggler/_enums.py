@@ -42,5 +42,12 @@ class OpenEnum(str, Enum):
         """
         return cls(json.loads(text))
 
+    def __repr__(self) -> str:
+        # That of Enum has the name as it is, which here can be any text of a server.
+        shown = Enum.__repr__(self)
+        if shown.isprintable():
+            return shown
+        return f"<{type(self).__name__}: {self._value_!r}>"
+
     # That of Enum gives `RunStatus.PENDING`; format() uses this one.
     __str__ = str.__str__

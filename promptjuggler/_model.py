@@ -17,7 +17,7 @@ from ._decode import (
 )
 from ._enums import OpenEnum
 from ._frozen import Frozen
-from ._values import MapFromArray
+from ._values import MapFromArray, copied
 from .errors import ValidationError
 
 _M = TypeVar("_M", bound="Model")
@@ -57,7 +57,8 @@ class Model(Frozen):
         should be.
         """
         if isinstance(data, Mapping):
-            data = dict(data)
+            # Nothing that the result has changes with it.
+            data = copied(dict(data))
         result = decoded(cls, data)
         del data  # Rule 3 of _secrets.py.
         return value_or_raise(result)
@@ -87,7 +88,7 @@ class Model(Frozen):
         for item in self._get_fields():
             value = getattr(self, item.name)
             if item.wire_name in original_values:
-                document[item.wire_name] = original_values[item.wire_name]
+                document[item.wire_name] = copied(original_values[item.wire_name])
             elif value != item.default:
                 document[item.wire_name] = _as_json(value)
         return document
@@ -189,7 +190,8 @@ class UnknownVariant(Variant):
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON object, as it came."""
-        return dict(self.data)
+        document: dict[str, Any] = copied(dict(self.data))
+        return document
 
 
 def _as_json(value: object) -> object:
@@ -207,7 +209,7 @@ def _as_json(value: object) -> object:
     if isinstance(value, Mapping):
         # What is in a map is JSON already, but for the tuples of `metadata`.
         return {
-            key: list(element) if isinstance(element, tuple) else element
+            key: list(element) if isinstance(element, tuple) else copied(element)
             for key, element in value.items()
         }
     return value

@@ -141,6 +141,28 @@ def decode_object(value: object) -> dict[str, object]:
     raise unexpected("an object", value)
 
 
+def copied(document: object) -> Any:
+    """A copy of a JSON document, with all the objects and arrays that are in it.
+
+    Not by `copy.deepcopy`, which does not get as deep as documents may be.
+    """
+    top = [document]
+    copies: dict[int, Any] = {}
+    to_fill: list[Any] = [top]
+    while to_fill:
+        container = to_fill.pop()
+        is_object = isinstance(container, dict)
+        for key, value in container.items() if is_object else enumerate(container):
+            if not isinstance(value, (dict, list)):
+                continue
+            if id(value) not in copies:
+                copy = dict(value) if isinstance(value, dict) else list(value)
+                copies[id(value)] = copy
+                to_fill.append(copy)
+            container[key] = copies[id(value)]
+    return top[0]
+
+
 class MapFromArray(dict[str, object]):
     """An empty map that the document has as `[]`: PHP has one type for both.
 

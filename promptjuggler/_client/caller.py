@@ -197,7 +197,7 @@ class Caller:
             now = self._clock.monotonic()
             if not poller.is_time_for_a_look(now):
                 self._clock.sleep(poller.rest(now))
-                raise wait.timed_out(end, self._clock.monotonic())
+                raise wait.timed_out(end, self._clock.monotonic(), end < begun + wanted)
             asked = spread(wait.retry_after, self._clock.random())
             delay = poller.next_delay(now, asked)
             wait.log_delay(delay)
@@ -304,11 +304,12 @@ class _Wait:
             request = self._request
             log_delay(request.method, request.path, seconds, self._failure)
 
-    def timed_out(self, end: float, now: float) -> WaitTimeout:
+    def timed_out(self, end: float, now: float, is_total: bool) -> WaitTimeout:
         """The error that says what was seen last, when, and what has failed since.
 
-        end  when the wait was over
-        now  what it is now: without any time, its one look took some
+        end       when the wait was over
+        now       what it is now: without any time, its one look took some
+        is_total  whether it was `total_timeout` that ended it
         """
         state = "no status was seen"
         if self._last is not None:
@@ -320,6 +321,8 @@ class _Wait:
         if failure is not None:
             since = "since then" if self._last is not None else "the last failure"
             text += f"; {since}: {_described(failure)}"
+        if is_total:
+            text += "; the total_timeout of the client ended it"
         error = WaitTimeout(text, last=self._last)
         error.__cause__ = failure
         return error

@@ -108,6 +108,6 @@ class KnowledgeMethods(Caller):
         document_id  as `upload_documents` gives it
 
         Raises `ApiError` with status 404 where there is none; but where an earlier attempt
-        of this call may have deleted it, that counts as done.
+        of this call reached the server, which may have deleted it, that counts as done.
         """
         self._delete(requests.knowledge_document(document_id, method="DELETE"))

@@ -67,9 +67,11 @@ class BatchMethods(StreamMethods):
                         `priority` and the values of `env_vars`; there may be fewer or
                         more inputs. None: no such file, and nothing to go on from
         workers         how many runs are under way at once, from 1
-        timeout         seconds for which each run is waited for; 0 or less: one look. A
-                        run that takes longer has a `WaitTimeout` as its result, and goes
-                        on: the next call with the journal waits for it again
+        timeout         seconds for which each run is waited for, whatever the
+                        `total_timeout` of the client, which is for each start; 0 or less:
+                        one look. A run that takes longer has a `WaitTimeout` as its
+                        result, and goes on: the next call with the journal waits for it
+                        again
         restart_unsure  whether a run is started again that an earlier call may have
                         started, or has started and that is gone: status 404. False: its
                         result is an error, with `may_have_taken_effect`
@@ -87,9 +89,9 @@ class BatchMethods(StreamMethods):
         requests.new_prompt_run(slug, version, options, channel)
         from .batches import about_call, calls_of, starter_of
 
-        once, clock = self._for_batch()
+        once, waiting, clock = self._for_batch()
         start = starter_of(once.run_prompt, slug, version, options, channel=channel)
-        wait = partial(once.wait_for_prompt_run, timeout=timeout)
+        wait = partial(waiting.wait_for_prompt_run, timeout=timeout)
         url = self._transport.base_url
         return batch.Batch(
             calls_of(models.PromptRun, start, wait, clock),
@@ -129,9 +131,9 @@ class BatchMethods(StreamMethods):
         requests.new_workflow_run(slug, version, options)
         from .batches import about_call, calls_of, starter_of
 
-        once, clock = self._for_batch()
+        once, waiting, clock = self._for_batch()
         start = starter_of(once.run_workflow, slug, version, options)
-        wait = partial(once.wait_for_workflow_run, timeout=timeout)
+        wait = partial(waiting.wait_for_workflow_run, timeout=timeout)
         url = self._transport.base_url
         return batch.Batch(
             calls_of(models.WorkflowRun, start, wait, clock),
@@ -143,18 +145,20 @@ class BatchMethods(StreamMethods):
             restart_unsure=restart_unsure,
         )
 
-    def _for_batch(self: _Client) -> tuple[_Client, StoppableClock]:
-        """A client that starts a run in one attempt, and on whose clock a batch can end
-        what waits."""
+    def _for_batch(self: _Client) -> tuple[_Client, _Client, StoppableClock]:
+        """A client that starts a run in one attempt, one that waits as long as it is
+        told, and the clock of both, on which a batch can end what waits."""
         from copy import copy
 
         from .._batch.clock import StoppableClock
 
-        client = copy(self)
-        client._max_retries = 0
         clock = StoppableClock()
-        client._clock = clock
-        return client, clock
+        once = copy(self)
+        once._clock = clock
+        once._max_retries = 0
+        waiting = copy(once)
+        waiting._total_timeout = None
+        return once, waiting, clock
 
 
 def _options_of_all(

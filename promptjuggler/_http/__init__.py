@@ -30,6 +30,8 @@ HTTPConnection.sock                   assigned; http.client then calls sendall, 
                                       and close of what it finds there (sockets.Wire)
 HTTPConnection.auto_open              0: it never connects by itself
 HTTPConnection.response_class         the class of answers (connection.Connection)
+HTTPConnection._tunnel                the words for a tunnel that a proxy refused, with
+                                      the status, under an opener of the caller
 HTTPResponse(sock)                    its file is sock.makefile("rb") (response.Response)
 HTTPResponse.begin                    reads the head, sets version, status, code, reason,
                                       headers, msg, chunked, chunk_left, length and

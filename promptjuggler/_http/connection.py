@@ -258,7 +258,8 @@ def _open_tunnel(wire: Wire, route: Route) -> None:
     wire.sendall(_connect_request(route))
     answer = Response(wire, method="CONNECT")
     answer.begin()
-    if answer.status != 200:
+    # Any of the successful ones (RFC 9110, 9.3.6).
+    if not 200 <= answer.status < 300:
         raise TunnelRefused(answer.status, answer.reason.strip())
     # Over TLS the client speaks first: this is not the host. TLS would wait for ever, as
     # it would not see what the buffer has.

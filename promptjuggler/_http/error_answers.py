@@ -237,7 +237,9 @@ def _loaded(body: Secret[bytes]) -> object:
 
 
 def _is_error(document: object) -> bool:
-    return isinstance(document, dict) and bool(document.get("error"))
+    if not isinstance(document, dict):
+        return False
+    return bool(document.get("error") or document.get("errors"))
 
 
 def _what_came(reply: Reply) -> str:

@@ -34,8 +34,10 @@ _OLD_TLS = frozenset(
     {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
 )
 
-# How a proxy answers a CONNECT whose user or password it does not know.
-_OTHER_PASSWORD = (401, 407)
+# How a proxy answers who has no user and password, or wrong ones (RFC 9110, 15.5.8); a
+# CONNECT, some answer by 401.
+_PROXY_PASSWORD = 407
+_OTHER_PASSWORD = (401, _PROXY_PASSWORD)
 
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
@@ -80,7 +82,9 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
         if isinstance(error, (OSError, HTTPException, ValueError, EOFError)):
             reason = reason_of(error)
             cause = cause_of(reason)
-            raise _network_error(self._request, reason, cause) from cause
+            # Of a file that is uploaded, what the file raised.
+            shown = cause.__cause__ if isinstance(cause, UnreadableBody) else cause
+            raise _network_error(self._request, reason, cause) from shown
         try:
             raise error
         finally:
@@ -93,6 +97,8 @@ def is_final(error: PromptJugglerError) -> bool:
     Of certificates, of a proxy that wants another password, of what speaks no HTTP or no
     TLS: trying again cannot help, and locks accounts.
     """
+    if isinstance(error, ApiError):
+        return error.status_code == _PROXY_PASSWORD
     cause = error.__cause__
     if isinstance(cause, RemoteDisconnected):
         return False  # Nothing came at all; http.client counts it as a bad answer.
@@ -102,7 +108,17 @@ def is_final(error: PromptJugglerError) -> bool:
         return True
     if isinstance(cause, ssl.SSLError):
         return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS
-    return isinstance(cause, TunnelRefused) and cause.status in _OTHER_PASSWORD
+    return _status_of_refusal(cause) in _OTHER_PASSWORD
+
+
+def _status_of_refusal(cause: BaseException | None) -> int | None:
+    """By which status a proxy did not make a tunnel; None where that is not the failure."""
+    if isinstance(cause, TunnelRefused):
+        return cause.status
+    # seam: HTTPConnection._tunnel. Under an opener of the caller, http.client says it in
+    # words, and nowhere else.
+    match = re.match(r"Tunnel connection failed: (\d{3})\b", str(cause))
+    return int(match[1]) if match and isinstance(cause, OSError) else None
 
 
 def _network_error(

@@ -99,8 +99,11 @@ class _Part:
                     chunk = _read_chunk(file, min(left, CHUNK_SIZE))
                     left -= len(chunk)
                     yield chunk
-        except OSError:
-            raise
+        except OSError as error:
+            if error.errno is None:
+                raise  # It is of ours, or it says what it says without the system.
+            problem = f"{self.label} can no longer be read: {error.strerror}"
+            raise OSError(error.errno, problem, error.filename) from error
         except Exception as error:
             raise OSError(f"{self.label} can no longer be read: {error}") from error
 

@@ -168,6 +168,9 @@ def _parsed(url: Secret[str]) -> Proxy | None:
     """The proxy, or None: an error would hold the password (rule 3)."""
     if "?" in url.value or "#" in url.value:
         return None
+    # urlsplit() leaves out tabs and line ends: what it read would be another URL.
+    if not url.value.strip().isprintable():
+        return None
     prefix = "" if "://" in url.value else "http://"
     try:
         parts = Secret(urlsplit(prefix + url.value.strip()))

@@ -606,3 +606,16 @@ def test_memory_does_not_grow_with_the_inputs(pj):
             if given % 40 == 0:
                 # Of each of the four that are taken: its row, its result and its run.
                 assert alive() - before <= 3 * (2 * 2 + 2)
+
+
+def test_the_total_timeout_of_the_client_is_for_each_start_and_not_for_the_wait():
+    with FakeServer() as fake, client_of(fake, total_timeout=0.5) as pj:
+        fake.add_prompt("slow", lambda inputs: "Hello")
+        fake.run_seconds = 1
+        with pj.run_prompts("slow", 1, [{}]) as batch:
+            (result,) = batch
+        assert result.run is not None
+        # Beside it, a wait of the client has the first of both ends.
+        started = pj.run_prompt("slow", 1, {})
+        with pytest.raises(WaitTimeout, match="the total_timeout of the client ended"):
+            pj.wait_for_prompt_run(started.id)

@@ -879,9 +879,12 @@ def test_a_deletion_that_is_answered_by_what_is_no_json_is_a_decode_error(body, 
         assert len(server.requests) == 1
 
 
-def test_a_deletion_that_is_answered_by_200_and_an_error_was_not_carried_out():
+@pytest.mark.parametrize(
+    "document", [{"error": "Locked."}, {"errors": ["Locked."]}], ids=str
+)
+def test_a_deletion_that_is_answered_by_200_and_an_error_was_not_carried_out(document):
     with (
-        ScriptedServer(respond((200, {"error": "Locked."}))) as server,
+        ScriptedServer(respond((200, document))) as server,
         client(server) as pj,
         pytest.raises(DecodeError) as caught,
     ):

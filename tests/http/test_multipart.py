@@ -606,15 +606,17 @@ def test_a_file_that_gives_text_nothing_or_too_much_is_an_oserror() -> None:
             list(Multipart([("a", file)]))
 
 
-def test_an_error_of_the_disk_comes_through_as_it_is() -> None:
+def test_an_error_of_the_disk_comes_through_and_names_the_file() -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             if size:
                 raise OSError(5, "Input/output error")
             return b""
 
-    with pytest.raises(OSError, match="Input/output error") as caught:
-        list(Multipart([("a", Broken(b"abc"))]))
+    files: list[Any] = [("a", b"1"), ("b.txt", Broken(b"abc"))]
+    named = r"files\[1\] \('b.txt'\) can no longer be read: Input/output error"
+    with pytest.raises(OSError, match=named) as caught:
+        list(Multipart(files))
     assert caught.value.errno == 5
 
 

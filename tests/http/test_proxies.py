@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 from helpers.calls import (
     RUN_ID,
+    answer_all,
     client_of,
     moved_names,
     port_without_answer,
@@ -561,6 +562,54 @@ def test_a_tunnel_is_asked_for_again_unless_the_proxy_wants_another_password(
         assert (caught.value.attempts, len(proxy.requests)) == (attempts, attempts)
 
 
+@pytest.mark.parametrize("status", [401, 407])
+@pytest.mark.parametrize("kind", CALLS)
+def test_under_an_opener_too_a_proxy_that_wants_another_password_is_asked_once(
+    kind, status
+):
+    with refuse_with(status) as proxy:
+        url = f"http://ann:wrong-pw@127.0.0.1:{proxy.port}"
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({"https": url})
+        )
+        with (
+            client("https://api.invalid", opener=opener, max_retries=3) as pj,
+            pytest.raises(NetworkError, match=f": {status} "),
+        ):
+            CALLS[kind](pj)
+        assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_a_proxy_of_plain_http_that_wants_another_password_is_asked_once(kind):
+    with refuse_with(407) as proxy:
+        url = f"http://ann:wrong-pw@127.0.0.1:{proxy.port}"
+        with (
+            client("http://api.invalid", proxy=url, max_retries=3) as pj,
+            pytest.raises(ApiError),
+        ):
+            CALLS[kind](pj)
+        assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("status", [201, 299])
+def test_any_successful_answer_to_connect_makes_a_tunnel(status):
+    """RFC 9110, 9.3.6."""
+    with ScriptedServer(answer_all, tls=server_context()) as server:
+
+        def handler(conn):
+            conn.read_head()
+            with socket.create_connection(("127.0.0.1", server.port)) as other:
+                conn.send(f"HTTP/1.1 {status} x\r\n\r\n".encode())
+                conn.tunnel(other)
+
+        with ScriptedServer(handler) as proxy:
+            url = f"https://localhost:{server.port}"
+            context = client_context()
+            with client(url, proxy=proxy.url, ssl_context=context) as pj:
+                assert str(pj.get_knowledge_document(RUN_ID).id) == RUN_ID
+
+
 # Which of the two has failed
 
 
@@ -671,7 +720,8 @@ MALFORMED = [
     "", " ", "http://", "http://proxy example:3128", "://x", "http://:3128", "http://ann:secret-pw@", "http://ann:secret-pw@:3128",
     "http://ann:secret-pw@proxy.example:port", "http://ann:secret-pw@proxy.example:99999",
     "http://ann:secret-pw@[::1", "https://ann:secret-pw@proxy.example:3128", "socks5://ann:secret-pw@proxy.example",
-    "ftp://proxy.example", "ann:secret-pw@:80",
+    "ftp://proxy.example", "ann:secret-pw@:80", "http://proxy\n.example", "http://a\tnn:secret-pw@proxy.example",
+    "http://ann:secret-pw\r@proxy.example",
 ]  # fmt: skip
 
 

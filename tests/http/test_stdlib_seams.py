@@ -309,6 +309,16 @@ def test_ssl_socket_shutdown():
                 sock.sendall(b"x")
 
 
+def test_http_connection_tunnel():
+    """HTTPConnection._tunnel says in words by which status a proxy refuses."""
+    with ScriptedServer(respond((407, "", {"Connection": "close"}))) as proxy:
+        connection = HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
+        connection.set_tunnel("api.invalid")
+        with pytest.raises(OSError, match=r"^Tunnel connection failed: 407\b"):
+            connection.connect()
+        connection.close()
+
+
 def test_thread_rlock():
     """_thread.RLock is what threading.RLock() gives: its own thread gets it again."""
     lock = _thread.RLock()

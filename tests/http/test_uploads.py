@@ -249,6 +249,11 @@ def test_a_path_that_is_gone_when_it_is_sent_is_a_network_error(server, tmp_path
         ) as caught:
             pj.upload_documents("docs", [path])
         assert caught.value.attempts == 2
+        assert "files[0] ('a.txt') can no longer be read: No such file" in str(
+            caught.value
+        )
+        # What is inside of the package stays there.
+        assert isinstance(caught.value.__cause__, FileNotFoundError)
         # The next request is on a connection of its own.
         assert pj.get_knowledge_base("docs").document_count == 0
 

@@ -302,6 +302,7 @@ TEXTS = [
     (lambda: EmittedItem("t", {"a": float("nan")}), "EmittedItem.payload['a'] must be a finite number"),
     (lambda: EmittedItem("t", {"a": [float("-inf")]}), "EmittedItem.payload['a'][0] must be a finite number"),
     (lambda: EmittedItem("t", {"a": -(10**4300)}), "EmittedItem.payload['a'] must be an int of at most 4300 digits"),
+    (lambda: TokenUsage(10**4300, 0, 1, 0, 2), "TokenUsage.input must be an int of at most 4300 digits"),
     (lambda: EmittedItem("t", IN_ITSELF), "EmittedItem.payload is nested too deep"),
     (lambda: UnknownTool("x", {"type": "x", "a": {1}}), "UnknownTool.data['a'] must be what JSON has, not set"),
     (lambda: prompt_run(transcript=[TextFormat()]), "PromptRun.transcript[0] must be a TranscriptItem or a dict, not TextFormat"),

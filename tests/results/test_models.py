@@ -482,6 +482,42 @@ def test_a_result_does_not_change_with_the_document_that_it_was_read_from():
     assert result.payload == {"a": 1}
 
 
+def test_neither_does_what_is_in_an_object_that_is_in_it():
+    document = {"tool": "emit", "payload": {"a": {"b": [1, {"c": 2}]}}}
+    before = copy.deepcopy(document)
+    for result in (EmittedItem.from_dict(document), EmittedItem(**document)):
+        document["payload"]["a"]["b"][1]["c"] = 3
+        result.to_dict()["payload"]["a"]["b"].append(4)
+        assert result.to_dict() == before
+        document = copy.deepcopy(before)
+
+
+def test_neither_does_a_result_of_an_unknown_kind():
+    document = {"type": "brewed", "cups": [{"milk": True}]}
+    before = copy.deepcopy(document)
+    run = PromptRun.from_dict(
+        {**example("PromptRun").to_dict(), "transcript": [document]}
+    )
+    (item,) = run.transcript
+    document["cups"][0]["milk"] = False
+    item.to_dict()["cups"].clear()
+    run.to_dict()["transcript"][0]["cups"].clear()
+    assert item.to_dict() == run.to_dict()["transcript"][0] == before
+
+
+def test_a_document_can_be_copied_however_deep_it_is_and_with_itself_in_it():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    document = {"tool": "emit", "payload": {"deep": deep}}
+    result = EmittedItem.from_dict(document)
+    assert result.to_dict()["payload"]["deep"] is not deep
+    around = {"tool": "emit", "payload": {}}
+    around["payload"]["around"] = around["payload"]
+    copied = EmittedItem.from_dict(around).payload
+    assert copied["around"]["around"] is copied["around"]
+
+
 def test_any_mapping_can_be_read():
     assert Citation.from_dict(
         types.MappingProxyType({"title": "t", "url": "u"})

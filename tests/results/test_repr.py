@@ -16,6 +16,7 @@ from promptjuggler import (
     HttpHeader,
     Mcp,
     PromptRun,
+    RunStatus,
     TokenUsage,
     TranscriptText,
     UnknownTool,
@@ -169,3 +170,15 @@ def test_no_secret_shows_however_long_it_is_or_what_is_around_it():
     ]
     for result in results:
         assert "s3cr3t" not in repr(result) + repr([result])
+
+
+def test_the_repr_of_a_result_is_one_line_whatever_a_server_says():
+    """An unknown value of an enum is its name, too."""
+    hostile = "a\n\x1b[31mERROR forged\u2028\ud800" + "x" * 5000
+    run = PromptRun.from_dict({**RUN, "status": hostile})
+    assert repr(run).isprintable()
+    assert repr(run.status).isprintable()
+    assert repr(run.status).startswith("<RunStatus: 'a\\n\\x1b[31mERROR")
+    assert len(repr(run)) < 5000
+    assert repr(PromptRun.from_dict(RUN).status) == "<RunStatus.COMPLETED: 'completed'>"
+    assert repr(RunStatus("brewing")) == "<RunStatus.brewing: 'brewing'>"
