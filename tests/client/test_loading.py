@@ -124,8 +124,8 @@ def test_a_call_amid_the_first_calls_of_its_thread_works_or_is_a_network_error_a
 
 
 def test_after_preload_it_works_at_every_moment():
-    ends = ends_of_interrupting_calls("30", "preload", scheme="https")
-    assert ends == ["worked"] * 30
+    ends = ends_of_interrupting_calls("20", "preload", scheme="https")
+    assert ends == ["worked"] * 20
 
 
 def test_what_an_import_of_the_program_itself_has_half_loaded_is_a_network_error(
