@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import compileall
 import gc
 import os
 import signal
@@ -18,6 +19,8 @@ def pytest_report_header():
 
 
 def pytest_sessionstart():
+    # Or each of the processes that tests start would compile it, where none may keep that.
+    compileall.compile_dir(FOLDER, quiet=2)
     # In the background of a shell it is ignored, which the processes that tests start
     # would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)

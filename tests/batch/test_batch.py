@@ -603,7 +603,7 @@ def test_memory_does_not_grow_with_the_inputs(pj):
     before = alive()
     with batch_of(pj, ({"name": str(n)} for n in range(400)), workers=2) as batch:
         for given, _ in enumerate(batch):
-            if given % 40 == 0:
+            if given % 80 == 0:
                 # Of each of the four that are taken: its row, its result and its run.
                 assert alive() - before <= 3 * (2 * 2 + 2)
 

@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 from NAME import PromptJuggler
 url, key, path, limit = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
-rows = ({"name": str(number)} for number in range(100))
+rows = ({"name": str(number)} for number in range(50))
 pj = PromptJuggler(key, base_url=url, proxy=False)
 given = []
 try:
@@ -70,11 +70,11 @@ def test_a_disk_that_is_full_later_ends_the_batch_and_the_next_call_goes_on(
     assert path.read_bytes().endswith(b"\n")
     unsure = [row for row, state in states(path).items() if state == "starting"]
     assert len(unsure) <= 4
-    with batch_of(pj, path, 100) as batch:
+    with batch_of(pj, path, 50) as batch:
         results = list(batch)
     assert {result.index for result in results if result.error} == set(unsure)
     assert {r.index: r.run.output for r in results if r.run} == {
-        index: text for index, text in answers(100).items() if index not in unsure
+        index: text for index, text in answers(50).items() if index not in unsure
     }
     assert set(server.started.values()) == {1}
 

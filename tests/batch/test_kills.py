@@ -45,7 +45,7 @@ while killed < int(kills):
             status = 0
         finally:
             os._exit(status)
-    time.sleep(chance.uniform(0.0, 0.06))
+    time.sleep(chance.uniform(0.0, 0.03))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):

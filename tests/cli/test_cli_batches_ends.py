@@ -39,7 +39,7 @@ def names(tmp_path):
 @pytest.fixture
 def some(tmp_path):
     """A file of 80 names."""
-    path = tmp_path / "some.csv"
+    path = tmp_path / "some names.csv"
     path.write_text("name\n" + "".join(f"n{number}\n" for number in range(80)))
     return str(path)
 
@@ -100,19 +100,19 @@ CASES = {
 
 @pytest.mark.parametrize("number", CASES)
 def test_a_signal_ends_it_and_the_line_has_the_command_that_goes_on(
-    own_server, names, number
+    own_server, some, number
 ):
     expected, said = CASES[number]
-    own_server.run_seconds = 0.05
+    own_server.run_seconds = 0.2
     env = account(own_server)
     options = ["--input", "greeting=it's", "--wait-timeout", "60"]
-    with started(*GREETINGS, names, *options, env=env) as process:
+    with started(*GREETINGS, some, *options, env=env) as process:
         eventually(lambda: has_started(own_server, 20))
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == expected
     line = re.fullmatch(
-        rf"promptjuggler: {said}; (\d+) of 500 rows in \d+ s: \1 completed; the same"
+        rf"promptjuggler: {said}; (\d+) of 80 rows in \d+ s: \1 completed; the same"
         r" command goes on: (.+)\n",
         err.decode(),
     )
@@ -122,9 +122,9 @@ def test_a_signal_ends_it_and_the_line_has_the_command_that_goes_on(
     # Pasted into a shell, it does: no run is started twice, and none is unsure.
     own_server.run_seconds = 0
     done = subprocess.run(["sh", "-c", line[2]], env=env, capture_output=True)
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 500), done.stderr
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 80), done.stderr
     starts = starts_of(own_server)
-    assert (len(starts), max(starts.values())) == (500, 1)
+    assert (len(starts), max(starts.values())) == (80, 1)
 
 
 def test_a_second_signal_does_not_wait_for_the_requests_that_are_on_their_way(
@@ -321,13 +321,15 @@ def test_what_would_steer_the_terminal_is_an_escape_there_and_itself_in_a_pipe(
     assert "\u202e" in out.decode()
 
 
-def test_there_is_no_bar_where_it_is_not_wanted(own_server, names):
+def test_there_is_no_bar_where_it_is_not_wanted(own_server, some):
+    own_server.run_seconds = 0.05
     env = account(own_server)
-    command = [*GREETINGS, names, "--output", os.devnull]
+    command = [*GREETINGS, some, "--output", os.devnull]
     with Terminal(*command, "--quiet", env=env) as terminal:
         assert terminal.finish() == (0, [""])
+    assert "under way" not in terminal.raw
     own_server.requests.clear()
-    command[-1] = f"{names}.answers"
+    command[-1] = f"{some}.answers"
     with Terminal(*command, "--verbose", "--no-journal", env=env) as terminal:
         code, _ = terminal.finish()
     assert code == 0

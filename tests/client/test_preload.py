@@ -341,14 +341,16 @@ print("done", lines > 1000)
 """
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
+# The moments over http are among those over https.
+@pytest.mark.parametrize(("scheme", "moments"), [("http", "10"), ("https", "30")])
 def test_a_fork_at_any_moment_of_another_threads_first_calls_leaves_a_child_that_works(
-    scheme,
+    scheme, moments
 ):
     tls = server_context() if scheme == "https" else None
     with ScriptedServer(Api(), tls=tls) as server:
+        program = [sys.executable, "-W", "ignore", "-c", FORKS]
         result = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", FORKS, server.url, "30", "preload"],
+            [*program, server.url, moments, "preload"],
             env={**ENV, "SSL_CERT_FILE": str(CA_FILE)},
             capture_output=True,
             text=True,

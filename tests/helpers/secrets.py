@@ -1,6 +1,7 @@
 """What must not be seen: the secrets of the tests, and where an error tracker would find them."""
 
 import base64
+import functools
 import http.client
 import json
 import ssl
@@ -64,16 +65,23 @@ STANDARD = {
 }
 
 
+@functools.cache
+def is_looked_into(path):
+    """Whether the variables of a file's functions are recorded."""
+    file = Path(path)
+    return FOLDER in file.parents or file.parent in STANDARD
+
+
 def variables(error):
     """Every variable of every frame of ours, and of the standard library below, in the
     tracebacks of an error and of all in its chain, as (where, value).
     """
     for one in chain(error):
         for frame, line in traceback.walk_tb(one.__traceback__):
-            file = Path(frame.f_code.co_filename)
-            if FOLDER in file.parents or file.parent in STANDARD:
+            path = frame.f_code.co_filename
+            if is_looked_into(path):
                 for name, value in frame.f_locals.items():
-                    yield f"{file.name}:{line} {frame.f_code.co_name}: {name}", value
+                    yield f"{path}:{line} {frame.f_code.co_name}: {name}", value
 
 
 # What errors of the standard library hold besides their arguments: a document, or part.

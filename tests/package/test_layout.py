@@ -349,6 +349,7 @@ def is_in(module, places):
     return module in places or room(module) in places
 
 
+@functools.cache
 def imports(module):
     """What a module imports, for types too: (relative level, dotted module, name or None,
     where).
@@ -365,18 +366,16 @@ def imports(module):
             )
     for function in functions(module):
         where.update((id(inner), "function") for inner in ast.walk(function))
+    found = []
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield 0, alias.name, None, where.get(id(node), "module")
+            place = where.get(id(node), "module")
+            found += [(0, alias.name, None, place) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield (
-                    node.level,
-                    node.module or "",
-                    alias.name,
-                    where.get(id(node), "module"),
-                )
+            place = where.get(id(node), "module")
+            of, level = node.module or "", node.level
+            found += [(level, of, alias.name, place) for alias in node.names]
+    return found
 
 
 @functools.cache

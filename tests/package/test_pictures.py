@@ -155,7 +155,8 @@ def test_a_picture_of_the_readme_is_there_and_can_be_made_anew(picture, monkeypa
     assert picture.command in shown
     monkeypatch.setenv("PYTHONPATH", ENV["PYTHONPATH"])
     python = f"{shlex.quote(sys.executable)} -m {NAME}"
-    written = written_by(picture.command.replace(PROGRAM, python))
+    # Twice as fast as for the picture: so much is still seen of it.
+    written = written_by(picture.command.replace(PROGRAM, python), run_seconds=0.1)
     assert re.search(picture.until, written)
     assert re.search(picture.until, shown)
 

@@ -64,14 +64,17 @@ PICTURES = [
 """Those of the README."""
 
 
-def written_by(command: str, columns: int = COLUMNS) -> str:
+def written_by(command: str, columns: int = COLUMNS, run_seconds: float = 0.2) -> str:
     """What a command writes to a terminal: this package's, by this Python."""
     python = f"{shlex.quote(sys.executable)} -m promptjuggler"
     line = command.replace(PROGRAM, python)
     kept = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME")
     }
-    with tempfile.TemporaryDirectory() as folder, FakeServer(run_seconds=0.2) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        FakeServer(run_seconds=run_seconds) as server,
+    ):
         server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
         Path(folder, "names.csv").write_text(NAMES, "utf-8")
         env = {

@@ -312,7 +312,7 @@ MANY: dict[str, Callable[[int], list[Frame]]] = {
         *in_each_segment(n, same_ref),
         *[frame for _ in range(n) for frame in (reset(n), same_ref(n))],
     ],
-    "runs": lambda n: [token(1, "a", run=run_id(number)) for number in range(10 * n)],
+    "runs": lambda n: [token(1, "a", run=run_id(number)) for number in range(20 * n)],
     "gapped runs that end": lambda n: [done(run_id(number)) for number in range(n)],
 }
 
@@ -323,5 +323,5 @@ def test_each_frame_takes_the_time_of_its_own_length(
 ) -> None:
     """Twice as many frames need twice the steps: it makes no difference how many
     segments, calls and runs are held."""
-    few, many = steps_of(make(200)), steps_of(make(400))
+    few, many = steps_of(make(100)), steps_of(make(200))
     assert many < few * 2.2

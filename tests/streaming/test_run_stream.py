@@ -917,15 +917,15 @@ def test_where_there_is_no_stream_the_error_says_that_no_run_was_started(no, ste
 
 
 @pytest.mark.parametrize("no", NO_STREAM.values(), ids=NO_STREAM)
-def test_what_fails_after_the_start_does_not_say_that_no_run_was_started(no):
+def test_what_fails_after_the_start_does_not_say_that_no_run_was_started(no, clock):
     """Who starts a run again by that word would pay for two."""
     first = says(reset(), token(1, "a"), then=ends)
     with (
         RunHub(first, no, mints=[None, None, no]) as server,
         client_of(server, max_retries=0) as pj,
-        pj.stream_prompt("p", 1, {}, timeout=0.3) as stream,
+        pj.stream_prompt("p", 1, {}, timeout=PATIENCE) as stream,
     ):
-        instead_of_waiting(stream, lambda seconds: None)
+        instead_of_waiting(stream, clock.move)
         with pytest.raises(PromptJugglerError) as caught:
             list(stream)
         assert caught.value.may_have_taken_effect is True

@@ -32,12 +32,13 @@ def ran(
 ) -> PromptRun:
     """The end of a run of a prompt."""
     run = pj.run_prompt(slug, "production", inputs or {}, **options)
-    return pj.wait_for_prompt_run(run.id)
+    return pj.wait_for_prompt_run(run.id, poll_interval=0.02)
 
 
 def flowed(pj: PromptJuggler, slug: str, **inputs: str) -> WorkflowRun:
     """The end of a run of a workflow."""
-    return pj.wait_for_workflow_run(pj.run_workflow(slug, "production", inputs).id)
+    run = pj.run_workflow(slug, "production", inputs)
+    return pj.wait_for_workflow_run(run.id, poll_interval=0.02)
 
 
 # What a prompt is
