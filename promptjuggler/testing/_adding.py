@@ -196,11 +196,16 @@ class AddMethods(Base):
 
         Each run, document or base that ends is told of once: as
         `PromptRunFinished`, `WorkflowRunFinished`,
-        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It goes out just
-        after the end can be seen, to one URL after the other. One that answers
-        with a redirect or an error status, says nothing for a second or cannot
-        be reached fails. Every try is in `deliveries`; what failed to the end has an entry
-        in `webhook_errors` too. `wait_for_webhooks()` waits for them.
+        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. That of a `Node` is
+        a prompt run like any other (the API has one kind of them), and is told
+        of before its workflow: a receiver must bear ids that the program did
+        not start.
+
+        It goes out just after the end can be seen, to one URL after the other.
+        One that answers with a redirect or an error status, says nothing for a
+        second or cannot be reached fails. Every try is in `deliveries`; what
+        failed to the end has an entry in `webhook_errors` too.
+        `wait_for_webhooks()` waits for them.
         """
         checked_url("url", url)
         wanted = EVENTS if events is None else checked_texts("events", events)

@@ -247,7 +247,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     def finish(self, run_id: str | UUID, timeout: float = 5.0) -> None:
         """Let a run end now, though it is held or has seconds left, and wait for it.
 
-        run_id     of a run, or of a document: with it end those of the same upload
+        run_id     of a run, or of a document: with it end those of the same upload. With
+                   the run of a `Node` ends its workflow, and what nodes that still has
         timeout    seconds that its function, and webhooks, may take
 
         Raises `KeyError` if there is none, `TimeoutError` if it takes longer,
@@ -260,7 +261,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
             raise RuntimeError("nothing ends while a FakeServer is closed")
         if record_id not in {*self._state.runs, *self._state.documents}:
             raise KeyError(record_id)
-        if not self._jobs.finish(record_id, seconds):
+        if not self._jobs.finish(self._state.ended_by(record_id), seconds):
             raise TimeoutError(f"run {record_id} has not ended after {timeout} s")
 
     # Start and end
