@@ -10,8 +10,8 @@ from ._base import Base, JsonObject, JsonObjects
 from ._calls import Call, checked_index, in_full_form
 from ._checks import (
     checked_count,
+    checked_secret,
     checked_segment,
-    checked_text,
     checked_texts,
     checked_url,
 )
@@ -187,7 +187,8 @@ class AddMethods(Base):
     ) -> None:
         """Send a webhook to a URL whenever something ends.
 
-        url        where to POST it; without a proxy, whatever the environment says
+        url        where to POST it, an http or https URL without a user name; without a
+                   proxy, whatever the environment says
         secret     what to sign it with, for `verify_webhook_signature`
         events     the kinds that it wants, of "promptrun.finished",
                    "workflowrun.finished", "knowledgedocument.finished",
@@ -216,7 +217,7 @@ class AddMethods(Base):
             )
         if not wanted:
             raise ValueError("events must not be empty: None is all of them")
-        checked_text("secret", secret)
+        checked_secret("secret", secret)
         checked_count("retries", retries, least=0)
         self._deliveries.add_receiver(Receiver(url, secret, wanted, retries))
 

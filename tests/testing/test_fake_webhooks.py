@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 import pytest
 from helpers.calls import eventually
@@ -293,6 +294,32 @@ def test_wait_for_webhooks_says_what_is_still_under_way_and_passes_over_what_is_
     api.run("prompt", "greeting", {"name": "Ada"})
     server.wait_for_webhooks(PATIENCE)
     assert "1 pending" in repr(server)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:{}",
+        "HTTP://localhost:{}/a@b",
+        "http://127.0.0.1:{}?a=b@c",
+        "http://127.0.0.1:0{}/a#b",
+        "http://LOCALHOST:{}/",
+    ],
+)
+def test_all_ways_to_write_an_address_that_can_be_sent_to_are_taken(
+    server: FakeServer, api: Api, receiver: ScriptedServer, address: str
+) -> None:
+    server.add_webhook(address.format(urlsplit(receiver.url).port), "whsec")
+    api.run("prompt", "greeting", {"name": "Ada"})
+    (delivery,) = server.wait_for_webhooks(PATIENCE)
+    assert (delivery.status, delivery.error) == (204, None)
+
+
+def test_an_address_of_ipv6_and_names_that_are_not_there_are_taken(
+    server: FakeServer,
+) -> None:
+    for host in ("[::1]", "[::ffff:127.0.0.1]:80", "my_host:", "xn--bcher-kva.example"):
+        server.add_webhook(f"http://{host}/", "whsec")
 
 
 def test_a_receiver_that_is_no_http_server_is_noted(
