@@ -10,8 +10,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
+
+_T = TypeVar("_T")
 
 _STATUSES = range(200, 600)
 _LINE_BREAKS = ("\r", "\n")
@@ -152,6 +155,13 @@ def checked_flag(name: str, value: object) -> bool:
     """True or False; a text as "no" would count as True."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {_kind(value)}")
+    return value
+
+
+def checked_list(name: str, value: list[_T]) -> list[_T]:
+    """A list, which grows."""
+    if not isinstance(value, list):
+        raise TypeError(f"{name} must be a list, not {_kind(value)}")
     return value
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -141,6 +143,15 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.wait_for_webhooks("1"), TypeError, "timeout must be a number"),
         (lambda s: setattr(s, "run_seconds", "1"), TypeError, "run_seconds must be a number"),
         (lambda s: setattr(s, "run_seconds", -1), ValueError, "run_seconds must be at least 0"),
+        (lambda s: setattr(s, "requests", None), TypeError, "requests must be a list, not None"),
+        (lambda s: setattr(s, "requests", ()), TypeError, "requests must be a list, not a value of type tuple"),
+        (lambda s: setattr(s, "errors", None), TypeError, "^errors must be a list"),
+        (lambda s: setattr(s, "deliveries", None), TypeError, "^deliveries must be a list"),
+        (lambda s: setattr(s, "webhook_errors", "x"), TypeError, "^webhook_errors must be a list"),
+        (lambda s: pickle.dumps(s), TypeError, "^a FakeServer cannot be copied or pickled: hand over its url and api_key$"),
+        (lambda s: pickle.dumps(s, 0), TypeError, "^a FakeServer cannot be copied or pickled"),
+        (lambda s: copy.copy(s), TypeError, "^a FakeServer cannot be copied or pickled"),
+        (lambda s: copy.deepcopy(s), TypeError, "^a FakeServer cannot be copied or pickled"),
         (lambda s: setattr(s, "api_key", ""), ValueError, "api_key must not be empty"),
         (lambda s: setattr(s, "api_key", " k"), ValueError, "api_key must have no spaces"),
         (lambda s: FakeServer(api_key="k\n"), ValueError, "api_key must have no line breaks"),
