@@ -27,9 +27,11 @@ end. So whenever the process is killed, or the power fails: a run that had ended
 again without a request, one whose id was written is waited for, and one that was just being
 started, of which nobody knows, is a `NetworkError` with `may_have_taken_effect`, until
 `restart_unsure` says that it may be started again, as it may be where a run is gone (an
-`ApiError` with status 404 and a `run_id`). A last line that was cut off is no
-error. A file that is no journal, or is damaged, is left as it is. One batch has it at a
-time, of whatever process. It takes 8 bytes of memory for each row.
+`ApiError` with status 404 and a `run_id`). Where that start fails or is refused, it is as
+unsure as before: its error has `may_have_taken_effect`, and the next call starts it no more
+without `restart_unsure`. A last line that was cut off is no error. A file that is no
+journal, or is damaged, is left as it is. One batch has it at a time, of whatever process.
+It takes 8 bytes of memory for each row.
 
 In the file are the runs, as they are: it is for its owner alone. Of inputs there are
 digests, with a key of each file's own; of `env_vars` nothing but their names' digest.
@@ -348,11 +350,11 @@ class Batch(Generic[_R]):
                 journal.record_of(index, None)
             self._give(BatchResult(index, inputs, None, None, error))
             return
-        row = Row(index, texts, "", None)
+        row = Row(index, texts)
         if journal is not None:
             row.digest = journal.digest(texts)
-            record = journal.record_of(index, row.digest)
-            if record is not None and self._is_settled(row, record):
+            row.before = journal.record_of(index, row.digest)
+            if row.before is not None and self._is_settled(row, row.before):
                 return
         if len(self._crew.threads) < self._workers:
             self._crew.hire(self._run_rows)
@@ -405,8 +407,9 @@ class Batch(Generic[_R]):
         except Stopped:
             return None
         except PromptJugglerError as error:
-            # Of a wait it says that nothing was carried out, of which the run is.
-            if row.run_id is not None:
+            # Of a wait it says that nothing was carried out, of which the run is; and of a
+            # second start, which can be refused where the first one was not.
+            if row.run_id is not None or row.may_have_run():
                 error.may_have_taken_effect = True
             # Its traceback would keep the frames of the worker, as long as the result.
             failure = error.with_traceback(None)

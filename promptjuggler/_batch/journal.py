@@ -9,8 +9,10 @@ version, and digests of the options that change what a run is. Each other is abo
 
 and the last one of a row counts. *Starting* stands there before a request that starts a
 run leaves, so one that is left so may have been started. After it *refused* says that
-the run certainly was not. Where all were refused, there is nothing to go on from: any
-call begins the file anew.
+no run of the row was ever started. Where that was a second start, since the first is
+unsure or its run is gone, a refusal leaves *starting* as it is, or is followed by the
+*started* of the first. Where all were refused, there is nothing to go on from: any call
+begins the file anew.
 
 Inputs can be private: of them there is a digest, made with a key that each journal has
 for itself. Of `env_vars` there are names alone, which are digested: values can be

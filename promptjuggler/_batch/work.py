@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ..errors import ApiError, NetworkError, PromptJugglerError, ValidationError
 from .clock import StoppableClock, Stopped
-from .journal import ENDED, REFUSED, STARTED, STARTING, Journal
+from .journal import ENDED, REFUSED, STARTED, STARTING, Journal, Record
 from .pace import Pace
 
 if TYPE_CHECKING:
@@ -62,18 +62,25 @@ class Row:
     """One of the inputs.
 
     digest  of its inputs; "" without a journal
-    run_id  None until the run is known to be started
+    before  what an earlier call wrote of it; None: nothing
+    run_id  of its run, as in the journal; None where none is known to be started
     """
 
-    __slots__ = ("digest", "index", "inputs", "run_id")
+    __slots__ = ("before", "digest", "index", "inputs", "run_id")
 
-    def __init__(
-        self, index: int, inputs: Mapping[str, str], digest: str, run_id: UUID | None
-    ) -> None:
+    def __init__(self, index: int, inputs: Mapping[str, str]) -> None:
         self.index = index
         self.inputs = inputs
-        self.digest = digest
-        self.run_id = run_id
+        self.digest = ""
+        self.before: Record | None = None
+        self.run_id: UUID | None = None
+
+    def may_have_run(self) -> bool:
+        """Whether an earlier call started a run, or may have.
+
+        No later start changes that, whatever becomes of it.
+        """
+        return self.before is not None and self.before.state != REFUSED
 
 
 class Work(Generic[Run]):
@@ -111,7 +118,6 @@ class Work(Generic[Run]):
             except ApiError as error:
                 if not self._may_restart_after(error):
                     raise
-            row.run_id = None
         self._start(row)
         return self._end_of(row)
 
@@ -130,7 +136,7 @@ class Work(Generic[Run]):
     def _start(self, row: Row) -> None:
         """Start a run, again where it certainly was not started."""
         refusal: PromptJugglerError | None = None
-        while row.run_id is None:
+        while True:
             try:
                 turn = self._pace.turn()
                 self._note_start(row)
@@ -140,6 +146,7 @@ class Work(Generic[Run]):
                 raise
             try:
                 row.run_id = self._calls.start(row.inputs)
+                break
             except PromptJugglerError as error:
                 refusal = error
                 if not self._starts_again(row, turn, error):
@@ -150,7 +157,7 @@ class Work(Generic[Run]):
     def _starts_again(self, row: Row, turn: int, error: PromptJugglerError) -> bool:
         """Whether a run is started again after this error, as soon as it is its turn."""
         if not error.may_have_taken_effect:
-            self._note(row, REFUSED)
+            self._note_refusal(row)
         if _is_about_this_row(error):
             self._pace.succeeded()
             if isinstance(error, ApiError) and error.status_code in _HOPELESS:
@@ -178,6 +185,21 @@ class Work(Generic[Run]):
             except OSError as error:
                 self._end(error)
                 raise Stopped from error
+        row.run_id = None
+
+    def _note_refusal(self, row: Row) -> None:
+        """Write down that a start was certainly not carried out: all is as it was before.
+
+        An earlier call may have started a run, of which this refusal says nothing: to say
+        *refused* would let the next call start another, though nobody allowed that.
+        """
+        before = row.before
+        if before is None or not row.may_have_run():
+            self._note(row, REFUSED)
+        elif before.run_id is not None:
+            row.run_id = before.run_id
+            self._note(row, STARTED, id=str(row.run_id))
+        # What is left was unsure: *starting* stands there, and says so.
 
     def _note(self, row: Row, state: str, **more: object) -> None:
         """Write down what has become of a row. Where that fails, the row goes on."""

@@ -10,8 +10,8 @@ from ._base import Base, JsonObject, JsonObjects
 from ._calls import Call, checked_index, in_full_form
 from ._checks import (
     checked_count,
+    checked_secret,
     checked_segment,
-    checked_text,
     checked_texts,
     checked_url,
 )
@@ -187,7 +187,8 @@ class AddMethods(Base):
     ) -> None:
         """Send a webhook to a URL whenever something ends.
 
-        url        where to POST it; without a proxy, whatever the environment says
+        url        where to POST it, an http or https URL without a user name; without a
+                   proxy, whatever the environment says
         secret     what to sign it with, for `verify_webhook_signature`
         events     the kinds that it wants, of "promptrun.finished",
                    "workflowrun.finished", "knowledgedocument.finished",
@@ -196,11 +197,16 @@ class AddMethods(Base):
 
         Each run, document or base that ends is told of once: as
         `PromptRunFinished`, `WorkflowRunFinished`,
-        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. It goes out just
-        after the end can be seen, to one URL after the other. One that answers
-        with a redirect or an error status, says nothing for a second or cannot
-        be reached fails. Every try is in `deliveries`; what failed to the end has an entry
-        in `webhook_errors` too. `wait_for_webhooks()` waits for them.
+        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. That of a `Node` is
+        a prompt run like any other (the API has one kind of them), and is told
+        of before its workflow: a receiver must bear ids that the program did
+        not start.
+
+        It goes out just after the end can be seen, to one URL after the other.
+        One that answers with a redirect or an error status, says nothing for a
+        second or cannot be reached fails. Every try is in `deliveries`; what
+        failed to the end has an entry in `webhook_errors` too.
+        `wait_for_webhooks()` waits for them.
         """
         checked_url("url", url)
         wanted = EVENTS if events is None else checked_texts("events", events)
@@ -211,7 +217,7 @@ class AddMethods(Base):
             )
         if not wanted:
             raise ValueError("events must not be empty: None is all of them")
-        checked_text("secret", secret)
+        checked_secret("secret", secret)
         checked_count("retries", retries, least=0)
         self._deliveries.add_receiver(Receiver(url, secret, wanted, retries))
 

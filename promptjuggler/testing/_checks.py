@@ -10,11 +10,16 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
+_T = TypeVar("_T")
+
 _STATUSES = range(200, 600)
 _LINE_BREAKS = ("\r", "\n")
+_NAME_OF_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
+"""Labels between dots; names in private networks have underscores, too."""
 _METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH")
 
 
@@ -30,6 +35,16 @@ def checked_text(name: str, value: object) -> str:
     text = checked_str(name, value)
     if not text:
         raise ValueError(f"{name} must not be empty")
+    return text
+
+
+def checked_secret(name: str, value: object) -> str:
+    """A text that something can be signed with."""
+    text = checked_text(name, value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be encodable as UTF-8") from None
     return text
 
 
@@ -94,8 +109,16 @@ def checked_count(name: str, value: object, least: int = 1) -> int:
 
 
 def checked_url(name: str, value: object) -> str:
-    """An address that something can be sent to."""
+    """An address that something can be sent to.
+
+    What urllib cannot send to is an error here, and not of each delivery.
+    """
     url = checked_text(name, value)
+    authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    if "@" in authority:
+        # It would be taken for a part of the host's name. First, as all other errors
+        # show the URL, and this one may hold a password.
+        raise ValueError(f"{name} must not hold a user name or password")
     if not re.match("https?://", url, re.IGNORECASE):
         raise ValueError(f"{name} must begin with http:// or https://, not be {url!r}")
     if not url.isascii() or not url.isprintable() or " " in url:
@@ -109,13 +132,36 @@ def checked_url(name: str, value: object) -> str:
         raise ValueError(f"{name} is no address: {error}") from None
     if not address.hostname or not has_port:
         raise ValueError(f"{name} must have a host, and no port 0: {url!r}")
+    if not _is_host(re.sub(":[0-9]*$", "", authority)):
+        raise ValueError(f"{name} must have the name or address of a host: {url!r}")
     return url
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is a name (RFC 1123, 2.1), an IPv4 address, or one of IPv6 in brackets."""
+    if not host.startswith("["):
+        return _NAME_OF_HOST.fullmatch(host) is not None
+    # Loaded here, since who signs a webhook needs none of it.
+    from ipaddress import IPv6Address
+
+    try:
+        IPv6Address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return host.endswith("]")
 
 
 def checked_flag(name: str, value: object) -> bool:
     """True or False; a text as "no" would count as True."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {_kind(value)}")
+    return value
+
+
+def checked_list(name: str, value: list[_T]) -> list[_T]:
+    """A list, which grows."""
+    if not isinstance(value, list):
+        raise TypeError(f"{name} must be a list, not {_kind(value)}")
     return value
 
 

@@ -137,6 +137,20 @@ def _name_of(host: str) -> str:
     return name.lower()
 
 
+def _parts_of_target(target: str) -> tuple[str | None, str]:
+    """The host and port that the target of a request names, and the path with the query.
+
+    None where it names none, as is usual. Clients of proxies send a whole URL, the
+    absolute form, which every server must take (RFC 9112, 3.2.2).
+    """
+    scheme, mark, rest = target.partition("://")
+    if not mark or scheme.lower() != "http":
+        return None, target
+    host = re.split("[/?]", rest, maxsplit=1)[0]
+    path = rest.removeprefix(host)
+    return host, path if path.startswith("/") else f"/{path}"
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
 
@@ -149,7 +163,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _serve_request(self) -> None:
         """One request, whose head has been read."""
-        refusal = self._refusal()
+        host, self.path = _parts_of_target(self.path)
+        refusal = self._refusal(host)
         if refusal is not None:
             self._refuse(refusal)
             return
@@ -181,10 +196,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise AttributeError(name)
         return self._serve_request
 
-    def _refusal(self) -> Answer | None:
-        """The answer to a request of which the head alone is enough to refuse it."""
+    def _refusal(self, host: str | None) -> Answer | None:
+        """The answer to a request of which the head alone is enough to refuse it.
+
+        host    that its target names, which counts in place of the header then
+        """
         hosts = self.headers.get_all("Host", [])
-        if len(hosts) != 1 or _name_of(hosts[0]) not in _NAMES:
+        named = hosts if host is None else [host]
+        if len(hosts) != 1 or _name_of(named[0]) not in _NAMES:
             return error_answer(421, "A FakeServer answers to its own address alone.")
         length = self.headers.get("Content-Length", "0")
         is_sized = re.fullmatch("[0-9]{1,9}", length) is not None

@@ -115,6 +115,8 @@ class Run:
     kind: Kind
     body: RunBody
     ending: Ending
+    workflow: str | None = None
+    """The id of the run that it is a node of, which ends it."""
     id: str = field(default_factory=new_id)
     created_at: str = field(default_factory=timestamp)
     status: str = "pending"
@@ -243,6 +245,16 @@ class State:
         if run.kind != kind:
             raise NotFound
         return run
+
+    def ended_by(self, record_id: str) -> str:
+        """The id of the record that ends with this one, in the same job.
+
+        While a node is pending, that is its workflow: the job is of both.
+        """
+        run = self.runs.get(record_id)
+        if run is None or run.workflow is None or run.status != "pending":
+            return record_id
+        return run.workflow
 
     def document(self, document_id: str) -> Document:
         """The document of that id, in any case, or NotFound."""

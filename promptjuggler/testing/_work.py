@@ -137,15 +137,15 @@ class Work:
         yield run.ending.due - RealClock.monotonic()
         if version.writes_memory() and end.status == "completed":
             self._state.remember(run.body, str(end.result["output"]))
-        self._end(run, end)
-        event = f"{run.kind}run.finished"
-        yield from self._deliveries.deliver(event, {"id": run.id, "status": run.status})
+        yield from self._end(run, end)
 
-    def _end(self, run: Run, end: End) -> None:
+    def _end(self, run: Run, end: End) -> Iterator[float]:
         """End a run. In this order: who hears of the end finds the run ended."""
         with self._state.lock:
             run.finish(end.status, end.result)
         self._publish(run, end.event, end.fields)
+        event = f"{run.kind}run.finished"
+        yield from self._deliveries.deliver(event, {"id": run.id, "status": run.status})
 
     def _note(self, words: str, error: BaseException) -> None:
         """Keep the traceback of an error that nobody wanted, below what it was for."""
@@ -191,7 +191,7 @@ class Work:
         Gives what it said. If it fails, its error is raised once more, for the workflow.
         """
         body = replace(run.body, channel=node.channel)
-        own = Run("prompt", body, Ending(due))
+        own = Run("prompt", body, Ending(due), run.id)
         self._state.add_run(own)
         said: list[Part] = []
         try:
@@ -199,9 +199,9 @@ class Work:
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._end(own, failed("prompt", error))
+            yield from self._end(own, failed("prompt", error))
             raise
-        self._end(own, completed(prompt_result(body.inputs, said)))
+        yield from self._end(own, completed(prompt_result(body.inputs, said)))
         return said
 
     def _say(

@@ -11,7 +11,8 @@ class RecordedRequest(NamedTuple):
     """A request as it came. `FakeServer.requests` has them, in the order of arrival.
 
     method     "GET", "POST" or "DELETE", or whatever the client sent
-    path       with the query, percent-encoded as it was: "/api/v1/prompts/a%20b/1"
+    path       with the query, percent-encoded as it was: "/api/v1/prompts/a%20b/1". Of a
+               whole URL, as clients of proxies send it, the scheme and host are left out
     headers    by names in any case: `request.headers["x-mine"]`, None if absent
     body       the bytes; b"" if there were none, if they were not read, or if the
                request had no right key or token

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 from ._adding import AddMethods
 from ._base import checked_key, checked_run_seconds
 from ._calls import Call, Message
-from ._checks import checked_flag, checked_seconds, checked_uuid
+from ._checks import checked_flag, checked_list, checked_seconds, checked_uuid
 from ._failing import FaultMethods
 from ._http import Listener
 from ._publishing import StreamMethods
@@ -124,6 +124,12 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
             where += " (closed)"
         return f"<FakeServer {where}: {requests} requests, {len(runs)} runs, {pending} pending>"
 
+    def __reduce__(self) -> NoReturn:
+        """No copy could listen: whoever wants to ask it needs these two texts alone."""
+        raise TypeError(
+            "a FakeServer cannot be copied or pickled: hand over its url and api_key"
+        )
+
     # What it is
 
     @property
@@ -178,7 +184,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     @requests.setter
     def requests(self, requests: list[RecordedRequest]) -> None:
         """Go on with another list."""
-        self._state.requests = requests
+        self._state.requests = checked_list("requests", requests)
 
     @property
     def errors(self) -> list[str]:
@@ -193,7 +199,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     @errors.setter
     def errors(self, errors: list[str]) -> None:
         """Go on with another list."""
-        self._state.errors = errors
+        self._state.errors = checked_list("errors", errors)
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -203,7 +209,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     @deliveries.setter
     def deliveries(self, deliveries: list[Delivery]) -> None:
         """Go on with another list."""
-        self._deliveries.made = deliveries
+        self._deliveries.made = checked_list("deliveries", deliveries)
 
     @property
     def webhook_errors(self) -> list[str]:
@@ -213,7 +219,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     @webhook_errors.setter
     def webhook_errors(self, errors: list[str]) -> None:
         """Go on with another list."""
-        self._deliveries.errors = errors
+        self._deliveries.errors = checked_list("webhook_errors", errors)
 
     def wait_for_webhooks(self, timeout: float = 5.0) -> list[Delivery]:
         """Wait until what was started has ended, and its webhooks have been sent.
@@ -247,7 +253,8 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
     def finish(self, run_id: str | UUID, timeout: float = 5.0) -> None:
         """Let a run end now, though it is held or has seconds left, and wait for it.
 
-        run_id     of a run, or of a document: with it end those of the same upload
+        run_id     of a run, or of a document: with it end those of the same upload. With
+                   the run of a `Node` ends its workflow, and what nodes that still has
         timeout    seconds that its function, and webhooks, may take
 
         Raises `KeyError` if there is none, `TimeoutError` if it takes longer,
@@ -260,7 +267,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
             raise RuntimeError("nothing ends while a FakeServer is closed")
         if record_id not in {*self._state.runs, *self._state.documents}:
             raise KeyError(record_id)
-        if not self._jobs.finish(record_id, seconds):
+        if not self._jobs.finish(self._state.ended_by(record_id), seconds):
             raise TimeoutError(f"run {record_id} has not ended after {timeout} s")
 
     # Start and end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 
-from ._checks import checked_count, checked_text
+from ._checks import checked_count, checked_secret
 
 
 def sign_webhook(
@@ -26,7 +26,7 @@ def sign_webhook(
         headers = {"PromptJuggler-Signature": sign_webhook(body, "whsec_test")}
     """
     body = payload.encode() if isinstance(payload, str) else payload
-    checked_text("secret", secret)
+    checked_secret("secret", secret)
     if timestamp is None:
         timestamp = int(time.time())
     checked_count("timestamp", timestamp, least=0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +91,7 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.add_webhook("http://a", "s", events=[]), ValueError, "events must not be empty"),
         (lambda s: sign_webhook("x", ""), ValueError, "secret must not be empty"),
         (lambda s: sign_webhook("x", b"s"), TypeError, "secret must be a str"),
+        (lambda s: sign_webhook("x", "\ud800"), ValueError, "^secret must be encodable as UTF-8"),
         (lambda s: sign_webhook("x", "s", timestamp=5.5), TypeError, "timestamp must be an int"),
         (lambda s: s.drop_next(after_reading="no"), TypeError, "after_reading must be True or False"),
         (lambda s: FakeServer(strict_faults="no"), TypeError, "strict_faults must be True or False"),
@@ -107,6 +110,25 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.add_knowledge_base("b", lambda name: None), TypeError, "index must take a file name and"),
         (lambda s: s.add_webhook("a.example/hook", "s"), ValueError, "must begin with http://"),
         (lambda s: s.add_webhook("http:///hook", "s"), ValueError, "url must have a host"),
+        (lambda s: s.add_webhook("http://:80/hook", "s"), ValueError, "url must have a host"),
+        (lambda s: s.add_webhook("http://user:pw@127.0.0.1:80/", "s"), ValueError, "url must not hold a user name or password$"),
+        (lambda s: s.add_webhook("http://user@a?b", "s"), ValueError, "url must not hold a user name"),
+        (lambda s: s.add_webhook("ftp://user:pw@a", "s"), ValueError, "url must not hold a user name or password$"),
+        (lambda s: s.add_webhook("http://@a#b", "s"), ValueError, "url must not hold a user name"),
+        (lambda s: s.add_webhook("http://a\\b/", "s"), ValueError, "url must have the name or address of a host: 'http"),
+        (lambda s: s.add_webhook("http://a%20b/", "s"), ValueError, "url must have the name or address of a host"),
+        (lambda s: s.add_webhook("http://a..b/", "s"), ValueError, "url must have the name or address of a host"),
+        (lambda s: s.add_webhook(f"http://{'a' * 64}/", "s"), ValueError, "url must have the name or address of a host"),
+        (lambda s: s.add_webhook("http://[::1]x:80/", "s"), ValueError, "url "),
+        (lambda s: s.add_webhook("http://[::1::]/", "s"), ValueError, "url "),
+        (lambda s: s.add_webhook("http://a:80:90/", "s"), ValueError, "url "),
+        (lambda s: s.add_webhook("http://::1/", "s"), ValueError, "url "),
+        (lambda s: s.add_webhook("http://localhost:0/", "s"), ValueError, "no port 0"),
+        (lambda s: s.add_webhook("http://localhost:-1/", "s"), ValueError, "url is no address"),
+        (lambda s: s.add_webhook("http://localhost: 80/", "s"), ValueError, "without spaces"),
+        (lambda s: s.add_webhook("http://localhost\n/", "s"), ValueError, "without spaces"),
+        (lambda s: s.add_webhook("http://localhost/\x7f", "s"), ValueError, "without spaces"),
+        (lambda s: s.add_webhook("http://a", "\ud800"), ValueError, "secret must be encodable as UTF-8"),
         (lambda s: s.add_webhook(7, "s"), TypeError, "url must be a str"),
         (lambda s: s.add_webhook("http://a", ""), ValueError, "secret must not be empty"),
         (lambda s: s.add_webhook("http://a", b"s"), TypeError, "secret must be a str"),
@@ -121,6 +143,15 @@ def text(inputs: dict[str, str]) -> str:
         (lambda s: s.wait_for_webhooks("1"), TypeError, "timeout must be a number"),
         (lambda s: setattr(s, "run_seconds", "1"), TypeError, "run_seconds must be a number"),
         (lambda s: setattr(s, "run_seconds", -1), ValueError, "run_seconds must be at least 0"),
+        (lambda s: setattr(s, "requests", None), TypeError, "requests must be a list, not None"),
+        (lambda s: setattr(s, "requests", ()), TypeError, "requests must be a list, not a value of type tuple"),
+        (lambda s: setattr(s, "errors", None), TypeError, "^errors must be a list"),
+        (lambda s: setattr(s, "deliveries", None), TypeError, "^deliveries must be a list"),
+        (lambda s: setattr(s, "webhook_errors", "x"), TypeError, "^webhook_errors must be a list"),
+        (lambda s: pickle.dumps(s), TypeError, "^a FakeServer cannot be copied or pickled: hand over its url and api_key$"),
+        (lambda s: pickle.dumps(s, 0), TypeError, "^a FakeServer cannot be copied or pickled"),
+        (lambda s: copy.copy(s), TypeError, "^a FakeServer cannot be copied or pickled"),
+        (lambda s: copy.deepcopy(s), TypeError, "^a FakeServer cannot be copied or pickled"),
         (lambda s: setattr(s, "api_key", ""), ValueError, "api_key must not be empty"),
         (lambda s: setattr(s, "api_key", " k"), ValueError, "api_key must have no spaces"),
         (lambda s: FakeServer(api_key="k\n"), ValueError, "api_key must have no line breaks"),

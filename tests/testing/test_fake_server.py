@@ -136,6 +136,45 @@ def test_only_the_names_of_the_loopback_lead_to_it(
     assert answer.startswith(b"HTTP/1.1 %d " % status)
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://127.0.0.1/api/v1/prompts/greeting/1", b"127.0.0.1", 200),
+        (b"HTTP://LOCALHOST:80/api/v1/prompts/greeting/1", b"localhost:80", 200),
+        # RFC 9112, 3.2.2: the header is not heeded then.
+        (b"http://[::1]:7/api/v1/prompts/greeting/1", b"rebound.example", 200),
+        (b"http://rebound.example/api/v1/prompts/greeting/1", b"127.0.0.1", 421),
+        (b"http://a@127.0.0.1/api/v1/prompts/greeting/1", b"127.0.0.1", 421),
+        (b"http:///api/v1/prompts/greeting/1", b"127.0.0.1", 421),
+        (b"http://127.0.0.1/api/v1/prompts/greeting/1", b"a\r\nHost: b", 421),
+        (b"https://127.0.0.1/api/v1/prompts/greeting/1", b"127.0.0.1", 404),
+        (b"http://127.0.0.1", b"127.0.0.1", 404),
+    ],
+)
+def test_a_request_may_name_the_whole_url_if_that_is_of_the_loopback(
+    server: FakeServer, target: bytes, host: bytes, status: int
+) -> None:
+    head = b"GET " + target + b" HTTP/1.1\r\nHost: " + host
+    end = b"\r\nAuthorization: Bearer test-key\r\nConnection: close\r\n\r\n"
+    answer = raw(server, head + end)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_the_path_of_a_whole_url_is_recorded_and_meets_faults_and_starts_runs(
+    server: FakeServer, api: Api
+) -> None:
+    server.fail_next(503, path="/api/v1/prompts/greeting/1/runs")
+    path = f"{server.url}/api/v1/prompts/greeting/1/runs"
+    assert api("POST", path, {"inputs": {"name": "Ada"}}).status == 503
+    answer = api("POST", path, {"inputs": {"name": "Ada"}})
+    run = api.finished(f"/api/v1/promptruns/{answer.document['id']}")
+    assert run["output"] == "Hello, Ada!"
+    api("GET", f"{server.url}?a=b://c")
+    paths = [request.path for request in server.requests]
+    assert paths[:2] == ["/api/v1/prompts/greeting/1/runs"] * 2
+    assert paths[-1] == "/?a=b://c"
+
+
 def test_a_request_without_a_host_is_refused_and_a_fault_waits_for_the_next(
     server: FakeServer, api: Api
 ) -> None:

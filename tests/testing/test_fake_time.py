@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from helpers.calls import eventually
@@ -17,7 +18,7 @@ from helpers.servers import PATIENCE
 from helpers.stand_in import THREAD, Api, multipart
 
 from promptjuggler import PromptJuggler
-from promptjuggler.testing import Call, FakeServer
+from promptjuggler.testing import Call, FakeServer, Node
 
 
 @pytest.fixture
@@ -203,6 +204,51 @@ def test_finish_does_not_wait_for_the_time_that_is_left(
     assert client.get_prompt_run(run.id).status == "completed"
     assert client.get_workflow_run(flow.id).status == "completed"
     assert client.get_knowledge_document(other.id).status == "ready"
+
+
+def runs_of(quick: FakeServer, client: PromptJuggler, count: int) -> list[UUID]:
+    """Start a workflow; the ids of its nodes, of which so many begin, and its own."""
+    flow = client.run_workflow("nodes", 1, {})
+    eventually(lambda: len(quick._state.runs) == 1 + count)
+    return [*(UUID(one) for one in quick._state.runs if UUID(one) != flow.id), flow.id]
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_finish_of_a_node_ends_it_with_its_workflow(
+    quick: FakeServer, client: PromptJuggler, is_held: bool
+) -> None:
+    def nodes(inputs: dict[str, str]) -> list[Node]:
+        if is_held:
+            # Before the next step, which is the second one of the node.
+            quick.pause()
+        return [Node("a", ["one ", "two"]), Node("b", "three")]
+
+    quick.run_seconds = 0 if is_held else math.inf
+    quick.add_workflow("nodes", nodes)
+    node, flow = runs_of(quick, client, 1)
+    assert client.get_prompt_run(node).status == "pending"
+    quick.finish(node, timeout=PATIENCE)
+    assert client.get_prompt_run(node).output == "one two"
+    assert client.get_workflow_run(flow).outputs == {"a": "one two", "b": "three"}
+
+
+def test_finish_of_a_node_that_has_ended_leaves_its_workflow_as_it_is(
+    quick: FakeServer, client: PromptJuggler
+) -> None:
+    def nodes(inputs: dict[str, str]) -> Iterator[Node]:
+        yield Node("a", "one")
+        quick.pause()
+        yield Node("b", "two")
+
+    quick.add_workflow("nodes", nodes)
+    first, second, flow = runs_of(quick, client, 2)
+    quick.finish(first, timeout=PATIENCE)
+    assert client.get_prompt_run(first).status == "completed"
+    assert client.get_prompt_run(second).status == "pending"
+    assert client.get_workflow_run(flow).status == "pending"
+    quick.finish(second, timeout=PATIENCE)
+    assert client.get_prompt_run(second).status == "completed"
+    assert client.get_workflow_run(flow).status == "completed"
 
 
 def test_finish_says_when_it_cannot(quick: FakeServer, client: PromptJuggler) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 import pytest
 from helpers.calls import eventually
@@ -21,7 +22,7 @@ from helpers.stand_in import (
 
 import promptjuggler
 from promptjuggler import verify_webhook_signature
-from promptjuggler.testing import FakeServer, sign_webhook
+from promptjuggler.testing import Error, FakeServer, Node, sign_webhook
 
 # Signing
 
@@ -92,6 +93,25 @@ def test_everything_that_finishes_is_delivered_signed_though_nobody_asks(
         promptjuggler.KnowledgeBaseFinished.from_dict(expected[5]).to_dict()
         == expected[5]
     )
+
+
+@pytest.mark.parametrize("second", [Node("b", "y"), Node("b", Error("no"))])
+def test_the_runs_of_nodes_are_told_of_as_prompt_runs_before_their_workflow(
+    server: FakeServer, api: Api, receiver: ScriptedServer, second: Node
+) -> None:
+    server.add_webhook(receiver.url, "whsec")
+    server.add_workflow("nodes", lambda inputs: [Node("a", "x"), second])
+    flow = api.run("workflow", "nodes").rpartition("/")[2]
+    first, then, last = server.wait_for_webhooks(PATIENCE)
+    for delivery in (first, then):
+        assert delivery.event == "promptrun.finished"
+        told = delivery.json()
+        run = api("GET", f"/api/v1/promptruns/{told['id']}").document
+        assert told == {"id": run["id"], "status": run["status"]}
+    assert last.event == "workflowrun.finished"
+    status = then.json()["status"]
+    assert last.json() == {"id": flow, "status": status}
+    assert status == ("completed" if second.answer == "y" else "failed")
 
 
 def test_each_webhook_is_signed_with_its_own_secret(
@@ -274,6 +294,32 @@ def test_wait_for_webhooks_says_what_is_still_under_way_and_passes_over_what_is_
     api.run("prompt", "greeting", {"name": "Ada"})
     server.wait_for_webhooks(PATIENCE)
     assert "1 pending" in repr(server)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:{}",
+        "HTTP://localhost:{}/a@b",
+        "http://127.0.0.1:{}?a=b@c",
+        "http://127.0.0.1:0{}/a#b",
+        "http://LOCALHOST:{}/",
+    ],
+)
+def test_all_ways_to_write_an_address_that_can_be_sent_to_are_taken(
+    server: FakeServer, api: Api, receiver: ScriptedServer, address: str
+) -> None:
+    server.add_webhook(address.format(urlsplit(receiver.url).port), "whsec")
+    api.run("prompt", "greeting", {"name": "Ada"})
+    (delivery,) = server.wait_for_webhooks(PATIENCE)
+    assert (delivery.status, delivery.error) == (204, None)
+
+
+def test_an_address_of_ipv6_and_names_that_are_not_there_are_taken(
+    server: FakeServer,
+) -> None:
+    for host in ("[::1]", "[::ffff:127.0.0.1]:80", "my_host:", "xn--bcher-kva.example"):
+        server.add_webhook(f"http://{host}/", "whsec")
 
 
 def test_a_receiver_that_is_no_http_server_is_noted(
