@@ -19,8 +19,8 @@ else starts, before a delay is over that grows from 0.5 s to 8 s and is at least
 `Retry-After` asks for; then one start at a time is tried, until one succeeds. What is under
 way is waited for meanwhile. Each such delay of a start is an INFO line of the log. The
 batch ends where none succeeds for 5 minutes, where another attempt would certainly fail too
-(such as a certificate that is not trusted), and at status 401 and 404, which would be the
-answer for every row.
+(such as a certificate that is not trusted), and at status 401, 404 and 407, which would
+be the answer for every row.
 
 **The journal.** A line is forced to disk before each start, after each answer and at each
 end. So whenever the process is killed, or the power fails: a run that had ended is given

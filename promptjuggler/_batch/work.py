@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 Run = TypeVar("Run", "PromptRun", "WorkflowRun")
 
-# The key is refused, or there is no such prompt: so it would be for every other row.
-_HOPELESS = (401, 404)
+# The key is refused, there is no such prompt, or a proxy wants another password: so it
+# would be for every other row.
+_HOPELESS = (401, 404, 407)
 
 # At a look at a run: it is there no more.
 _RUN_IS_GONE = 404

@@ -13,6 +13,7 @@ from helpers.servers import (
     Conn,
     ScriptedServer,
     make_reply,
+    respond,
     server_context,
 )
 
@@ -339,6 +340,17 @@ def test_a_certificate_that_is_not_trusted_ends_it_without_another_attempt():
     assert "certificate" in str(error)
     assert 1 <= len(given) <= 8
     assert server.connections <= 8
+
+
+@pytest.mark.parametrize("status", [401, 404, 407])
+def test_what_would_be_refused_for_every_row_ends_it(status):
+    """Also a proxy that wants another password: after some more, it locks the account."""
+    with ScriptedServer(respond((status, "no"))) as proxy:
+        proxy_url = f"http://ann:wrong-pw@127.0.0.1:{proxy.port}"
+        with client_of("http://api.invalid", proxy=proxy_url) as pj:
+            given, error = failing(pj, workers=2)
+        assert error.status_code == status
+        assert len(proxy.requests) == len(given) <= 4
 
 
 def test_what_is_under_way_is_waited_for_when_it_ends_early():
