@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LARGEST_ERROR_BODY = 2**20
 """So many bytes of the body of an error are read, and no more."""
 
+# Only a proxy answers so, who wants another user or password (RFC 9110, 15.5.8).
+_PROXY_PASSWORD = 407
+
 _LONGEST_MESSAGE = 1000
 _LONGEST_QUOTE = 60
 # So many bytes are looked at for a quote: more than a secret can have.
@@ -54,6 +57,9 @@ def api_error(
             message += f" (its body {problem})"
         if request.type == "http" and any(said in body for said in _TOLD_TO_SPEAK_TLS):
             message += SERVER_SPEAKS_TLS
+    route = request.route
+    if response.status == _PROXY_PASSWORD and route is not None and route.through_proxy:
+        message += f" (from the proxy {route.address})"
     return ApiError(
         request.clean(message),
         response.status,
