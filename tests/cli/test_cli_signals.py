@@ -1,9 +1,12 @@
 """Signals that end a command: what was started is named first."""
 
+import fcntl
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 
 import pytest
@@ -104,6 +107,29 @@ def test_a_signal_while_an_answer_is_streamed_names_the_run(own_server):
         r"\S+ -m \S+ wait-prompt-run \1\n",
         err.decode(),
     )
+
+
+def is_full(pipe):
+    """Whether a pipe, as Linux has it, takes no byte more until somebody reads."""
+    answer = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+    return struct.unpack("i", answer)[0] == fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+
+@EACH
+def test_a_signal_ends_an_answer_that_is_streamed_into_a_pipe_that_nobody_reads(
+    own_server, number
+):
+    own_server.add_prompt("long", lambda inputs: iter(["x" * 200_000] * 2))
+    command = ["run-prompt", "long", "1", "--stream=always"]
+    with started(*command, env=account(own_server)) as process:
+        eventually(lambda: is_full(process.stdout))
+        process.send_signal(number)
+        code = process.wait(PATIENCE)
+        err = process.stderr.read().decode()
+    expected, said = CASES[number]
+    assert code == expected
+    assert re.match(rf"promptjuggler: {said}; run [0-9a-f-]{{36}} was started: ", err)
+    assert err.count("\n") == 1
 
 
 def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):
