@@ -1,7 +1,9 @@
 """Signals that end a command: what was started is named first."""
 
 import fcntl
+import io
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -130,6 +132,33 @@ def test_a_signal_ends_an_answer_that_is_streamed_into_a_pipe_that_nobody_reads(
     assert code == expected
     assert re.match(rf"promptjuggler: {said}; run [0-9a-f-]{{36}} was started: ", err)
     assert err.count("\n") == 1
+
+
+class InterruptedOutput(io.StringIO):
+    """A signal comes when a part of an answer is written."""
+
+    def write(self, text):
+        super().write(text)
+        if text == "Hello":
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_the_line_is_ended_after_a_signal_only_where_it_is_known_that_nothing_waits(
+    server, monkeypatch
+):
+    """Windows cannot tell of a pipe; a text in memory is no pipe."""
+
+    def shown():
+        output = InterruptedOutput()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", output)
+            assert main(["run-prompt", "hello", "1", "--stream=always"]) == 130
+        return output.getvalue()
+
+    server.add_prompt("hello", lambda inputs: iter(["Hello", ", Ada!"]))
+    assert shown() == "Hello\n"
+    monkeypatch.delattr(select, "poll")
+    assert shown() == "Hello"
 
 
 def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):

@@ -92,6 +92,7 @@ BASE = "pending for 0 s: knowledge base "
         ("e\u0301" * 20, "e\u0301" * 17),
         ("a\u200db" * 20, "a\u200db" * 8 + "a\u200d"),
     ],
+    ids=["wide", "a half too wide", "combined", "joined"],
 )
 def test_the_line_of_progress_is_as_wide_as_the_terminal_shows_it(
     own_server, slug, shown
