@@ -143,22 +143,32 @@ class InterruptedOutput(io.StringIO):
             signal.raise_signal(signal.SIGINT)
 
 
+class BrokenOutput(io.StringIO):
+    """Something breaks, which is no signal."""
+
+    def write(self, text):
+        super().write(text)
+        if text == "Hello":
+            raise ValueError("broken")
+
+
 def test_the_line_is_ended_after_a_signal_only_where_it_is_known_that_nothing_waits(
     server, monkeypatch
 ):
     """Windows cannot tell of a pipe; a text in memory is no pipe."""
 
-    def shown():
-        output = InterruptedOutput()
+    def shown(output):
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", output)
-            assert main(["run-prompt", "hello", "1", "--stream=always"]) == 130
-        return output.getvalue()
+            code = main(["run-prompt", "hello", "1", "--stream=always"])
+        return code, output.getvalue()
 
     server.add_prompt("hello", lambda inputs: iter(["Hello", ", Ada!"]))
-    assert shown() == "Hello\n"
+    assert shown(InterruptedOutput()) == (130, "Hello\n")
     monkeypatch.delattr(select, "poll")
-    assert shown() == "Hello"
+    assert shown(InterruptedOutput()) == (130, "Hello")
+    # What is no signal may take its time.
+    assert shown(BrokenOutput()) == (5, "Hello\n")
 
 
 def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):
