@@ -74,12 +74,40 @@ _promptjuggler() {
 @OPTIONS@
     esac
 }
-compdef _promptjuggler promptjuggler
+# The file is the function itself, when zsh loads it for the first completion.
+if [[ $funcstack[1] == _promptjuggler ]]; then
+    _promptjuggler "$@"
+else
+    compdef _promptjuggler promptjuggler
+fi
 """
 
 _FISH = """\
 # Has fish complete the commands and options of promptjuggler: a file of the name
 # ~/.config/fish/completions/promptjuggler.fish
+function __promptjuggler_command
+    set -l skip ""
+    set -l words (commandline -opc)
+    for word in $words[2..-1]
+        if test -n "$skip"
+            set skip ""
+            continue
+        end
+        switch $word
+            case @WITH_VALUE@
+                set skip yes
+            case '-*'
+            case '*'
+                echo $word
+                return
+        end
+    end
+end
+# Whether this is the command; without an argument, whether there is none yet.
+function __promptjuggler_is
+    set -l command (__promptjuggler_command)
+    test "$command" = "$argv"
+end
 @LINES@
 """
 
@@ -226,23 +254,29 @@ def _in_quotes(text: str) -> str:
 
 # --- fish ---
 
+_IN_FISH = "complete -c promptjuggler"
+
+_NO_COMMAND = "-n __promptjuggler_is"
+
 
 def _fish() -> str:
-    lines = ["complete -c promptjuggler -n __fish_use_subcommand -f"]
+    lines = [f"{_IN_FISH} {_NO_COMMAND} -f"]
+    for option in _general_options():
+        lines.append(f"{_IN_FISH} {_NO_COMMAND} {_flags(option)}")
     for command in COMMANDS.values():
-        lines.append(
-            f"complete -c promptjuggler -n __fish_use_subcommand -a {command.name}"
-            f" -d {_in_quotes(command.summary)}"
-        )
-        condition = f"'__fish_seen_subcommand_from {command.name}'"
+        summary = _in_quotes(command.summary)
+        lines.append(f"{_IN_FISH} {_NO_COMMAND} -a {command.name} -d {summary}")
+        condition = f"-n '__promptjuggler_is {command.name}'"
         for option in _options_of(command):
-            lines.append(f"complete -c promptjuggler -n {condition} {_flags(option)}")
+            lines.append(f"{_IN_FISH} {condition} {_flags(option)}")
         for word in command.words:
             if word.choices:
                 words = _in_quotes(" ".join(word.choices))
-                lines.append(f"complete -c promptjuggler -n {condition} -f -a {words}")
-    lines += [f"complete -c promptjuggler -l {flag[2:]}" for flag in _FLAGS]
-    return _FISH.replace("@LINES@", "\n".join(lines))
+                lines.append(f"{_IN_FISH} {condition} -f -a {words}")
+    lines += [f"{_IN_FISH} -l {flag[2:]}" for flag in _FLAGS]
+    return _FISH.replace("@WITH_VALUE@", " ".join(_takers())).replace(
+        "@LINES@", "\n".join(lines)
+    )
 
 
 def _flags(option: Option) -> str:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 def get_knowledge_base(session: Session) -> None:
-    """Print a knowledge base."""
-    base = session.connect().get_knowledge_base(session.args.slug)
+    """Print a knowledge base; one that has failed ends the command so."""
+    slug = session.args.slug
+    base = session.connect().get_knowledge_base(slug)
     print_json(base.to_dict())
+    require_fine(session, f"knowledge base {slug}", base.status, FINE_KNOWLEDGE)
 
 
 def upload_documents(session: Session) -> None:
@@ -30,6 +32,8 @@ def upload_documents(session: Session) -> None:
     With `--wait` as they are when all of them are indexed.
     """
     args = session.args
+    if args.wait_timeout is not None and not args.wait:
+        raise Stop(WRONG_USAGE, "--wait-timeout needs --wait")
     client = session.connect()
     files = [_opened(path) for path in args.files]
     for file in files:
@@ -89,10 +93,13 @@ def _wait_for_all(
 
 
 def get_knowledge_document(session: Session) -> None:
-    """Print a document."""
+    """Print a document; one that has failed ends the command so."""
     client = session.connect()
     document_id = session.id_for(lambda: _upload_a_page(client))
-    print_json(client.get_knowledge_document(document_id).to_dict())
+    document = client.get_knowledge_document(document_id)
+    print_json(document.to_dict())
+    what = f"document {document.id}"
+    require_fine(session, what, document.status, FINE_KNOWLEDGE)
 
 
 def delete_knowledge_document(session: Session) -> None:

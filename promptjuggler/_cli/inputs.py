@@ -40,11 +40,14 @@ def read_bytes(path: str, *, may_be_empty: bool = True) -> bytes:
 
 
 def read_text(path: str, *, may_be_empty: bool = True) -> str:
-    """The same as text: UTF-8, with or without a byte order mark."""
+    """The same as text: UTF-8, with or without a byte order mark, which is nothing."""
     try:
-        return read_bytes(path, may_be_empty=may_be_empty).decode("utf-8-sig")
+        text = read_bytes(path, may_be_empty=may_be_empty).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Stop(WRONG_USAGE, f"{name_of(path)} is not UTF-8 text") from None
+    if path == STANDARD_INPUT and not text and not may_be_empty:
+        raise Stop(WRONG_USAGE, "standard input is empty")
+    return text
 
 
 def name_of(path: str) -> str:

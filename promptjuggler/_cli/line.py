@@ -72,10 +72,12 @@ class Line:
             self._over.wait(SECONDS_BETWEEN_DRAWINGS)
 
     def _draw(self) -> None:
+        # It can have a name that somebody else has made up.
+        text = escaped(self._text_after(time.monotonic() - self._begun), keep="")
         # After the last column, some terminals begin a new line.
-        text = self._text_after(time.monotonic() - self._begun)[: columns() - 1]
-        write(sys.stderr, f"\r{text.ljust(self._width)}")
-        self._width = len(text)
+        text, width = _fitting(text, columns() - 1)
+        write(sys.stderr, f"\r{text}{' ' * (self._width - width)}")
+        self._width = width
 
     def _wipe(self) -> None:
         write(sys.stderr, f"\r{' ' * self._width}\r")
@@ -88,3 +90,30 @@ def columns() -> int:
         return os.get_terminal_size(2).columns or _USUAL_WIDTH
     except OSError:
         return _USUAL_WIDTH
+
+
+def _fitting(text: str, room: int) -> tuple[str, int]:
+    """As much of a text as goes into so many columns, and how many that takes."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    # What the encoding lacks will be an escape, which is longer.
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    if text.isascii():
+        return text[:room], min(len(text), room)
+    taken = 0
+    for place, character in enumerate(text):
+        width = _width_of(character)
+        if taken + width > room:
+            return text[:place], taken
+        taken += width
+    return text, taken
+
+
+def _width_of(character: str) -> int:
+    """The columns of a character: letters of East Asia take two (Unicode, UAX #11), and
+    what is put on the letter before it, or joins two, takes none.
+    """
+    from unicodedata import category, east_asian_width
+
+    if category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if east_asian_width(character) in ("W", "F") else 1

@@ -176,7 +176,33 @@ def print_tokens(stream: RunStream[PromptRun], *, is_shown: bool) -> str:
             ):
                 shown = stream.view.text
                 print_part(f"\n{shown}")
-    finally:
+    except KeyboardInterrupt:
+        # A signal ends a program at once. A full pipe that nobody reads would never take
+        # the end of the line; whoever reads along has made room for it, and gets it.
+        if shown and _has_room(sys.stdout):
+            print_text("")
+        raise
+    except Exception:
         if shown:
             print_text("")
+        raise
+    if shown:
+        print_text("")
     return shown
+
+
+def _has_room(stream: TextIO) -> bool:
+    """Whether a few bytes can be written without waiting for somebody to read."""
+    import select
+
+    # Windows has none, and there no signal but Ctrl-C.
+    if not hasattr(select, "poll"):
+        return False
+    try:
+        number = stream.fileno()
+    except ValueError:
+        # It is closed, or a text in memory.
+        return True
+    room = select.poll()
+    room.register(number, select.POLLOUT)
+    return bool(room.poll(0))

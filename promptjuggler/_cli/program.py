@@ -32,15 +32,57 @@ def program() -> str:
 
 
 def quoted(word: str) -> str:
-    """A word as a shell takes it.
+    """A word as a shell takes it, in a form that a note shows as it is.
 
-    Most need no quotes, and then shlex, which a help does not need, is not loaded.
+    A note is one line, and nothing in it steers a terminal: what it would change there
+    is written with the escapes of `$'...'`. bash, zsh and ksh know them, and POSIX does
+    since 2024 (Shell Command Language, 2.2.4), though not yet each `sh`.
+
+    Most words need no quotes, and then shlex, which a help does not need, is not loaded.
     """
     if _PLAIN.fullmatch(word):
         return word
-    from shlex import quote
+    if "  " not in word and all(map(_is_shown, word)):
+        from shlex import quote
 
-    return quote(word)
+        return quote(word)
+    # Of two spaces, a note would make one.
+    inner = "".join(map(_escaped, word)).replace("  ", " \\040")
+    return f"$'{inner}'"
+
+
+def _is_shown(character: str) -> bool:
+    """Whether a note has a character as it is: standard error can lack one."""
+    if not character.isprintable():
+        return False
+    try:
+        character.encode(getattr(sys.stderr, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"}
+
+
+def _escaped(character: str) -> str:
+    """A character between `$'` and `'`.
+
+    As its bytes: shells take \\u in some locales alone, and not all of them. In octal:
+    how many hexadecimal digits belong to a \\x is not the same in all of them. So is `!`,
+    with which bash would look into its history, and the quote: bash could take the one
+    behind it for the end.
+    """
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character not in "'!" and _is_shown(character):
+        return character
+    try:
+        content = os.fsencode(character)
+    except UnicodeEncodeError:
+        # No argument of a process has half a surrogate pair, and no file its name.
+        content = character.encode("utf-8", "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in content)
 
 
 def _name_of(path: str) -> str:

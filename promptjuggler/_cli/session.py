@@ -114,6 +114,8 @@ class Session:
                 # Neither the path nor the cause: somebody may have given the key.
                 problem = "the file of --api-key-file cannot be read"
                 raise Stop(WRONG_USAGE, problem) from None
+            if not key.strip():
+                raise Stop(WRONG_USAGE, "the file of --api-key-file has no key")
         else:
             key = os.environ.get("PROMPTJUGGLER_API_KEY", "")
             if not key.strip():

@@ -303,7 +303,8 @@ def test_the_key_can_come_from_a_file_and_the_address_from_an_option(
             == 0
         )
     for content, problem in (
-        (b" \n", "no API key"),
+        (b" \n", "the file of --api-key-file has no key\n"),
+        (b"", "the file of --api-key-file has no key\n"),
         (b"\xff", "cannot be read"),
         (b"two words", "printable ASCII"),
     ):

@@ -536,7 +536,10 @@ def test_a_time_is_said_in_the_unit_that_suits_it(seconds, text):
 
 
 def test_a_sum_of_money_has_what_one_run_costs():
-    assert [bar.in_dollars(cost) for cost in (0.00031, 0.5, 1234.5)] == [
+    costs = (0.00000005, 0.0001, 0.00031, 0.5, 1234.5)
+    assert [bar.in_dollars(cost) for cost in costs] == [
+        "less than $0.0001",
+        "$0.0001",
         "$0.0003",
         "$0.5000",
         "$1,234.50",

@@ -10,7 +10,7 @@ from helpers.commandline import PLAIN, Terminal
 from helpers.servers import PATIENCE
 
 from promptjuggler._cli.completion import script_for
-from promptjuggler._cli.tables import COMMANDS, SHELLS
+from promptjuggler._cli.tables import COMMANDS, SHELLS, VALUES
 
 FLAGS = {"--help", "--version"}
 
@@ -200,23 +200,62 @@ def test_zsh_is_told_of_every_command_and_option():
             assert spec.count("[") == spec.count("]") <= 1
 
 
+def test_zsh_is_told_of_it_by_a_file_that_is_the_function_and_by_what_is_evaluated():
+    """The file in a folder of $fpath is run as the function at the first completion."""
+    assert script_for("zsh").endswith("""
+}
+# The file is the function itself, when zsh loads it for the first completion.
+if [[ $funcstack[1] == _promptjuggler ]]; then
+    _promptjuggler "$@"
+else
+    compdef _promptjuggler promptjuggler
+fi
+""")
+
+
+def lines_of_fish():
+    """The words of each `complete`."""
+    text = script_for("fish").partition("\ncomplete ")
+    lines = f"complete {text[2]}".strip().split("\n")
+    assert all(line.startswith("complete -c promptjuggler ") for line in lines)
+    return [shlex.split(line) for line in lines]
+
+
+def options_in_fish(condition):
+    """The options that are offered on this condition."""
+    return {
+        f"--{line[line.index('-l') + 1]}"
+        for line in lines_of_fish()
+        if condition in line and "-l" in line
+    }
+
+
 def test_fish_is_told_of_every_command_and_option():
-    lines = [
-        shlex.split(line, comments=True) for line in script_for("fish").split("\n")
-    ]
-    lines = [line for line in lines if line]
-    assert all(line[:3] == ["complete", "-c", "promptjuggler"] for line in lines)
+    lines = lines_of_fish()
     offered = {line[line.index("-a") + 1] for line in lines if "-a" in line}
     assert set(COMMANDS) <= offered
     for command in COMMANDS.values():
-        condition = f"__fish_seen_subcommand_from {command.name}"
-        own = [line for line in lines if condition in line and "-l" in line]
-        assert {f"--{line[line.index('-l') + 1]}" for line in own} == (
-            options_of(command) - FLAGS
-        )
+        condition = f"__promptjuggler_is {command.name}"
+        assert options_in_fish(condition) == options_of(command) - FLAGS
     (priority,) = [
         line
         for line in lines
-        if "priority" in line and "__fish_seen_subcommand_from run-prompt" in line
+        if "priority" in line and "__promptjuggler_is run-prompt" in line
     ]
     assert priority[-4:] == ["-r", "-f", "-a", "onsite normal low"]
+
+
+def test_fish_is_told_of_the_options_that_can_stand_before_the_command():
+    general = {option.name for option in COMMANDS["get-prompt"].general}
+    assert options_in_fish("__promptjuggler_is") == general
+
+
+def test_fish_takes_for_the_command_the_first_word_that_is_no_value_of_an_option():
+    """As bash does it: neither `x` in `--base-url x run-prompt`, nor a later word."""
+    text = script_for("fish")
+    (takers,) = re.findall(r"\n +case (--.*)\n +set skip yes\n", text)
+    assert set(takers.split(" ")) == {
+        name for name, value in VALUES.items() if not value.implied
+    }
+    assert "case '*'\n                echo $word\n                return\n" in text
+    assert "__fish_seen_subcommand_from" not in text

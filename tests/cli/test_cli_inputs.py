@@ -232,6 +232,18 @@ def test_standard_input_that_is_empty_is_wrong_usage_and_nothing_is_started(
     assert not server.requests
 
 
+@pytest.mark.parametrize(
+    "words", [["text=@-"], ["--inputs-json", "-"], ["--env-var", "A=@-"]]
+)
+def test_standard_input_with_a_byte_order_mark_alone_is_empty(
+    cli, server, stdin, words
+):
+    stdin(b"\xef\xbb\xbf")
+    problem = "promptjuggler: standard input is empty\n"
+    assert cli("run-prompt", "list", "1", *words) == (2, "", problem)
+    assert not server.requests
+
+
 def test_standard_input_has_a_name_in_errors(cli, server, stdin):
     for content, problem in (
         (b'"secret"', "must hold a JSON object, not a text"),
@@ -244,7 +256,8 @@ def test_standard_input_has_a_name_in_errors(cli, server, stdin):
 
 
 def test_an_input_may_be_empty_where_that_is_said(cli, quick, stdin):
-    stdin(b"")
     command = ["run-prompt", "list", "1", "text=@-", "--allow-empty"]
-    code, out, _ = cli(*command)
-    assert (code, json.loads(out)) == (0, {"text": ""})
+    for content in (b"", b"\xef\xbb\xbf"):
+        stdin(content)
+        code, out, _ = cli(*command)
+        assert (code, json.loads(out)) == (0, {"text": ""})

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -20,6 +21,7 @@ from helpers.commandline import (
 from helpers.servers import PATIENCE
 
 from promptjuggler import PromptJuggler
+from promptjuggler._cli.session import Session
 
 
 def test_the_readmes_first_command_prints_the_greeting():
@@ -210,3 +212,30 @@ def test_fake_server_prints_address_and_key_and_serves_until_a_signal_ends_it_we
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (0, b"")
     assert b"Traceback" not in err
+
+
+def test_fake_server_forgets_the_requests_which_nobody_can_read(monkeypatch, cli):
+    """Else each of them would stay in memory, whole, as long as it serves."""
+    start = Session.start_stand_in
+    ends = []
+
+    def start_and_call(session):
+        server = start(session)
+        caller = threading.Thread(target=call_and_look, args=(server,))
+        caller.start()
+        return server
+
+    def call_and_look(server):
+        try:
+            client = PromptJuggler(server.api_key, base_url=server.url, proxy=False)
+            with client:
+                # No name: the function of the prompt raises an error.
+                client.run_prompt("greeting", "production", {})
+            eventually(lambda: not server.requests and not server.errors)
+            ends.append("forgotten")
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Session, "start_stand_in", start_and_call)
+    assert cli("fake-server")[0] == 0
+    assert ends == ["forgotten"]

@@ -11,6 +11,9 @@ from helpers.commandline import GREET, PLAIN, account
 from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import PATIENCE
 
+from promptjuggler._cli.output import print_note
+from promptjuggler._cli.program import quoted
+
 SCRIPT = f"""#!{sys.executable}
 import sys
 from {NAME}._cli import main
@@ -105,7 +108,10 @@ def test_the_hint_for_a_run_can_be_pasted_into_a_shell(own_server, script, tmp_p
     assert (pasted.returncode, pasted.stdout) == (0, b"Hello, Ada!\n")
 
 
-@pytest.mark.parametrize("slug", ["it's $HOME; `x`", "--wait"])
+@pytest.mark.parametrize(
+    "slug",
+    ["it's $HOME; `x`", "--wait", "two  spaces", "a\u3000b\xa0c", "it's\n\x1b[31m!\\"],
+)
 def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
     own_quick, tmp_path, slug
 ):
@@ -124,6 +130,59 @@ def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
     assert done.returncode == 4
     hint = re.search(r"; uploaded as \S+: (.*)\n", done.stderr.decode())[1]
     pasted = subprocess.run(
-        ["sh", "-c", hint], env=env, capture_output=True, timeout=PATIENCE
+        ["bash", "-c", hint], env=env, capture_output=True, timeout=PATIENCE
     )
     assert (pasted.returncode, pasted.stdout) == (0, b"ready\n"), pasted.stderr
+
+
+HOSTILE = [
+    "",
+    " ",
+    "  ",
+    "   x    y ",
+    "-leading",
+    "it's",
+    'a "b"',
+    "back\\slash\\",
+    "\\n is no line",
+    "history!! !$ it's!x",
+    "$HOME `id` $(id) * ? ~ #",
+    "two\nlines\n",
+    "tab\tand\rreturn",
+    "'!\\  all\n",
+    "a\u3000b\xa0\u2028c",
+    "\x1b]0;title\x07 \x1b[2J\x7f\x9b2J",
+    "digits behind\x0111 \x1bff",
+    "\u202eturned\u2066",
+    "\U000e0041 \U0001f469\u200d\U0001f52c",
+    "caf\xe9 \u2603",
+    os.fsdecode(b"\xff\xfe'"),
+    os.fsdecode(b"caf\xe9 a"),
+]
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_whatever_a_word_is_bash_gets_it_back_from_a_note(capsys, locale):
+    """Also where it reads the line as one that is typed, and looks into its history."""
+    print_note(" ".join(map(quoted, HOSTILE)))
+    line = capsys.readouterr().err.removeprefix("promptjuggler: ")
+    assert line.count("\n") == 1
+    done = subprocess.run(
+        ["bash", "--norc", "--noprofile"],
+        input=f"set -o history -o histexpand\nprintf '%s\\0' {line}".encode(),
+        env={**PLAIN, "LC_ALL": locale, "HISTFILE": ""},
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert done.stderr == b""
+    assert done.stdout.split(b"\0")[:-1] == list(map(os.fsencode, HOSTILE))
+
+
+def test_a_word_that_standard_error_cannot_show_is_quoted_by_its_bytes(monkeypatch):
+    with open(os.devnull, "w", encoding="ascii") as ascii_only:
+        monkeypatch.setattr(sys, "stderr", ascii_only)
+        assert quoted("caf\xe9") == r"$'caf\303\251'"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert quoted("caf\xe9") == "'caf\xe9'"
+    # Only a program can have that as an argument.
+    assert quoted("\ud800") == r"$'\355\240\200'"

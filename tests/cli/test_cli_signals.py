@@ -1,9 +1,14 @@
 """Signals that end a command: what was started is named first."""
 
+import fcntl
+import io
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 
 import pytest
@@ -104,6 +109,66 @@ def test_a_signal_while_an_answer_is_streamed_names_the_run(own_server):
         r"\S+ -m \S+ wait-prompt-run \1\n",
         err.decode(),
     )
+
+
+def is_full(pipe):
+    """Whether a pipe, as Linux has it, takes no byte more until somebody reads."""
+    answer = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+    return struct.unpack("i", answer)[0] == fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+
+@EACH
+def test_a_signal_ends_an_answer_that_is_streamed_into_a_pipe_that_nobody_reads(
+    own_server, number
+):
+    own_server.add_prompt("long", lambda inputs: iter(["x" * 200_000] * 2))
+    command = ["run-prompt", "long", "1", "--stream=always"]
+    with started(*command, env=account(own_server)) as process:
+        eventually(lambda: is_full(process.stdout))
+        process.send_signal(number)
+        code = process.wait(PATIENCE)
+        err = process.stderr.read().decode()
+    expected, said = CASES[number]
+    assert code == expected
+    assert re.match(rf"promptjuggler: {said}; run [0-9a-f-]{{36}} was started: ", err)
+    assert err.count("\n") == 1
+
+
+class InterruptedOutput(io.StringIO):
+    """A signal comes when a part of an answer is written."""
+
+    def write(self, text):
+        super().write(text)
+        if text == "Hello":
+            signal.raise_signal(signal.SIGINT)
+
+
+class BrokenOutput(io.StringIO):
+    """Something breaks, which is no signal."""
+
+    def write(self, text):
+        super().write(text)
+        if text == "Hello":
+            raise ValueError("broken")
+
+
+def test_the_line_is_ended_after_a_signal_only_where_it_is_known_that_nothing_waits(
+    server, monkeypatch
+):
+    """Windows cannot tell of a pipe; a text in memory is no pipe."""
+
+    def shown(output):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", output)
+            code = main(["run-prompt", "hello", "1", "--stream=always"])
+        return code, output.getvalue()
+
+    server.add_prompt("hello", lambda inputs: iter(["Hello", ", Ada!"]))
+    assert shown(InterruptedOutput()) == (130, "Hello\n")
+    monkeypatch.delattr(select, "poll")
+    assert shown(InterruptedOutput()) == (130, "Hello")
+    # What is no signal may take its time.
+    assert shown(BrokenOutput()) == (5, "Hello\n")
 
 
 def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):

@@ -20,6 +20,8 @@ from helpers.commandline import (
 from helpers.package import NAME
 from helpers.servers import PATIENCE, ScriptedServer, respond
 
+from promptjuggler import PromptJuggler
+from promptjuggler._cli.line import Line
 from promptjuggler.testing import Reset
 
 
@@ -53,6 +55,68 @@ def test_while_a_run_is_pending_a_line_shows_for_how_long_and_it_is_gone_in_the_
         )
 
     at_once(check, [80, 30])
+
+
+def drawn_while_waiting(server, slug, columns, **more):
+    """What is drawn while a knowledge base of this name is waited for."""
+    server.run_seconds = 60
+    server.add_knowledge_base(slug)
+    with PromptJuggler(server.api_key, base_url=server.url) as client:
+        client.upload_documents(slug, [("a.txt", b"x")])
+    command = ["wait-knowledge-base", slug]
+    env = account(server, **more)
+    with Terminal(*command, env=env, columns=columns) as terminal:
+        terminal.read_until("pending for 1 s: knowledge base ")
+        terminal.type("\x03")
+        assert terminal.finish()[0] == 130
+    shown = terminal.raw.partition("^C")[0]
+    return [part for part in shown.split("\r") if part.startswith("pending")]
+
+
+def test_a_name_in_the_line_of_progress_cannot_steer_the_terminal(own_server):
+    drawn = drawn_while_waiting(own_server, "a\x1b]0;pwned\x07\r\nb\x9b2J\u202ec", 120)
+    shown = r"knowledge base a\x1b]0;pwned\x07\r\nb\x9b2J\u202ec"
+    assert {part.partition(": ")[2].rstrip() for part in drawn} == {shown}
+
+
+BASE = "pending for 0 s: knowledge base "
+
+
+@pytest.mark.parametrize(
+    ("slug", "shown"),
+    [
+        # Two columns each; the last one is never written to.
+        ("\u624b\u518c" * 20, "\u624b\u518c" * 4),
+        ("x" + "\u624b\u518c" * 20, "x" + "\u624b\u518c" * 4),
+        # None for what stands on the letter before it, or joins two.
+        ("e\u0301" * 20, "e\u0301" * 17),
+        ("a\u200db" * 20, "a\u200db" * 8 + "a\u200d"),
+    ],
+    ids=["wide", "a half too wide", "combined", "joined"],
+)
+def test_the_line_of_progress_is_as_wide_as_the_terminal_shows_it(
+    own_server, slug, shown
+):
+    drawn = drawn_while_waiting(own_server, slug, len(BASE) + 18)
+    assert {part.partition("knowledge base ")[2] for part in drawn} == {shown}
+
+
+def test_the_line_of_progress_counts_the_escapes_of_what_cannot_be_shown(own_server):
+    drawn = drawn_while_waiting(
+        own_server, "\xe9" * 20, len(BASE) + 18, PYTHONIOENCODING="ascii"
+    )
+    shown = "\\xe9" * 4 + "\\"
+    assert {part.partition("knowledge base ")[2] for part in drawn} == {shown}
+
+
+def test_a_shorter_line_of_progress_leaves_nothing_of_a_longer_one(capsys):
+    texts = iter(["\u624b\u518c" * 3, "\u624b", "", ""])
+    line = Line(lambda seconds: next(texts))
+    for _ in range(3):
+        line.make_room(lambda: None)
+    drawn = capsys.readouterr().err.split("\r")
+    spaces = " " * 12
+    assert drawn == ["", "", "", "\u624b\u518c" * 3, spaces, "", "\u624b", "  ", "", ""]
 
 
 def test_there_is_no_progress_where_it_is_not_wanted_or_would_be_among_other_lines(

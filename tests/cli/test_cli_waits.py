@@ -126,6 +126,27 @@ def test_what_cannot_be_indexed_is_exit_code_3(
         assert (code, json.loads(out)["status"]) == (3, status)
 
 
+@pytest.mark.parametrize(
+    ("command", "word", "answer", "what"),
+    [
+        ("get-knowledge-document", SOME_ID, document, f"document {SOME_ID}"),
+        ("get-knowledge-base", "manuals", base, "knowledge base manuals"),
+    ],
+)
+def test_what_could_not_be_indexed_is_printed_and_exit_code_3(
+    cli, server, command, word, answer, what
+):
+    for status in ("failed", "lost"):
+        with ScriptedServer(respond((200, answer(status)))) as other:
+            code, out, err = cli("--base-url", other.url, command, word)
+        assert (code, json.loads(out)["status"]) == (3, status)
+        assert err == f"promptjuggler: {what} ended as {status}: no reason is given\n"
+    for status in ("pending", "ready"):
+        with ScriptedServer(respond((200, answer(status)))) as other:
+            code, out, err = cli("--base-url", other.url, command, word)
+        assert (code, json.loads(out)["status"], err) == (0, status, "")
+
+
 def test_an_upload_waits_until_all_documents_are_indexed(cli, quick, tmp_path):
     paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for path in paths:
@@ -148,14 +169,30 @@ def test_an_upload_that_cannot_be_indexed_is_exit_code_3_with_all_documents(
     cli, server, tmp_path
 ):
     (tmp_path / "a.txt").write_bytes(b"x")
-    answers = respond((200, [document("pending")]), (200, document("failed")))
-    with ScriptedServer(answers) as other:
-        command = ["upload-documents", "manuals", str(tmp_path / "a.txt"), "--wait"]
-        code, out, err = cli("--base-url", other.url, *command)
-    assert (code, json.loads(out)[0]["status"]) == (3, "failed")
-    assert err == (
-        f"promptjuggler: document {SOME_ID} ended as failed: no reason is given\n"
+    command = ["upload-documents", "manuals", str(tmp_path / "a.txt")]
+    for more, answers in (
+        ([], [(200, [document("failed")])]),
+        (["--wait"], [(200, [document("pending")]), (200, document("failed"))]),
+    ):
+        with ScriptedServer(respond(*answers)) as other:
+            code, out, err = cli("--base-url", other.url, *command, *more)
+        assert (code, json.loads(out)[0]["status"]) == (3, "failed")
+        assert err == (
+            f"promptjuggler: document {SOME_ID} ended as failed: no reason is given\n"
+        )
+
+
+def test_a_time_to_wait_without_a_wait_is_wrong_usage_and_nothing_is_uploaded(
+    cli, server, tmp_path
+):
+    (tmp_path / "a.txt").write_bytes(b"x")
+    command = ["upload-documents", "manuals", str(tmp_path / "a.txt")]
+    assert cli(*command, "--wait-timeout", "5") == (
+        2,
+        "",
+        "promptjuggler: --wait-timeout needs --wait\n",
     )
+    assert not server.requests
 
 
 def test_more_files_are_uploaded_than_may_be_open(own_quick, tmp_path):
