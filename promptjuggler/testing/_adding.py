@@ -197,10 +197,8 @@ class AddMethods(Base):
 
         Each run, document or base that ends is told of once: as
         `PromptRunFinished`, `WorkflowRunFinished`,
-        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. That of a `Node` is
-        a prompt run like any other (the API has one kind of them), and is told
-        of before its workflow: a receiver must bear ids that the program did
-        not start.
+        `KnowledgeDocumentFinished`, `KnowledgeBaseFinished`. The run of a `Node`
+        is a part of its workflow, whose end is told of.
 
         It goes out just after the end can be seen, to one URL after the other.
         One that answers with a redirect or an error status, says nothing for a

@@ -137,15 +137,15 @@ class Work:
         yield run.ending.due - RealClock.monotonic()
         if version.writes_memory() and end.status == "completed":
             self._state.remember(run.body, str(end.result["output"]))
-        yield from self._end(run, end)
+        self._end(run, end)
+        event = f"{run.kind}run.finished"
+        yield from self._deliveries.deliver(event, {"id": run.id, "status": run.status})
 
-    def _end(self, run: Run, end: End) -> Iterator[float]:
+    def _end(self, run: Run, end: End) -> None:
         """End a run. In this order: who hears of the end finds the run ended."""
         with self._state.lock:
             run.finish(end.status, end.result)
         self._publish(run, end.event, end.fields)
-        event = f"{run.kind}run.finished"
-        yield from self._deliveries.deliver(event, {"id": run.id, "status": run.status})
 
     def _note(self, words: str, error: BaseException) -> None:
         """Keep the traceback of an error that nobody wanted, below what it was for."""
@@ -199,9 +199,9 @@ class Work:
         except GeneratorExit:
             raise
         except BaseException as error:
-            yield from self._end(own, failed("prompt", error))
+            self._end(own, failed("prompt", error))
             raise
-        yield from self._end(own, completed(prompt_result(body.inputs, said)))
+        self._end(own, completed(prompt_result(body.inputs, said)))
         return said
 
     def _say(

@@ -181,8 +181,8 @@ class Node:
     The streams of the workflow's thread have the parts as they have those of a
     prompt, under an id of the node's own and on its channel; what it says is
     an output of the workflow. If it fails, the workflow fails too. By that id
-    `get_prompt_run` finds it, a webhook tells of its end as "promptrun.finished",
-    and `FakeServer.finish()` ends it, and with it the workflow.
+    `get_prompt_run` finds it, and `FakeServer.finish()` ends it, and with it the
+    workflow, of whose end alone webhooks tell.
 
     output     the name of the output
     answer     a text, a list or generator of parts, as of a prompt's function
