@@ -65,9 +65,9 @@ class StreamMethods(RunMethods):
 
         Nothing is sent before it is entered. Entering has the `total_timeout` of the
         client, iterating has the `timeout` that is given here. A stream has no end of its
-        own: leave the loop. Entering and iterating raise `ApiError` for status 401, 403 or 404,
-        `NetworkError` where the first connection cannot be made, or with `reconnect` False
-        where one is lost, and `WaitTimeout` when `timeout` is over.
+        own: leave the loop. Entering and iterating raise `ApiError` for status 401, 403,
+        404 or 407, `NetworkError` where the first connection cannot be made, or with
+        `reconnect` False where one is lost, and `WaitTimeout` when `timeout` is over.
         """
         request = requests.stream_token(thread)
         load(".streaming:ThreadStream", ".streaming._attempts:Limits")

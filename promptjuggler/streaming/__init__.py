@@ -26,8 +26,8 @@ server hands over to another, unless it did so less than 5 seconds ago; else aft
 that doubles from 0.5 to 10 seconds until a connection gives a frame of the protocol. One
 on which nothing came for `idle_timeout` seconds, not even a heartbeat, counts as lost. Each
 loss, and each attempt after it that fails, is a `DisconnectedEvent`. The first connection
-has `max_retries` attempts more, and the `total_timeout` of the client; later, only 401, 403
-and 404, and what would fail again in the same way, end the stream. With `reconnect=False`
+has `max_retries` attempts more, and the `total_timeout` of the client; later, only 401,
+403, 404 and 407, and what would fail again in the same way, end the stream. With `reconnect=False`
 any loss is a `NetworkError`. Keep `stream.last_event_id`, and hand it in as `last_event_id`
 to go on in another process.
 

@@ -14,8 +14,9 @@ from ..models.streaming import StreamTokenResponse
 
 EVENT_STREAM = "text/event-stream"
 
-_REFUSALS = frozenset({401, 403, 404})
-"""Statuses that another attempt would get too: not allowed, or no such thread."""
+_REFUSALS = frozenset({401, 403, 404, 407})
+"""Statuses that another attempt would get too: not allowed, no such thread, or a proxy
+that wants another password, which more attempts would lock."""
 
 
 def channel_parameters(channels: Iterable[str]) -> list[str]:

@@ -89,7 +89,7 @@ class ThreadStream:
 
     Entering and iterating raise, and the stream is then closed:
 
-    - `ApiError` for 401, 403 and 404 at any time;
+    - `ApiError` for 401, 403, 404, and 407 of a proxy, at any time;
     - `ApiError`, `NetworkError` or `DecodeError`, whichever was the last, where there is
       no first connection in all its attempts (`max_retries` of the client and one more),
       the server asks for more than a minute before the next, or that could not end

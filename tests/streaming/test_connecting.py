@@ -34,6 +34,7 @@ from helpers.secrets import assert_silent, chain, shows_a_secret
 from helpers.servers import (
     PATIENCE,
     Conn,
+    ConnectProxy,
     client_context,
     server_context,
 )
@@ -281,7 +282,7 @@ def test_without_retries_there_is_one_attempt():
 
 @pytest.mark.parametrize("reconnect", [True, False])
 @EACH_STEP
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 403, 404, 407])
 @pytest.mark.parametrize("connected", [False, True])
 def test_what_is_not_allowed_or_not_there_ends_the_stream_with_its_error(
     status, step, connected, reconnect
@@ -315,6 +316,23 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once():
         with pytest.raises(NetworkError, match="certificate"):
             next(stream)
         assert waits == []
+
+
+def test_a_wrong_password_of_a_proxy_is_sent_once():
+    """Each further attempt brings nearer that the account is locked."""
+    waits = []
+    with ConnectProxy(user="ann", password="right") as proxy:
+        client = {
+            "base_url": "http://api.invalid",
+            "proxy": f"http://ann:wrong-pw@127.0.0.1:{proxy.port}",
+        }
+        with streaming(proxy, client=client, waits=waits) as stream:
+            with pytest.raises(ApiError) as caught:
+                stream.__enter__()
+            assert (caught.value.status_code, caught.value.attempts) == (407, 1)
+            assert "wrong-pw" not in str(caught.value)
+        assert len(proxy.requests) == 1
+    assert waits == []
 
 
 @EACH_STEP
