@@ -106,7 +106,7 @@ class ApiError(PromptJugglerError):
         self.attempts = attempts
         self.method = method
         self.url = url
-        _note_request(self, f"HTTP {status_code}: {method} {url}")
+        _note_request(self, status_code)
 
 
 class NetworkError(PromptJugglerError):
@@ -139,7 +139,7 @@ class NetworkError(PromptJugglerError):
         self.attempts = attempts
         self.method = method
         self.url = url
-        _note_request(self, f"{method} {url}")
+        _note_request(self)
 
 
 class RequestTimeout(NetworkError, TimeoutError):
@@ -182,7 +182,7 @@ class DecodeError(PromptJugglerError):
         self.headers = headers
         self.method = method
         self.url = url
-        _note_request(self, f"HTTP {status_code}: {method} {url}")
+        _note_request(self, status_code)
 
 
 class ValidationError(PromptJugglerError, ValueError):
@@ -228,9 +228,15 @@ def _may_have_effect(status: int | None) -> bool:
     return not 300 <= status < 500
 
 
-def _note_request(error: ApiError | NetworkError | DecodeError, note: str) -> None:
-    """Add to tracebacks what the text does not say. Python has notes from 3.11 on."""
+def _note_request(
+    error: ApiError | NetworkError | DecodeError, status: int | None = None
+) -> None:
+    """Add to tracebacks what the text does not say. Python has notes from 3.11 on.
+
+    status  of the answer; None where there was none
+    """
     if not error.method:
         return
+    outcome = "" if status is None else f"HTTP {status}: "
     if sys.version_info >= (3, 11):
-        error.add_note(note)
+        error.add_note(f"{outcome}{error.method} {error.url}")

@@ -50,8 +50,13 @@ def stream_url(
 
 
 def _wrong_token(problem: str, path: str, token_url: str) -> DecodeError:
-    """The error of a token's document that is not what the API promises."""
-    return DecodeError(problem, path=path, method="POST", url=token_url)
+    """The error of a token's document that is not what the API promises.
+
+    Without that document, which is a secret.
+    """
+    return DecodeError(
+        problem, path=path, status_code=200, method="POST", url=token_url
+    )
 
 
 def problem_of(answer: StreamedAnswer) -> DecodeError | None:

@@ -23,10 +23,7 @@ from math import inf
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from .._arguments import (
-    checked_last_event_id,
-    checked_uuid,
-)
+from .._arguments import checked_last_event_id, checked_uuid
 from .._clock import Clock
 from .._http.transport import (
     CancellableDeadline,
@@ -340,8 +337,7 @@ class ThreadStream:
             self._take(frame)
         except FrameTooLong as error:
             # No loss: on a new connection, the same would come again.
-            problem = DecodeError(str(error), method="GET", url=self._url)
-            raise problem from error
+            raise self._unreadable(str(error)) from error
         except NetworkError as error:
             self._lost(error)
         return bool(self._events)
@@ -370,6 +366,14 @@ class ThreadStream:
         if not data:
             raise self._loss("the server ended the stream")
         return data
+
+    def _unreadable(self, text: str) -> DecodeError:
+        """The error of a stream that cannot be read on."""
+        answer = self._answer  # None where another thread has closed it just now.
+        headers = answer.headers if answer else None
+        return DecodeError(
+            text, status_code=200, headers=headers, method="GET", url=self._url
+        )
 
     def _loss(self, text: str) -> NetworkError:
         """The error of a connection that has ended without one."""

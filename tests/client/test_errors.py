@@ -201,6 +201,14 @@ def test_an_error_without_a_request_has_no_note():
         assert not hasattr(error, "__notes__")
 
 
+@pytest.mark.parametrize("kind", [ApiError, DecodeError])
+def test_a_note_leaves_out_a_status_that_is_not_known(kind):
+    error = kind("x", method="GET", url="https://x.example/")
+    shown = "".join(traceback.format_exception(type(error), error, None))
+    assert "None" not in shown
+    assert ("GET https://x.example/" in shown) == (sys.version_info >= (3, 11))
+
+
 # May it have taken effect?
 
 

@@ -592,3 +592,7 @@ def test_the_error_of_a_token_that_is_not_right_names_the_request(changes, path)
     error = caught.value
     url = f"{server.url}/api/v1/threads/{THREAD}/stream-token"
     assert (error.path, error.method, error.url) == (path, "POST", url)
+    assert error.status_code == 200
+    assert error.may_have_taken_effect
+    assert error.body == b""  # It has the token.
+    assert getattr(error, "__notes__", []) in ([], [f"HTTP 200: POST {url}"])

@@ -308,7 +308,10 @@ def test_a_line_that_is_too_long_is_an_error_and_no_loss():
     with Hub(script) as server, streaming(server) as stream:
         with pytest.raises(DecodeError, match="longer than") as caught:
             until(stream, DoneEvent)
-        assert isinstance(caught.value.__cause__, FrameTooLong)
+        error = caught.value
+        assert isinstance(error.__cause__, FrameTooLong)
+        assert (error.status_code, error.may_have_taken_effect) == (200, True)
+        assert error.headers["Content-Type"] == "text/event-stream"
         assert len(server.gets) == 1
         assert stream.closed
 
