@@ -63,9 +63,13 @@ class Caller:
         self._total_timeout = total_timeout
         self._max_retries = max_retries
 
-    def _call(self, kind: type[_T], request: Request) -> _T:
-        """Send a request, again where that is right, and read the answer."""
-        return _read(kind, self._send(request))
+    def _call(self, kind: type[_T], request: Request, end: float | None = None) -> _T:
+        """Send a request, again where that is right, and read the answer.
+
+        end  when it must be over; None: after `total_timeout`
+        """
+        attempts = None if end is None else _Attempts(end)
+        return _read(kind, self._send(request, attempts))
 
     def _call_once(self, kind: type[_T], request: Request, deadline: Deadline) -> _T:
         """Send a request once, within a deadline, and read the answer."""

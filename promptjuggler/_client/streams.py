@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .. import models, streaming
 from .._arguments import checked_optional_seconds, checked_seconds
-from .._http.transport import CancellableDeadline
+from .._http.transport import (
+    CancellableDeadline,
+    Request,
+    add_total_timeout,
+    log_delay,
+)
 from .._loading import load
+from .._retry import SHORTEST_ATTEMPT
 from .._secrets import Secret
+from ..errors import ApiError, NetworkError, RequestTimeout
 from . import requests
 from .runs import RunMethods
 
@@ -16,6 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
     import uuid
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 else:
     from .._annotations import typing, uuid
 
@@ -117,9 +127,10 @@ class StreamMethods(RunMethods):
                         print(event.text, end="", flush=True)
             run = stream.result()
 
-        Entering it connects, and then starts the run; the iteration ends with the run. To
-        leave it earlier lets the run go on. Options of the run are those of `run_prompt`,
-        the last three those of `stream`. Arguments are checked now, and nothing is sent.
+        Entering it connects, and then starts the run, both within one `total_timeout` of
+        the client; the iteration ends with the run. To leave it earlier lets the run go
+        on. Options of the run are those of `run_prompt`, the last three those of `stream`.
+        Arguments are checked now, and nothing is sent.
         """
         # Rule 1 of _secrets.py.
         secret = Secret(env_vars)
@@ -141,8 +152,8 @@ class StreamMethods(RunMethods):
             events,
             thread_id,
             channel or "default",
-            start=lambda: self._call(models.CreatePromptRunResponse, request).id,
-            get=self.get_prompt_run,
+            start=lambda end: self._run(models.CreatePromptRunResponse, request, end),
+            get=self._look_at_prompt_run,
             wait=self.wait_for_prompt_run,
         )
 
@@ -182,7 +193,66 @@ class StreamMethods(RunMethods):
             events,
             thread_id,
             "default",
-            start=lambda: self._call(models.CreateWorkflowRunResponse, request).id,
-            get=self.get_workflow_run,
+            start=lambda end: self._run(models.CreateWorkflowRunResponse, request, end),
+            get=self._look_at_workflow_run,
             wait=self.wait_for_workflow_run,
         )
+
+    def _run(
+        self,
+        kind: type[models.CreatePromptRunResponse | models.CreateWorkflowRunResponse],
+        request: Request,
+        end: float,
+    ) -> uuid.UUID:
+        """Start the run of a stream, which was connected just now. Gives its id.
+
+        end  when entering it must be over
+        """
+        if self._clock.monotonic() + SHORTEST_ATTEMPT > end:
+            error = RequestTimeout(
+                "the run was not started: it took too long to connect to its stream",
+                request_sent=False,
+                attempts=0,
+                method=request.method,
+                url=self._transport.base_url + request.path,
+            )
+            add_total_timeout(error, self._total_timeout or 0.0)
+            raise error
+        return self._call(kind, request, end).id
+
+    def _look_at_prompt_run(
+        self, run_id: uuid.UUID, deadline: CancellableDeadline
+    ) -> models.PromptRun:
+        return self._look(models.PromptRun, requests.prompt_run(run_id), deadline)
+
+    def _look_at_workflow_run(
+        self, run_id: uuid.UUID, deadline: CancellableDeadline
+    ) -> models.WorkflowRun:
+        return self._look(models.WorkflowRun, requests.workflow_run(run_id), deadline)
+
+    def _look(
+        self, kind: type[_T], request: Request, deadline: CancellableDeadline
+    ) -> _T:
+        """Look at the run of a stream, again where `_call` would send it again.
+
+        Never beyond the end of the deadline: where that allows no more, it is waited
+        for, so that the stream sees that it is over. `total_timeout` is not for the
+        iteration. Raises the error of the last attempt, at once where it is cancelled.
+        """
+        deadline.seconds = self._timeout
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._call_once(kind, request, deadline)
+            except (ApiError, NetworkError) as error:
+                error.attempts = attempt
+                delay = self._delay_before_retry(request, error, attempt)
+                left = deadline.overall - self._clock.monotonic()
+                if left < (delay or 0.0) + SHORTEST_ATTEMPT:
+                    deadline.wait(left)
+                    raise
+                if delay is None or deadline.cancelled:
+                    raise
+                log_delay(request.method, request.path, delay, error)
+            deadline.wait(delay)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from ..errors import NetworkError, PromptJugglerError
+from .._http.transport import CancellableDeadline
+from ..errors import NetworkError, PromptJugglerError, WaitTimeout
 from .events import (
     ConnectedEvent,
     DisconnectedEvent,
@@ -64,8 +66,8 @@ class RunStream(Generic[_R]):
     are about the start of the run: where it is False, no run was started, also where the
     stream could not be connected. Iterating raises what iterating over a `ThreadStream`
     does, above all `WaitTimeout` where the `timeout` of the stream is over, and what
-    `get_prompt_run` does where an end is looked up. After any of these the run goes on
-    too.
+    `get_prompt_run` does where an end is looked up; that has no time of its own. After
+    any of these the run goes on too.
     """
 
     def __init__(
@@ -74,16 +76,16 @@ class RunStream(Generic[_R]):
         thread: UUID,
         channel: str,
         *,
-        start: Callable[[], UUID],
-        get: Callable[[UUID], _R],
+        start: Callable[[float], UUID],
+        get: Callable[[UUID, CancellableDeadline], _R],
         wait: Callable[[UUID], _R],
     ) -> None:
         """Not to be called: `stream_prompt` and `stream_workflow` of the client do.
 
         stream   the stream of `thread`, not connected yet; it is closed with this
         channel  of the run, for an end that is looked up
-        start    starts the run and gives its id
-        get      looks at the run
+        start    starts the run and gives its id, up to an end by the clock of the stream
+        get      looks at the run, within a deadline
         wait     waits for the end of the run
         """
         self.thread = thread
@@ -92,8 +94,10 @@ class RunStream(Generic[_R]):
         self._stream = stream
         self._channel = channel
         self._start = start
-        self._get: Callable[[UUID], _R] = get
+        self._get: Callable[[UUID, CancellableDeadline], _R] = get
         self._wait_for_end: Callable[[UUID], _R] = wait
+        # Of a look. Not that of the stream, whose connection is open meanwhile.
+        self._deadline = CancellableDeadline(inf)
         self._run_id: UUID | None = None
         self._sight = _Sight.WHOLE
         self._last_view: RunView | None = None  # Once the run has ended.
@@ -107,7 +111,7 @@ class RunStream(Generic[_R]):
         try:
             if self._stream.closed:
                 raise NetworkError("the stream was closed", request_sent=False)
-            self._run_id = self._start()
+            self._run_id = self._start(self._stream._end_of_entering)
         except BaseException:
             self.close()
             raise
@@ -119,6 +123,7 @@ class RunStream(Generic[_R]):
     def close(self) -> None:
         """Close the stream, from any thread. The run goes on."""
         self._stream.close()
+        self._deadline.cancel()
 
     @property
     def run_id(self) -> UUID:
@@ -155,13 +160,15 @@ class RunStream(Generic[_R]):
         try:
             return self._next_event(run_id)
         except PromptJugglerError as error:
+            if isinstance(error, WaitTimeout):
+                self.close()
             _is_about_the_start(error, was_started=True)
             raise
 
     def _next_event(self, run_id: UUID) -> StreamEvent:
         while self._last_view is None:
             event: StreamEvent | None
-            if self._sight is _Sight.BLIND:
+            if self._sight is _Sight.BLIND and not self._stream.closed:
                 event = self._missed_end()
                 self._sight = _Sight.WHOLE
             else:
@@ -198,14 +205,25 @@ class RunStream(Generic[_R]):
 
     def _missed_end(self) -> DoneEvent | FailureEvent | None:
         """The end of the run, if it came while there was no connection."""
-        run = self._get(self.run_id)
-        if run.status == "pending":
+        run = self._look()
+        if run is None or run.status == "pending":
             return None
         view = replace(self.view, gapped=True)
         if run.status == "completed":
             return DoneEvent(self.run_id, self._channel, True, view)
         message = _error_text(run)
         return FailureEvent(self.run_id, self._channel, "unknown", message, True, view)
+
+    def _look(self) -> _R | None:
+        """The run as it is now; None where the stream was closed meanwhile."""
+        self._deadline.overall = self._stream._end
+        try:
+            return self._get(self.run_id, self._deadline)
+        except PromptJugglerError as error:
+            if self._stream.closed:
+                return None
+            self._stream._check_time(error)
+            raise
 
 
 def _is_about_the_start(error: PromptJugglerError, *, was_started: bool) -> None:

@@ -135,13 +135,13 @@ class ThreadStream:
         self._reconnect = reconnect
         self._clock = clock
 
-        self._end = inf  # Of the iteration, by the clock.
+        self._end_of_entering = inf  # By the clock; also of the start of a run.
+        self._end = inf  # Of the iteration.
         self._url = ""  # Of the stream, for errors.
         self._phase = _Phase.NEW
         self._attempts = Attempts()
         # Ends early when the stream is closed. The one thing that tests replace here.
         self._wait: Callable[[float], object] = self._deadline.wait
-
         self._assembler = Assembler()
         self._decoder = FrameDecoder()
         self._frames: Iterator[Frame] = iter(())  # Of what was read last.
@@ -153,8 +153,9 @@ class ThreadStream:
             raise RuntimeError("a stream is entered once: make another")
         try:
             if self._limits.total_timeout is not None:
-                end = self._clock.monotonic() + self._limits.total_timeout
-                self._deadline.overall = min(end, self._end)
+                now = self._clock.monotonic()
+                self._end_of_entering = now + self._limits.total_timeout
+                self._deadline.overall = min(self._end_of_entering, self._end)
             while self._phase is not _Phase.CONNECTED and not self.closed:
                 self._connect()
         except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
+import time
 import typing
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from enum import Enum
 
 import pytest
 from helpers.calls import eventually
+from helpers.clock import after_answers
 from helpers.frames import LOST, RUN, STALE, done, failure, reset, token
 from helpers.hub import (
     HELLO,
@@ -42,6 +44,7 @@ from promptjuggler import (
     PromptJuggler,
     PromptJugglerError,
     PromptRun,
+    RequestTimeout,
     ResetEvent,
     RunStream,
     StaleEvent,
@@ -164,8 +167,8 @@ def test_a_failure_that_was_missed_has_the_text_of_the_run_or_none(run, message)
             thread,
             uuid.UUID(THREAD),
             "side",
-            start=lambda: RUN,
-            get=lambda run_id: run,
+            start=lambda end: RUN,
+            get=lambda run_id, deadline: run,
             wait=lambda run_id: run,
         )
         with stream:
@@ -182,7 +185,7 @@ class Looked:
         self.found = list(found)
         self.times = 0
 
-    def __call__(self, run_id):
+    def __call__(self, run_id, deadline=None):
         self.times += 1
         found = self.found.pop(0) if len(self.found) > 1 else self.found[0]
         if isinstance(found, Exception):
@@ -193,7 +196,7 @@ class Looked:
 def stream_of_run(thread, look):
     """The stream of the run RUN, which is looked up so."""
     return RunStream(
-        thread, uuid.UUID(THREAD), "side", start=lambda: RUN, get=look, wait=look
+        thread, uuid.UUID(THREAD), "side", start=lambda end: RUN, get=look, wait=look
     )
 
 
@@ -276,7 +279,7 @@ def test_an_end_is_looked_up_again_where_that_failed():
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
 def test_whatever_ends_the_start_of_the_run_closes_the_stream(kind):
-    def start():
+    def start(end):
         raise kind
 
     with Hub(says(*HELLO)) as server, streaming(server) as thread:
@@ -301,19 +304,18 @@ def test_a_run_that_is_under_way_after_a_loss_is_streamed_to_its_end(fake):
         return "a b"
 
     fake.add_prompt("slow", work)
-    with client_of(fake) as pj:
-        look = pj.get_prompt_run
+    with client_of(fake) as pj, pj.stream_prompt("slow", 1, {}) as stream:
+        look = stream._get
 
-        def look_and_tell(run_id):
-            run = look(run_id)
+        def look_and_tell(run_id, deadline):
+            run = look(run_id, deadline)
             looked.set()
             return run
 
-        pj.get_prompt_run = look_and_tell
-        with pj.stream_prompt("slow", 1, {}) as stream:
-            instead_of_waiting(stream, lambda seconds: None)
-            fake.drop_streams()
-            events = list(stream)
+        stream._get = look_and_tell
+        instead_of_waiting(stream, lambda seconds: None)
+        fake.drop_streams()
+        events = list(stream)
     assert [type(event) for event in events] == [
         ResetEvent,
         TokenEvent,
@@ -889,6 +891,144 @@ def test_a_subclass_may_do_with_the_results_of_its_methods_what_it_likes(fake):
             assert list(stream)
         assert started == []
         assert pj.run_prompt("greeting", 1, {"name": "Ada"}) == str(started[0])
+
+
+# --- how long a look may take, and the start ---
+
+BUSY = answers(503, {"error": "Busy."}, {"Retry-After": "30"})
+LOOKS_THAT_FAIL = {
+    "no answer": (hangs, 0, RequestTimeout),
+    "no answer, with retries": (hangs, 2, RequestTimeout),
+    "busy": (BUSY, 2, ApiError),
+}
+NOTHING_CAME = (sends(then=ends), says())  # So a look tells whether it has ended.
+
+
+@pytest.mark.parametrize("look", LOOKS_THAT_FAIL.values(), ids=LOOKS_THAT_FAIL)
+@pytest.mark.parametrize("kind", ["prompt", "workflow"])
+def test_the_timeout_bounds_the_look_at_a_missed_end(kind, look):
+    script, max_retries, cause = look
+    with (
+        RunHub(*NOTHING_CAME, script) as server,
+        client_of(server, max_retries=max_retries) as pj,
+        getattr(pj, f"stream_{kind}")("p", 1, {}, timeout=0.3) as stream,
+    ):
+        instead_of_waiting(stream, lambda seconds: None)
+        begun = time.monotonic()
+        with pytest.raises(WaitTimeout, match="within 0.3 s") as caught:
+            list(stream)
+        assert 0.3 <= time.monotonic() - begun < PATIENCE
+        assert type(caught.value.__cause__) is cause
+        assert_silent(caught.value)
+        assert caught.value.may_have_taken_effect is True
+        assert list(stream) == []
+        assert len(server.gets) == 3
+
+
+@pytest.mark.parametrize("script", [hangs, BUSY], ids=["no answer", "a delay"])
+def test_close_from_another_thread_ends_a_look(script):
+    looking = threading.Event()
+    with (
+        RunHub(*NOTHING_CAME, lambda conn: (looking.set(), script(conn))) as server,
+        client_of(server) as pj,
+        pj.stream_prompt("p", 1, {}) as stream,
+    ):
+        instead_of_waiting(stream, lambda seconds: None)
+        consumer = Consumer(stream)
+        assert looking.wait(PATIENCE)
+        time.sleep(0.02)
+        begun = time.monotonic()
+        stream.close()
+        consumer.join(PATIENCE)
+        assert not consumer.is_alive()
+        assert time.monotonic() - begun < PATIENCE
+        assert (consumer.events, consumer.error) == ([], None)
+        assert len(server.gets) == 3
+
+
+def test_a_closed_stream_does_not_look():
+    look = Looked(NetworkError("no luck"), COMPLETED)
+    server = Hub(says(reset(), then=ends), says(STALE))
+    with server, streaming(server, waits=[]) as thread:
+        with stream_of_run(thread, look) as stream, pytest.raises(NetworkError):
+            list(stream)
+        assert list(stream) == []
+    assert look.times == 1
+
+
+def test_a_look_is_sent_again_where_that_is_right():
+    failed = answers(503, {"error": "Busy."})
+    completed = answers(200, {**RUN_OF_A_PROMPT, "status": "completed"})
+    with (
+        RunHub(*NOTHING_CAME, failed, completed) as server,
+        client_of(server, max_retries=1, total_timeout=PATIENCE) as pj,
+        pj.stream_prompt("p", 1, {}, timeout=PATIENCE) as stream,
+    ):
+        instead_of_waiting(stream, lambda seconds: None)
+        assert list(stream) == [DoneEvent(RUN, "default", True, LOST)]
+        assert len(server.gets) == 4
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_the_error_of_a_look_that_is_not_sent_again_is_that_of_the_last(status):
+    with (
+        RunHub(*NOTHING_CAME, answers(status, {"error": "No."})) as server,
+        client_of(server, max_retries=1) as pj,
+        pj.stream_prompt("p", 1, {}, timeout=PATIENCE) as stream,
+    ):
+        instead_of_waiting(stream, lambda seconds: None)
+        with pytest.raises(ApiError, match="No") as caught:
+            list(stream)
+        assert caught.value.attempts == (1 if status == 404 else 2)
+        assert caught.value.may_have_taken_effect is True
+
+
+class SlowHub(RunHub):
+    """Half of the time is over with the token, and the rest with half an answer to the
+    start of the run."""
+
+    def __init__(self, clock):
+        super().__init__(says())
+        self.clock = clock
+
+    def mint(self, conn):
+        self.clock.move(PATIENCE / 2)
+        if self.requests[-1].target.endswith("/runs"):
+            conn.send(b"HTTP/1.1 2")
+            conn.hang()
+        else:
+            super().mint(conn)
+
+
+@pytest.mark.parametrize("name", ["stream_prompt", "stream_workflow"])
+def test_the_total_timeout_bounds_the_connection_and_the_start_together(name, clock):
+    with SlowHub(clock) as server, client_of(server, total_timeout=PATIENCE) as pj:
+        stream = getattr(pj, name)("p", 1, {})
+        with pytest.raises(RequestTimeout, match="total_timeout=20 s") as caught:
+            stream.__enter__()
+        assert caught.value.may_have_taken_effect is True
+        assert stream._stream.closed
+        starts = [one for one in server.requests if one.target.endswith("/runs")]
+        assert len(starts) == 1
+
+
+@pytest.mark.parametrize("name", ["stream_prompt", "stream_workflow"])
+def test_no_run_is_started_where_the_connection_took_the_total_timeout(name, clock):
+    with (
+        RunHub(says()) as server,
+        client_of(server, total_timeout=PATIENCE) as pj,
+        after_answers(2, lambda: clock.move(PATIENCE)),
+    ):
+        stream = getattr(pj, name)("p", 1, {}, env_vars={"A": "sekret"})
+        with pytest.raises(RequestTimeout, match="was not started") as caught:
+            stream.__enter__()
+        error = caught.value
+        assert str(error).endswith("; total_timeout=20 s ended it after 0 attempts")
+        assert (error.request_sent, error.may_have_taken_effect) == (False, False)
+        assert (error.method, error.url[-5:]) == ("POST", "/runs")
+        assert_silent(error)
+        assert stream._stream.closed
+        assert not any(one.target.endswith("/runs") for one in server.requests)
 
 
 # --- what an error says of the start of the run ---
