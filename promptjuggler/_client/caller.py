@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._arguments import checked_optional_seconds, checked_wait
 from .._clock import Clock
 from .._http.transport import (
+    CancellableDeadline,
     Deadline,
     Reply,
     Request,
@@ -71,6 +72,16 @@ class Caller:
         attempts = None if end is None else _Attempts(end)
         return _read(kind, self._send(request, attempts))
 
+    def _call_within(
+        self, kind: type[_T], request: Request, deadline: CancellableDeadline
+    ) -> _T:
+        """The same within a deadline of a stream, which another thread can cancel.
+
+        `total_timeout` is not for it. Where the deadline allows no further attempt, it is
+        over when this raises.
+        """
+        return _read(kind, self._send(request, _AttemptsWithin(deadline)))
+
     def _call_once(self, kind: type[_T], request: Request, deadline: Deadline) -> _T:
         """Send a request once, within a deadline, and read the answer."""
         return _read(kind, self._send_once(request, deadline, attempt=1))
@@ -98,19 +109,19 @@ class Caller:
         while True:
             attempts.count += 1
             try:
-                deadline = Deadline(self._timeout, attempts.end)
+                deadline = attempts.deadline(self._timeout)
                 return self._send_once(request, deadline, attempts.count)
             except (ApiError, NetworkError) as error:
                 attempts.failed(error)
                 delay = self._delay_before_retry(request, error, attempts.count)
                 now = self._clock.monotonic()
                 if attempts.is_out_of_time(error, now, delay):
-                    add_total_timeout(error, self._total_timeout or 0.0)
+                    attempts.run_out(error, now, self._total_timeout)
                     raise
-                if delay is None:
+                if delay is None or attempts.are_cancelled():
                     raise
                 log_delay(request.method, request.path, delay, error)
-            self._clock.sleep(delay)
+            attempts.pause(delay, self._clock)
 
     def _end_of_call(self) -> float:
         """The time at which a call that begins now must be over."""
@@ -256,6 +267,53 @@ class _Attempts:
         if delay is None and not isinstance(error, RequestTimeout):
             return False
         return now + (delay or 0.0) + SHORTEST_ATTEMPT > self.end
+
+    def deadline(self, seconds: float) -> Deadline:
+        """That of the next attempt, whose steps may take so long."""
+        return Deadline(seconds, self.end)
+
+    def pause(self, seconds: float, clock: Clock) -> None:
+        """The delay before the next attempt."""
+        clock.sleep(seconds)
+
+    def run_out(
+        self, error: ApiError | NetworkError, now: float, total_timeout: float | None
+    ) -> None:
+        """The time allows no further attempt: the error is to say so."""
+        add_total_timeout(error, total_timeout or 0.0)
+
+    def are_cancelled(self) -> bool:
+        """Whether another thread wants no further attempt."""
+        return False
+
+
+class _AttemptsWithin(_Attempts):
+    """Those of a call within a stream, which has one deadline for all of them."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, deadline: CancellableDeadline) -> None:
+        super().__init__(deadline.overall)
+        self._deadline = deadline
+
+    def deadline(self, seconds: float) -> Deadline:
+        """The one that there is."""
+        self._deadline.seconds = seconds
+        return self._deadline
+
+    def pause(self, seconds: float, clock: Clock) -> None:
+        """It ends at once where the stream is closed."""
+        self._deadline.wait(seconds)
+
+    def run_out(
+        self, error: ApiError | NetworkError, now: float, total_timeout: float | None
+    ) -> None:
+        """The stream has an error of its own for that, once its time is over."""
+        self._deadline.wait(self.end - now)
+
+    def are_cancelled(self) -> bool:
+        """Whether the stream was closed."""
+        return self._deadline.cancelled
 
 
 class _Wait:

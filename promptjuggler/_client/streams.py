@@ -10,12 +10,11 @@ from .._http.transport import (
     CancellableDeadline,
     Request,
     add_total_timeout,
-    log_delay,
 )
 from .._loading import load
 from .._retry import SHORTEST_ATTEMPT
 from .._secrets import Secret
-from ..errors import ApiError, NetworkError, RequestTimeout
+from ..errors import RequestTimeout
 from . import requests
 from .runs import RunMethods
 
@@ -23,9 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing
     import uuid
-    from typing import TypeVar
-
-    _T = TypeVar("_T")
 else:
     from .._annotations import typing, uuid
 
@@ -223,36 +219,14 @@ class StreamMethods(RunMethods):
     def _look_at_prompt_run(
         self, run_id: uuid.UUID, deadline: CancellableDeadline
     ) -> models.PromptRun:
-        return self._look(models.PromptRun, requests.prompt_run(run_id), deadline)
+        """The run of a stream as it is now, where its end may have been missed."""
+        return self._call_within(
+            models.PromptRun, requests.prompt_run(run_id), deadline
+        )
 
     def _look_at_workflow_run(
         self, run_id: uuid.UUID, deadline: CancellableDeadline
     ) -> models.WorkflowRun:
-        return self._look(models.WorkflowRun, requests.workflow_run(run_id), deadline)
-
-    def _look(
-        self, kind: type[_T], request: Request, deadline: CancellableDeadline
-    ) -> _T:
-        """Look at the run of a stream, again where `_call` would send it again.
-
-        Never beyond the end of the deadline: where that allows no more, it is waited
-        for, so that the stream sees that it is over. `total_timeout` is not for the
-        iteration. Raises the error of the last attempt, at once where it is cancelled.
-        """
-        deadline.seconds = self._timeout
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return self._call_once(kind, request, deadline)
-            except (ApiError, NetworkError) as error:
-                error.attempts = attempt
-                delay = self._delay_before_retry(request, error, attempt)
-                left = deadline.overall - self._clock.monotonic()
-                if left < (delay or 0.0) + SHORTEST_ATTEMPT:
-                    deadline.wait(left)
-                    raise
-                if delay is None or deadline.cancelled:
-                    raise
-                log_delay(request.method, request.path, delay, error)
-            deadline.wait(delay)
+        """The same for a workflow."""
+        request = requests.workflow_run(run_id)
+        return self._call_within(models.WorkflowRun, request, deadline)
