@@ -608,14 +608,18 @@ def test_memory_does_not_grow_with_the_inputs(pj):
                 assert alive() - before <= 3 * (2 * 2 + 2)
 
 
-def test_the_total_timeout_of_the_client_is_for_each_start_and_not_for_the_wait():
-    with FakeServer() as fake, client_of(fake, total_timeout=0.5) as pj:
-        fake.add_prompt("slow", lambda inputs: "Hello")
-        fake.run_seconds = 1
-        with pj.run_prompts("slow", 1, [{}]) as batch:
+def test_the_total_timeout_of_the_client_is_for_each_start_and_not_for_the_wait(clock):
+    with FakeServer() as fake, client_of(fake, total_timeout=PATIENCE) as pj:
+
+        def work(inputs):
+            eventually(lambda: fake.requests[-1].method == "GET")
+            clock.move(PATIENCE * 2)
+            looks = len(fake.requests)
+            eventually(lambda: len(fake.requests) > looks)
+            return "Hello"
+
+        fake.add_prompt("slow", work)
+        with pj.run_prompts("slow", 1, [{}], timeout=PATIENCE * 100) as batch:
             (result,) = batch
-        assert result.run is not None
-        # Beside it, a wait of the client has the first of both ends.
-        started = pj.run_prompt("slow", 1, {})
-        with pytest.raises(WaitTimeout, match="the total_timeout of the client ended"):
-            pj.wait_for_prompt_run(started.id)
+    assert result.error is None
+    assert result.run.output == "Hello"

@@ -244,6 +244,8 @@ def test_a_wait_ends_with_the_first_of_its_own_time_and_that_of_the_call(
             client.wait_for_prompt_run(RUN_ID, timeout=timeout)
         assert float(end) <= time.monotonic() - begun < float(end) + PATIENCE
         assert caught.value.last.status == "pending"
+        says_so = "; the total_timeout of the client ended it" in str(caught.value)
+        assert says_so == (end == str(total_timeout))
 
 
 def test_the_one_look_of_a_wait_without_time_ends_with_the_call():
