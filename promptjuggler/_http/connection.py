@@ -118,6 +118,14 @@ class Connection:
         if wire is not None:
             wire.close_for_good()
 
+    def __del__(self) -> None:
+        # As Python ends, finalizers of weakref are called no more. It can have been
+        # interrupted in __init__.
+        if "_http" in self.__dict__:
+            # The deadline may watch the next connection of the same stream by now.
+            self._deadline = None
+            self.close()
+
     def _let_go_of_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.watch()

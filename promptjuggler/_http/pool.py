@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+# For `weakref.finalize`, which else imports it when it is first called: what calls it here
+# can be a signal handler, or a thread while another one forks.
+import atexit  # noqa: F401
 import urllib.request
+import weakref
 from collections import deque
 from functools import partial
 from http.client import HTTPException
@@ -31,6 +35,9 @@ class Pool:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._idle: deque[Connection] = deque()
+        # However the client goes, in a cycle or as Python ends. In no `__del__`: the
+        # collector may come to a socket first, which then complains that it is open.
+        weakref.finalize(self, _close_oldest, self._idle, 0)
 
     def take(self, route: Route, longest_idle: float) -> Connection | None:
         """The usable connection along a route that was used last, or None.
@@ -66,15 +73,16 @@ class Pool:
         if reusable and connection.become_idle(self.clock.wall()):
             self._idle.append(connection)
             if len(self._idle) > MOST_IDLE:
-                self._close_all_but(MOST_IDLE)
+                _close_oldest(self._idle, MOST_IDLE)
         else:
             connection.close()
 
     def close(self) -> None:
         """Close all idle connections. Those in use close, or come back, by themselves."""
-        self._close_all_but(0)
+        _close_oldest(self._idle, 0)
 
     def __del__(self) -> None:
+        # As Python ends, finalizers of weakref are called once, and then no more.
         self.close()
 
     def _pop(self) -> Connection | None:
@@ -84,14 +92,18 @@ class Pool:
         except IndexError:
             return None
 
-    def _close_all_but(self, count: int) -> None:
-        """Close those that were not used for longest."""
-        while len(self._idle) > count:
-            try:
-                oldest = self._idle.popleft()
-            except IndexError:
-                return  # Another thread was faster.
-            oldest.close()
+
+def _close_oldest(idle: deque[Connection], kept: int) -> None:
+    """Close idle connections, those that were not used for longest.
+
+    kept  how many are left
+    """
+    while len(idle) > kept:
+        try:
+            oldest = idle.popleft()
+        except IndexError:
+            return  # Another thread was faster.
+        oldest.close()
 
 
 class KeepAliveHandler(urllib.request.BaseHandler):

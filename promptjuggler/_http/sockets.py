@@ -4,9 +4,6 @@ connection.
 
 from __future__ import annotations
 
-# For `weakref.finalize`, which else imports it with the first connection: that can be in
-# a signal handler, or while another thread forks.
-import atexit  # noqa: F401
 import io
 import re
 import selectors
@@ -147,9 +144,9 @@ class Wire:
         self._sent_in_step = 0
         self._enough_for_step = _NEVER
         self.begin(deadline)
-        # Where a signal handler interrupts, or a client is forgotten, nobody closes the
-        # socket. In no `__del__`: the frames of an error make cycles, and the collector
-        # may come to the socket first, which then complains that it is open.
+        # Where a signal handler interrupts, nobody closes the socket. In no `__del__`: the
+        # frames of an error make cycles, and the collector may come to the socket first,
+        # which then complains that it is open. Not at the exit, where threads may use it.
         when_forgotten = weakref.finalize(self, sock.close)
         when_forgotten.atexit = False
 
