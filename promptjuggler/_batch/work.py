@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 Run = TypeVar("Run", "PromptRun", "WorkflowRun")
 
-# The key is refused, there is no such prompt, or a proxy wants another password: so it
-# would be for every other row.
-_HOPELESS = (401, 404, 407)
+# The key is refused, or there is no such prompt: so it would be for every other row.
+_HOPELESS = (401, 404)
 
 # At a look at a run: it is there no more.
 _RUN_IS_GONE = 404
@@ -161,7 +160,7 @@ class Work(Generic[Run]):
             self._note_refusal(row)
         if _is_about_this_row(error):
             self._pace.succeeded()
-            if isinstance(error, ApiError) and error.status_code in _HOPELESS:
+            if self._is_for_every_row(error):
                 self._end(error)
             return False
         retry_after = error.retry_after if isinstance(error, ApiError) else None
@@ -177,6 +176,12 @@ class Work(Generic[Run]):
         path = urlsplit(error.url).path
         self._calls.log_delay(error.method, path, delay, error)
         return True
+
+    def _is_for_every_row(self, error: PromptJugglerError) -> bool:
+        """Whether what was refused to this row would be to every other."""
+        if not isinstance(error, ApiError):
+            return False
+        return error.status_code in _HOPELESS or self._calls.is_final(error)
 
     def _note_start(self, row: Row) -> None:
         """Write down that a row is started now. Where that fails, it must not be."""

@@ -13,7 +13,12 @@ from urllib.parse import urljoin
 from .._secrets import Secret, Secrets
 from ..errors import ApiError, DecodeError
 from .exceptions import UnreadableCoding
-from .messages import SERVER_SPEAKS_TLS, Reply, UrllibRequest
+from .messages import (
+    PROXY_WANTS_PASSWORD,
+    SERVER_SPEAKS_TLS,
+    Reply,
+    UrllibRequest,
+)
 from .retry_after import retry_after_seconds
 
 TYPE_CHECKING = False
@@ -22,9 +27,6 @@ if TYPE_CHECKING:
 
 LARGEST_ERROR_BODY = 2**20
 """So many bytes of the body of an error are read, and no more."""
-
-# Only a proxy answers so, who wants another user or password (RFC 9110, 15.5.8).
-_PROXY_PASSWORD = 407
 
 _LONGEST_MESSAGE = 1000
 _LONGEST_QUOTE = 60
@@ -58,7 +60,7 @@ def api_error(
         if request.type == "http" and any(said in body for said in _TOLD_TO_SPEAK_TLS):
             message += SERVER_SPEAKS_TLS
     route = request.route
-    if response.status == _PROXY_PASSWORD and route is not None and route.through_proxy:
+    if response.status == PROXY_WANTS_PASSWORD and route and route.through_proxy:
         message += f" (from the proxy {route.address})"
     return ApiError(
         request.clean(message),

@@ -26,7 +26,12 @@ from ..errors import (
 from .causes import cause_of, reason_of, scrub
 from .certificates import advice_about_certificate, is_certificate_failure
 from .exceptions import AddressError, NotHttp, TunnelRefused, UnreadableBody
-from .messages import SERVER_SPEAKS_TLS, Stage, UrllibRequest
+from .messages import (
+    PROXY_WANTS_PASSWORD,
+    SERVER_SPEAKS_TLS,
+    Stage,
+    UrllibRequest,
+)
 
 # The other side speaks no TLS, or not a version of it that we do.
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
@@ -34,10 +39,8 @@ _OLD_TLS = frozenset(
     {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
 )
 
-# How a proxy answers who has no user and password, or wrong ones (RFC 9110, 15.5.8); a
-# CONNECT, some answer by 401.
-_PROXY_PASSWORD = 407
-_OTHER_PASSWORD = (401, _PROXY_PASSWORD)
+# How a proxy answers a CONNECT whose user or password it does not know.
+_OTHER_PASSWORD = (401, PROXY_WANTS_PASSWORD)
 
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
@@ -98,7 +101,7 @@ def is_final(error: PromptJugglerError) -> bool:
     TLS: trying again cannot help, and locks accounts.
     """
     if isinstance(error, ApiError):
-        return error.status_code == _PROXY_PASSWORD
+        return error.status_code == PROXY_WANTS_PASSWORD
     cause = error.__cause__
     if isinstance(cause, RemoteDisconnected):
         return False  # Nothing came at all; http.client counts it as a bad answer.

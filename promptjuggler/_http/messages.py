@@ -88,6 +88,10 @@ class Reply:
         self.body = body
 
 
+PROXY_WANTS_PASSWORD = 407
+"""The status by which a proxy, and nobody else, asks for a user and password, or for
+others (RFC 9110, 15.5.8)."""
+
 SERVER_SPEAKS_TLS = " (the server speaks TLS there: is the URL to begin with https://?)"
 """What the error of a request without TLS says, where it met a port with it."""
 

@@ -14,9 +14,8 @@ from ..models.streaming import StreamTokenResponse
 
 EVENT_STREAM = "text/event-stream"
 
-_REFUSALS = frozenset({401, 403, 404, 407})
-"""Statuses that another attempt would get too: not allowed, no such thread, or a proxy
-that wants another password, which more attempts would lock."""
+_REFUSALS = frozenset({401, 403, 404})
+"""Statuses that another attempt would get too: not allowed, or no such thread."""
 
 
 def channel_parameters(channels: Iterable[str]) -> list[str]:
@@ -74,8 +73,8 @@ def problem_of(answer: StreamedAnswer) -> DecodeError | None:
 
 def is_final_failure(error: ApiError | NetworkError | DecodeError) -> bool:
     """Whether another attempt would certainly fail in the same way."""
-    if isinstance(error, ApiError):
-        return error.status_code in _REFUSALS
+    if isinstance(error, ApiError) and error.status_code in _REFUSALS:
+        return True
     if isinstance(error, DecodeError):
         # An address that no token is sent to; other answers may be those of a gateway.
         return error.path == "url"

@@ -228,6 +228,16 @@ def test_a_second_signal_ends_at_once_and_the_run_is_named_all_the_same(
     assert err.count("\n") == 1
 
 
+def terminated(program, own_server):
+    """Exit code and standard error of a program that gets SIGTERM while a run goes on."""
+    command = [sys.executable, "-W", "error", "-c", program, *GREET]
+    with subprocess.Popen(
+        command, env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
+        eventually(lambda: len(own_server.requests) > 1)
+        return ended_by(signal.SIGTERM, process)
+
+
 # The first write of the program is interrupted by a signal after the bytes are gone, as
 # the kernel does it: the stream still counts as being written.
 INTERRUPTED_WRITE = """
@@ -248,12 +258,7 @@ def test_a_second_signal_in_the_middle_of_a_write_names_the_run_all_the_same(
 ):
     own_server.run_seconds = 60
     program = INTERRUPTED_WRITE + SLOW_TO_END
-    command = [sys.executable, "-W", "error", "-c", program, *GREET]
-    with subprocess.Popen(
-        command, env=account(own_server), stdout=-1, stderr=-1
-    ) as process:
-        eventually(lambda: len(own_server.requests) > 1)
-        code, err = ended_by(signal.SIGTERM, process)
+    code, err = terminated(program, own_server)
     assert code == 143
     assert re.fullmatch(
         r"closing\npromptjuggler: terminated; run \S+ was started: .+\n", err
@@ -265,12 +270,7 @@ def test_a_signal_decides_how_it_ended_also_where_something_breaks_on_the_way_ou
 ):
     own_server.run_seconds = 60
     breaking = SLOW_TO_END.replace("time.sleep(0.1)", "raise OSError")
-    command = [sys.executable, "-W", "error", "-c", breaking, *GREET]
-    with subprocess.Popen(
-        command, env=account(own_server), stdout=-1, stderr=-1
-    ) as process:
-        eventually(lambda: len(own_server.requests) > 1)
-        code, err = ended_by(signal.SIGTERM, process)
+    code, err = terminated(breaking, own_server)
     assert code == 143
     assert "promptjuggler: terminated; run " in err
 
