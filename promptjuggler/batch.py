@@ -63,8 +63,8 @@ from ._batch.crew import Crew, Tally
 from ._batch.journal import ENDED, STARTED, STARTING, Journal, Record
 from ._batch.pace import Pace
 from ._batch.work import Calls, Row, Work
+from ._errors import DecodeError, NetworkError, PromptJugglerError, ValidationError
 from ._frozen import Frozen
-from .errors import DecodeError, NetworkError, PromptJugglerError, ValidationError
 
 if TYPE_CHECKING:
     from .models.prompt_runs import PromptRun

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from .._arguments import checked_count, wrong_type
-from ..errors import ValidationError
+from .._errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

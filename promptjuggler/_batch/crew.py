@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ..errors import PromptJugglerError
+from .._errors import PromptJugglerError
 from .journal import Journal
 from .work import Run
 

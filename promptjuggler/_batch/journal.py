@@ -29,8 +29,8 @@ from array import array
 from collections.abc import Mapping
 from uuid import UUID
 
+from .._errors import ValidationError
 from .._json import canonical_uuid
-from ..errors import ValidationError
 from .file import LockedFile
 
 STARTING = "starting"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from ..errors import ApiError, NetworkError, PromptJugglerError, ValidationError
+from .._errors import ApiError, NetworkError, PromptJugglerError, ValidationError
 from .clock import StoppableClock, Stopped
 from .journal import ENDED, REFUSED, STARTED, STARTING, Journal, Record
 from .pace import Pace

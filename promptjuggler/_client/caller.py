@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from .._arguments import checked_optional_seconds, checked_wait
 from .._clock import Clock
+from .._errors import (
+    ApiError,
+    DecodeError,
+    NetworkError,
+    PromptJugglerError,
+    RequestTimeout,
+)
 from .._http.transport import (
     CancellableDeadline,
     Deadline,
@@ -19,21 +26,13 @@ from .._http.transport import (
 )
 from .._polling import SHORTEST_FIRST_LOOK, Poller, heals
 from .._retry import SHORTEST_ATTEMPT, may_send_again, seconds_to_wait, spread
-from ..errors import (
-    ApiError,
-    DecodeError,
-    NetworkError,
-    PromptJugglerError,
-    RequestTimeout,
-    WaitTimeout,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import TypeVar
 
-    from ..errors import Waited
+    from ..errors import Waited, WaitTimeout
 
     _T = TypeVar("_T")
     _W = TypeVar("_W", bound=Waited)
@@ -385,6 +384,9 @@ class _Wait:
             text += f"; {since}: {_described(failure)}"
         if is_total:
             text += "; the total_timeout of the client ended it"
+        # Loaded here: most programs wait for no run in vain.
+        from ..errors import WaitTimeout
+
         error = WaitTimeout(text, last=self._last)
         error.__cause__ = failure
         return error

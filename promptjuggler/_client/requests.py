@@ -18,10 +18,10 @@ from .._arguments import (
     checked_uuid,
     checked_version,
 )
+from .._errors import ValidationError
 from .._http.transport import Request
 from .._loading import load
 from .._secrets import Secret, Secrets
-from ..errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .. import models, streaming
 from .._arguments import checked_optional_seconds, checked_seconds
+from .._errors import RequestTimeout
 from .._http.transport import (
     CancellableDeadline,
     Request,
@@ -14,7 +15,6 @@ from .._http.transport import (
 from .._loading import load
 from .._retry import SHORTEST_ATTEMPT
 from .._secrets import Secret
-from ..errors import RequestTimeout
 from . import requests
 from .runs import RunMethods
 

@@ -10,8 +10,8 @@ import json
 from http.client import HTTPException
 from urllib.parse import urljoin
 
+from .._errors import ApiError, DecodeError
 from .._secrets import Secret, Secrets
-from ..errors import ApiError, DecodeError
 from .exceptions import UnreadableCoding
 from .messages import (
     PROXY_WANTS_PASSWORD,

@@ -17,7 +17,7 @@ from http.client import (
     UnknownProtocol,
 )
 
-from ..errors import (
+from .._errors import (
     ApiError,
     NetworkError,
     PromptJugglerError,

@@ -19,9 +19,9 @@ from urllib.error import HTTPError, URLError
 
 from .._arguments import wrong_type
 from .._clock import Clock
+from .._errors import ApiError, DecodeError, NetworkError, ValidationError
 from .._loading import load
 from .._secrets import Secret
-from ..errors import ApiError, DecodeError, NetworkError, ValidationError
 from .bodies import body_pieces, read_whole, refuse_packed_stream
 from .certificates import Trust
 from .deadline import CancellableDeadline, Deadline

@@ -9,8 +9,9 @@ from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
+from .._errors import NetworkError, PromptJugglerError
 from .._http.transport import CancellableDeadline
-from ..errors import NetworkError, PromptJugglerError, WaitTimeout
+from ..errors import WaitTimeout
 from .events import (
     ConnectedEvent,
     DisconnectedEvent,

@@ -25,6 +25,7 @@ from uuid import UUID
 
 from .._arguments import checked_last_event_id, checked_uuid
 from .._clock import Clock
+from .._errors import ApiError, DecodeError, NetworkError
 from .._http.transport import (
     CancellableDeadline,
     StreamedAnswer,
@@ -36,7 +37,7 @@ from .._http.transport import (
 from .._loading import load
 from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT
 from .._secrets import Secret
-from ..errors import ApiError, DecodeError, NetworkError, WaitTimeout
+from ..errors import WaitTimeout
 from ..models.streaming import StreamTokenResponse
 from ._assembly import Assembler
 from ._attempts import Attempts, Limits

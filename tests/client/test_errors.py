@@ -17,6 +17,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 from helpers.calls import RUN_ID, client_of, refusing_port
+from helpers.package import NAME
 from helpers.servers import PATIENCE, ConnectProxy, ScriptedServer, respond
 
 import promptjuggler
@@ -87,6 +88,14 @@ def test_the_builtin_bases_are_real():
     assert all(
         issubclass(getattr(promptjuggler, name), PromptJugglerError) for name in names
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tracebacks_and_pickles_name_the_public_module_of_an_error(name):
+    error = getattr(errors, name)("some text")
+    shown = traceback.format_exception_only(error)
+    assert shown == [f"{NAME}.errors.{name}: some text\n"]
+    assert f"{NAME}.errors".encode() in pickle.dumps(error)
 
 
 def some_headers():
