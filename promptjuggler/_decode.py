@@ -32,7 +32,8 @@ from ._fields import (
     without_none,
 )
 from ._json import TooManyParts, read_document
-from ._secrets import Secrets, printable
+from ._masking import Secrets
+from ._secrets import printable
 from ._values import (
     PLAIN_TYPES,
     DecodeFunction,

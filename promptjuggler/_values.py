@@ -16,7 +16,8 @@ from uuid import UUID
 
 from ._enums import OpenEnum
 from ._json import LARGEST_FLOAT, is_uuid, parse_time
-from ._secrets import Secret, Secrets
+from ._masking import Secrets
+from ._secrets import Secret
 
 DecodeFunction = Callable[[object], object]
 """Gives what a JSON value stands for, or raises `Mismatch`."""

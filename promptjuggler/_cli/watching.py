@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from .._secrets import Secrets
+from .._masking import Secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from .._arguments import (
 from .._errors import ValidationError
 from .._http.transport import Request
 from .._loading import load
-from .._secrets import Secret, Secrets
+from .._masking import Secrets
+from .._secrets import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

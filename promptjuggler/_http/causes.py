@@ -8,7 +8,8 @@ from http.client import HTTPException
 from json import JSONDecodeError
 from urllib.error import URLError
 
-from .._secrets import Secrets, printable
+from .._masking import Secrets
+from .._secrets import printable
 from .exceptions import AddressError
 
 TYPE_CHECKING = False

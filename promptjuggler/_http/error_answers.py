@@ -11,7 +11,8 @@ from http.client import HTTPException
 from urllib.parse import urljoin
 
 from .._errors import ApiError, DecodeError
-from .._secrets import Secret, Secrets
+from .._masking import Secrets
+from .._secrets import Secret
 from .exceptions import UnreadableCoding
 from .messages import (
     PROXY_WANTS_PASSWORD,

@@ -6,7 +6,8 @@ import sys
 import urllib.request
 
 from .. import __version__
-from .._secrets import Secret, Secrets, printable
+from .._masking import Secrets
+from .._secrets import Secret, printable
 from .certificates import Trust
 from .deadline import Deadline
 

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 from .._arguments import problem_of_authority
 from .._errors import ValidationError
 from .._loading import load
-from .._secrets import Secret, Secrets
+from .._masking import Secrets
+from .._secrets import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

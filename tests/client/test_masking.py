@@ -24,7 +24,7 @@ from promptjuggler import (
 )
 from promptjuggler._decode import decoded
 from promptjuggler._http.causes import scrub
-from promptjuggler._secrets import Secrets
+from promptjuggler._masking import Secrets
 
 KEY = "sk+live/12=34567"
 WORDS = "my secret words"
