@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from .output import escaped, write
+from .output import as_shown, escaped, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,9 +94,8 @@ def columns() -> int:
 
 def _fitting(text: str, room: int) -> tuple[str, int]:
     """As much of a text as goes into so many columns, and how many that takes."""
-    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    # What the encoding lacks will be an escape, which is longer.
-    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    # With the escapes for what the encoding lacks, which are longer.
+    text = as_shown(sys.stderr, text)
     if text.isascii():
         return text[:room], min(len(text), room)
     taken = 0

@@ -35,15 +35,14 @@ def write(stream: TextIO | None, text: str) -> None:
     # None: it was closed before the program began.
     if stream is None or stream.closed:
         return
-    encoding = stream.encoding or "utf-8"
-    encoded = text.encode(encoding, "backslashreplace")
+    shown = as_shown(stream, text)
     try:
-        stream.write(encoded.decode(encoding))
+        stream.write(shown)
         stream.flush()
     except RuntimeError:
         # A handler of signals has us called, in the middle of a write to this stream. It
         # cannot be entered again before that write ends, and the handler ends the program.
-        _write_past(stream, encoded)
+        _write_past(stream, shown)
     except OSError as error:
         _close(stream)
         if stream is not sys.stdout:
@@ -55,12 +54,22 @@ def write(stream: TextIO | None, text: str) -> None:
         raise Stop(FAILED, problem) from error
 
 
-def _write_past(stream: TextIO, encoded: bytes) -> None:
+def as_shown(stream: TextIO | None, text: str) -> str:
+    """A text as a stream shows it, with escapes for what its encoding lacks."""
+    encoding = _encoding_of(stream)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _encoding_of(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _write_past(stream: TextIO, text: str) -> None:
     """Write to the file under a stream that cannot be entered."""
     import os
 
     try:
-        os.write(stream.fileno(), encoded)
+        os.write(stream.fileno(), text.encode(_encoding_of(stream)))
     except OSError:
         pass
 

@@ -6,6 +6,8 @@ import os
 import re
 import sys
 
+from .output import as_shown
+
 _SCRIPT = "promptjuggler"
 """The name of the script that is installed with the package."""
 
@@ -53,13 +55,7 @@ def quoted(word: str) -> str:
 
 def _is_shown(character: str) -> bool:
     """Whether a note has a character as it is: standard error can lack one."""
-    if not character.isprintable():
-        return False
-    try:
-        character.encode(getattr(sys.stderr, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return character.isprintable() and as_shown(sys.stderr, character) == character
 
 
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\"}

@@ -204,7 +204,7 @@ FILES = {
         "__init__": {"arguments", "exits", "output", "signals", "commands"},
         "exits": set(),
         "kinds": set(),
-        "program": set(),
+        "program": {"output"},
         "files": set(),
         "signals": {"exits"},
         "trust": {"exits"},
