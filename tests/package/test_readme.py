@@ -53,15 +53,33 @@ for event in ({"headers": {}, "body": body}, {"headers": {}, "body": None}):
     assert 400 <= handler({**event, "isBase64Encoded": False}, None)["statusCode"] < 500, event
 """
 
-# The same for a block with a function on AWS Lambda that runs a prompt.
+# The same for a block with a function on AWS Lambda that runs a prompt. Then a run does not
+# end in time, and then an answer does not come: something of the time is left all the same.
 CALL_OF_LAMBDA_HANDLER = """
+import time
+from promptjuggler import RequestTimeout, WaitTimeout
+from promptjuggler.testing import FakeServer
 class Context:
+    def __init__(self, *seconds):
+        self.seconds = list(seconds)
     def get_remaining_time_in_millis(self):
-        return 15_000
-for _ in range(2):
+        seconds = self.seconds.pop(0)
+        self.end = time.monotonic() + seconds
+        return round(1000 * seconds)
+for seconds in ((22, 22), (22,)):
     event = {"id": "1", "name": "Ada"}
-    assert lambda_handler(event, Context())["output"] == "Hello, Ada!"
-pj.close()
+    assert lambda_handler(event, Context(*seconds))["output"] == "Hello, Ada!"
+with FakeServer(run_seconds=60) as server, pj:
+    server.add_prompt("greeting", lambda inputs: "too late")
+    pj = PromptJuggler(server.api_key, base_url=server.url, timeout=5)
+    for too_late, seconds in ((WaitTimeout, (22, 2.3)), (RequestTimeout, (2.3,))):
+        context = Context(*seconds)
+        try:
+            raise AssertionError(lambda_handler({"id": too_late, "name": "Ada"}, context))
+        except too_late:
+            assert time.monotonic() < context.end
+        server.delay_next(60)
+    pj.close()
 """
 
 
