@@ -185,9 +185,8 @@ class Batch(Generic[_R]):
         self._process = os.getpid()
         self._work: Work[_R] = Work(calls, self._pace, self._end, self._restart_unsure)
         self._is_entered = False
-        # That of the inputs, once it is entered.
         self._rows: Iterator[Mapping[str, str]] = iter(())
-        # Of the thread that iterates, which has the lock while it waits for a result.
+        # Held by the thread that iterates, while it waits for a result.
         self._iterating = threading.Lock()
         self._index = 0
         self._results_to_come = 0
@@ -337,7 +336,8 @@ class Batch(Generic[_R]):
         try:
             self._dispose(index, inputs)
         except Exception as error:
-            # These inputs are not those that the journal is of.
+            # The journal is of other inputs, is damaged or cannot be read, or there is
+            # no worker. Each further row would come to the same.
             self._end(error)
 
     def _dispose(self, index: int, inputs: Mapping[str, str]) -> None:
@@ -356,6 +356,7 @@ class Batch(Generic[_R]):
             row.before = journal.record_of(index, row.digest)
             if row.before is not None and self._is_settled(row, row.before):
                 return
+        # Where one could not be had, it is asked for again.
         if len(self._crew.threads) < self._workers:
             self._crew.hire(self._run_rows)
         self._results_to_come += 1

@@ -9,6 +9,9 @@ from .._errors import PromptJugglerError
 from .journal import Journal
 from .work import Run
 
+# That there can be no more threads; that there is no memory for one.
+_NO_THREAD = (RuntimeError, MemoryError)
+
 
 class Crew:
     """The threads of a batch, and the journal that the last of them closes."""
@@ -23,7 +26,11 @@ class Crew:
         self._lock = threading.Lock()
 
     def hire(self, work: Callable[[], None]) -> None:
-        """Start another thread."""
+        """Start another thread.
+
+        Where there can be no more of them, those that live do the work, and there is no
+        other. Where none lives, that is raised.
+        """
 
         def run() -> None:
             with self._lock:
@@ -47,11 +54,18 @@ class Crew:
             self.threads.append(thread)
             try:
                 thread.start()
-            except BaseException:
-                # There can be no more of them; or Ctrl-C came, before the thread was
-                # there or after: it waits for the lock, and then finds that it is gone.
+            except BaseException as error:
+                # Ctrl-C can come before the thread is there, or after: then it waits for
+                # the lock, and finds that it is none of them.
                 self.threads.remove(thread)
-                raise
+                if not self._can_do_without(error):
+                    raise
+
+    def _can_do_without(self, error: BaseException) -> bool:
+        """Whether the work goes on without a thread that this error has prevented."""
+        if not isinstance(error, _NO_THREAD):
+            return False
+        return any(thread.is_alive() for thread in self.threads)
 
     def leave(self) -> None:
         """Wait for the end of all threads. One that is not waited for ends later."""
