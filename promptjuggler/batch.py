@@ -59,9 +59,11 @@ from ._batch.arguments import (
     checked_workers,
 )
 from ._batch.clock import Stopped
-from ._batch.crew import Crew, Tally
+from ._batch.course import Course, Phase
+from ._batch.crew import Crew
 from ._batch.journal import ENDED, STARTED, STARTING, Journal, Record
 from ._batch.pace import Pace
+from ._batch.tally import Tally
 from ._batch.work import Calls, Row, Work
 from ._errors import DecodeError, NetworkError, PromptJugglerError, ValidationError
 from ._frozen import Frozen
@@ -181,20 +183,15 @@ class Batch(Generic[_R]):
         self._queue: SimpleQueue[Row | None] = SimpleQueue()
         # None: a row that was taken and then not started.
         self._results: SimpleQueue[BatchResult[_R] | None] = SimpleQueue()
-        self._crew = Crew()
-        self._process = os.getpid()
         self._work: Work[_R] = Work(calls, self._pace, self._end, self._restart_unsure)
-        self._is_entered = False
+        self._crew = Crew(when_done=self._work.close_journal)
+        self._process = os.getpid()
         self._rows: Iterator[Mapping[str, str]] = iter(())
         # Held by the thread that iterates, while it waits for a result.
         self._iterating = threading.Lock()
         self._index = 0
         self._results_to_come = 0
-        self._takes_rows = True
-        self._has_ended = False
-        # What is raised at the end, and its lock.
-        self._ending: BaseException | None = None
-        self._ending_lock = threading.Lock()
+        self._course = Course()
 
     @property
     def counts(self) -> BatchCounts:
@@ -212,13 +209,11 @@ class Batch(Generic[_R]):
         return self._tally.cost
 
     def __enter__(self) -> Batch[_R]:
-        if self._is_entered:
+        if self._course.phase is not Phase.NEW:
             raise RuntimeError("a batch is entered once: make another")
         if self._path is not None:
-            journal = Journal(self._path, self._about)
-            self._work.journal = journal
-            self._crew.journal = journal
-        self._is_entered = True
+            self._work.journal = Journal(self._path, self._about)
+        self._course.go_on_to(Phase.TAKING)
         try:
             self._rows = iter(self._inputs)
         except BaseException:
@@ -231,7 +226,7 @@ class Batch(Generic[_R]):
 
     def __iter__(self) -> Batch[_R]:
         self._check_is_entered()
-        if self._has_ended:
+        if self._course.phase is Phase.ENDED:
             raise RuntimeError("a batch is iterated over once: make another")
         return self
 
@@ -272,38 +267,32 @@ class Batch(Generic[_R]):
             raise RuntimeError(
                 "a batch goes on in the process that it was made in alone"
             )
-        if not self._is_entered or self._crew.is_left:
+        if self._course.phase in (Phase.NEW, Phase.LEFT):
             raise RuntimeError("a batch runs in a with statement")
 
     def _raise_end(self) -> None:
         """Raise what ended the batch, or `StopIteration`."""
-        self._has_ended = True
-        self._takes_rows = False
-        ending = self._ending
-        self._ending = None
-        if ending is not None:
-            raise ending
+        error = self._course.end()
+        if error is not None:
+            raise error
         raise StopIteration
 
     def _end(self, error: BaseException) -> None:
         """End the batch early, from any thread: nothing is started any more."""
-        self._will_raise(error)
+        self._course.end_with(error)
         self._pace.end()
-
-    def _will_raise(self, error: BaseException) -> None:
-        """Raise this when all results are given. The first error is the one."""
-        with self._ending_lock:
-            self._ending = self._ending or error
 
     def _leave(self) -> None:
         """Start no more, and wait for the requests that are on their way."""
         if self._process != os.getpid():
             return
+        self._course.go_on_to(Phase.LEFT)
         self._calls.clock.stop()
         self._pace.end()
+        self._crew.dismiss()
         for _ in self._crew.threads:
             self._queue.put(None)
-        self._crew.leave()
+        self._crew.wait()
 
     # Rows are taken
 
@@ -315,21 +304,20 @@ class Batch(Generic[_R]):
             self._take_row()
 
     def _may_take_row(self) -> bool:
-        if self._ending is not None:
+        if self._course.phase is not Phase.TAKING:
             return False
-        return self._takes_rows and self._results_to_come < _ROWS_AHEAD * self._workers
+        return self._results_to_come < _ROWS_AHEAD * self._workers
 
     def _take_row(self) -> None:
         """Take a row from the inputs. What that raises, is raised in the end."""
         try:
             inputs = next(self._rows)
         except StopIteration:
-            self._takes_rows = False
+            self._course.go_on_to(Phase.ENDING)
             return
         except Exception as error:
             # What was taken before is right, and is run.
-            self._takes_rows = False
-            self._will_raise(error)
+            self._course.end_with(error)
             return
         index = self._index
         self._index += 1
@@ -342,7 +330,7 @@ class Batch(Generic[_R]):
 
     def _dispose(self, index: int, inputs: Mapping[str, str]) -> None:
         """Give a row to the workers, or its result where that is known."""
-        journal = self._crew.journal
+        journal = self._work.journal
         try:
             texts = checked_texts("inputs", inputs)
         except ValidationError as error:

@@ -107,6 +107,11 @@ class Work(Generic[Run]):
         self._restart_unsure = restart_unsure
         self.journal: Journal | None = None
 
+    def close_journal(self) -> None:
+        """Close the journal, if there is one."""
+        if self.journal is not None:
+            self.journal.close()
+
     def run_of(self, row: Row) -> Run:
         """Start the run of a row, if it is not started, and wait for its end.
 

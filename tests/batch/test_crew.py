@@ -1,8 +1,10 @@
 """Workers that cannot be had: a batch goes on with those that live."""
 
+import contextlib
 import subprocess
 import sys
 import threading
+from queue import SimpleQueue
 
 import pytest
 from helpers.batches import answers, answers_of, rows
@@ -106,3 +108,55 @@ def test_a_process_that_can_have_few_threads_runs_all_with_them(server):
     )
     assert (result.stdout, result.stderr) == ("20 True\n", "")
     assert set(server.started.values()) == {1}
+
+
+class Threads(list):
+    """The threads of a batch. When it was gone through once, `then` is called."""
+
+    def __init__(self, then):
+        self.then = [then]
+
+    def __iter__(self):
+        yield from super().__iter__()
+        while self.then:
+            self.then.pop()()
+
+
+def test_a_batch_that_is_left_while_a_thread_takes_a_row_waits_for_no_new_worker(pj):
+    is_taking, may_come, has_come = (threading.Event() for _ in range(3))
+
+    class Queue(SimpleQueue):
+        def put(self, row):
+            super().put(row)
+            if row is not None and row.index == 1:
+                has_come.set()
+
+    def inputs():
+        yield {"name": "0"}
+        is_taking.set()
+        assert may_come.wait(PATIENCE)
+        yield {"name": "1"}
+
+    def take():
+        with contextlib.suppress(RuntimeError, StopIteration):
+            while True:
+                next(batch)
+
+    def let_it_come():
+        may_come.set()
+        assert has_come.wait(PATIENCE)
+
+    batch = pj.run_prompts("greeting", 1, inputs(), workers=2)
+    batch._queue = Queue()
+    # All have been told to end.
+    batch._crew.threads = Threads(let_it_come)
+    batch.__enter__()
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
+    assert is_taking.wait(PATIENCE)
+    leaving = threading.Thread(target=batch.__exit__, args=(None,) * 3, daemon=True)
+    leaving.start()
+    leaving.join(PATIENCE)
+    assert not leaving.is_alive()
+    taking.join(PATIENCE)
+    assert not taking.is_alive()

@@ -131,7 +131,9 @@ FILES = {
         "journal": {"file"},
         "pace": {"clock"},
         "work": {"clock", "journal", "pace"},
-        "crew": {"journal", "work"},
+        "tally": {"work"},
+        "crew": set(),
+        "course": set(),
     },
     "_http": {
         "__init__": set(),
