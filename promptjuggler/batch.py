@@ -51,8 +51,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from ._arguments import checked_texts, checked_wait
+from ._arguments import checked_texts
 from ._batch.arguments import (
+    check_timeout,
     checked_flag,
     checked_journal,
     checked_rows,
@@ -61,11 +62,11 @@ from ._batch.arguments import (
 from ._batch.clock import Stopped
 from ._batch.course import Course, Phase
 from ._batch.crew import Crew
-from ._batch.journal import ENDED, STARTED, STARTING, Journal, Record
+from ._batch.journal import ENDED, STARTING, Record
 from ._batch.pace import Pace
 from ._batch.tally import Tally
 from ._batch.work import Calls, Row, Work
-from ._errors import DecodeError, NetworkError, PromptJugglerError, ValidationError
+from ._errors import NetworkError, PromptJugglerError, ValidationError
 from ._frozen import Frozen
 
 if TYPE_CHECKING:
@@ -168,15 +169,16 @@ class Batch(Generic[_R]):
     ) -> None:
         """Not to be called: `run_prompts` and `run_workflows` of the client do.
 
-        calls   those of the client, which have the `timeout`
-        about   what the call is, for the journal
+        calls    those of the client, which have the `timeout`
+        about    what the call is, for the journal
+        timeout  is but checked here, before anything is sent
         """
         self._calls: Calls[_R] = calls
         self._inputs = checked_rows(inputs)
         self._about = about
         self._path = checked_journal(journal)
         self._workers = checked_workers(workers)
-        checked_wait("timeout", timeout)
+        check_timeout(timeout)
         self._restart_unsure = checked_flag("restart_unsure", restart_unsure)
         self._tally = Tally()
         self._pace = Pace(calls.clock)
@@ -212,7 +214,7 @@ class Batch(Generic[_R]):
         if self._course.phase is not Phase.NEW:
             raise RuntimeError("a batch is entered once: make another")
         if self._path is not None:
-            self._work.journal = Journal(self._path, self._about)
+            self._work.open_journal(self._path, self._about)
         self._course.go_on_to(Phase.TAKING)
         try:
             self._rows = iter(self._inputs)
@@ -330,31 +332,26 @@ class Batch(Generic[_R]):
 
     def _dispose(self, index: int, inputs: Mapping[str, str]) -> None:
         """Give a row to the workers, or its result where that is known."""
-        journal = self._work.journal
         try:
             texts = checked_texts("inputs", inputs)
         except ValidationError as error:
-            if journal is not None:
-                journal.record_of(index, None)
+            self._work.check_has_no_record(index)
             self._give(BatchResult(index, inputs, None, None, error))
             return
         row = Row(index, texts)
-        if journal is not None:
-            row.digest = journal.digest(texts)
-            row.before = journal.record_of(index, row.digest)
-            if row.before is not None and self._is_settled(row, row.before):
-                return
+        self._work.look_up(row)
+        if row.before is not None and self._give_if_settled(row, row.before):
+            return
         # Where one could not be had, it is asked for again.
         if len(self._crew.threads) < self._workers:
             self._crew.hire(self._run_rows)
         self._results_to_come += 1
         self._queue.put(row)
 
-    def _is_settled(self, row: Row, record: Record) -> bool:
-        """Whether the journal has the result of a row, which is given then."""
-        row.run_id = record.run_id if record.state == STARTED else None
+    def _give_if_settled(self, row: Row, record: Record) -> bool:
+        """Give the result of a row where the journal has it. False: it has none."""
         if record.state == ENDED:
-            run = _run_of(self._calls.kind, record)
+            run = self._work.run_in(record)
             self._give(BatchResult(row.index, row.inputs, record.run_id, run, None))
             return True
         if record.state == STARTING and not self._restart_unsure:
@@ -396,8 +393,8 @@ class Batch(Generic[_R]):
         except Stopped:
             return None
         except PromptJugglerError as error:
-            # Of a wait it says that nothing was carried out, of which the run is; and of a
-            # second start, which can be refused where the first one was not.
+            # It says whether its own request had an effect: a look at the run, or a
+            # second start. The row has a run all the same, or may have one.
             if row.run_id is not None or row.may_have_run():
                 error.may_have_taken_effect = True
             # Its traceback would keep the frames of the worker, as long as the result.
@@ -407,12 +404,3 @@ class Batch(Generic[_R]):
             self._end(error)
             return None
         return BatchResult(row.index, row.inputs, row.run_id, run, None)
-
-
-def _run_of(kind: type[_R], record: Record) -> _R:
-    """The run that a journal has."""
-    try:
-        run: _R = kind.from_dict(record.run or {})
-    except DecodeError as error:
-        raise ValidationError(f"{record.place} has no run: {error}") from None
-    return run

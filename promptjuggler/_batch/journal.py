@@ -140,24 +140,35 @@ class Journal:
         line = {"row": row, "inputs": digest, "state": state, **more}
         self._file.append(json.dumps(line, separators=(",", ":")).encode())
 
-    def record_of(self, row: int, digest: str | None) -> Record | None:
+    def record_of(self, row: int, digest: str) -> Record | None:
         """What an earlier call wrote of a row; None: nothing.
 
-        digest  of its inputs now; None where they are no inputs
+        digest  of its inputs now
 
         Raises `ValidationError` where its inputs were others.
         """
-        if row >= len(self._places) or self._places[row] == _NOWHERE:
+        if not self._has_record(row):
             return None
-        begin = self._places[row]
         place = f"the line of row {row} in the journal {self._file.path}"
-        record = _record(_parsed(self._file.line_at(begin), place), place)
+        line = self._file.line_at(self._places[row])
+        record = _record(_parsed(line, place), place)
         if record.digest != digest:
-            raise ValidationError(
-                f"the inputs of row {row}, counted from 0, are not those that it had"
-                f" when the journal {self._file.path} was written: {_WAY_OUT}"
-            )
+            raise self._other_inputs(row)
         return record
+
+    def check_has_no_record(self, row: int) -> None:
+        """Raise `ValidationError` where an earlier call wrote something of a row."""
+        if self._has_record(row):
+            raise self._other_inputs(row)
+
+    def _has_record(self, row: int) -> bool:
+        return row < len(self._places) and self._places[row] != _NOWHERE
+
+    def _other_inputs(self, row: int) -> ValidationError:
+        return ValidationError(
+            f"the inputs of row {row}, counted from 0, are not those that it had"
+            f" when the journal {self._file.path} was written: {_WAY_OUT}"
+        )
 
     def _begin(self, about: Mapping[str, object]) -> None:
         """Write the first line."""
