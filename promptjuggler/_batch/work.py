@@ -181,7 +181,7 @@ class Work(Generic[Run]):
         failure: PromptJugglerError | None = None
         while True:
             try:
-                failures_seen = self._pace.turn()
+                failures_seen = self._pace.wait_for_turn()
                 self._note_start(row)
             except Stopped:
                 if failure is not None:
