@@ -31,7 +31,7 @@ from uuid import UUID
 
 from .._errors import ValidationError
 from .._json import canonical_uuid
-from .file import LockedFile
+from .file import Line, LockedFile
 
 STARTING = "starting"
 REFUSED = "refused"
@@ -95,14 +95,16 @@ class Journal:
     has started a run, or may have.
     """
 
-    __slots__ = ("_file", "_key", "_places", "_unrefused")
+    __slots__ = ("_file", "_has_runs", "_key", "_places", "_unsure")
 
     def __init__(self, path: str, about: Mapping[str, object]) -> None:
         self._file = LockedFile(path)
         # Where the last line of each row begins.
         self._places = array("q")
-        # 0 where no run was started, and none may have been.
-        self._unrefused = 0
+        # Whether some run was certainly started, and the rows of which one may have been:
+        # no more than had workers when a process was killed.
+        self._has_runs = False
+        self._unsure: set[int] = set()
         self._key = b""
         try:
             self._open(about)
@@ -113,7 +115,7 @@ class Journal:
     def _open(self, about: Mapping[str, object]) -> None:
         """Read what is there, and go on with it; or begin it, or begin it anew."""
         problem = self._read(about)
-        if self._unrefused == 0:
+        if self._nothing_was_started():
             self._places = array("q")
             self._file.clear()
             self._begin(about)
@@ -124,6 +126,10 @@ class Journal:
             )
         else:
             self._file.cut_off()
+
+    def _nothing_was_started(self) -> bool:
+        """Whether all starts that were read have certainly not been carried out."""
+        return not self._has_runs and not self._unsure
 
     def close(self) -> None:
         """Close the file, which lets go of its lock."""
@@ -189,16 +195,17 @@ class Journal:
         """
         path = self._file.path
         problem = ""
-        for number, (begin, line) in enumerate(self._file.lines(), 1):
+        for number, line in enumerate(self._file.lines(), 1):
             place = f"line {number} of the journal {path}"
-            is_whole = self._file.is_whole(begin)
+            if number == 1 and not _is_header(line):
+                raise ValidationError(f"this is no journal of a batch: {path}")
+            if not line.is_whole:
+                continue
+            document = _parsed(line.text, place)
             if number == 1:
-                if not _is_header(line, is_whole):
-                    raise ValidationError(f"this is no journal of a batch: {path}")
-                if is_whole:
-                    problem = self._read_header(_parsed(line, place), about)
-            elif is_whole:
-                self._read_row(_parsed(line, place), begin, place)
+                problem = self._read_header(document, about)
+            else:
+                self._read_row(document, line.begin, place)
         return problem
 
     def _read_header(
@@ -224,8 +231,6 @@ class Journal:
 
     def _read_row(self, line: Mapping[str, object], begin: int, place: str) -> None:
         record = _record(line, place)
-        # A refusal takes back the start before it, and nothing else.
-        self._unrefused += -1 if record.state == REFUSED else 1
         row = line.get("row")
         if not isinstance(row, int) or isinstance(row, bool):
             raise _damaged(place)
@@ -235,19 +240,25 @@ class Journal:
         if missing > 0:
             self._places.extend([_NOWHERE] * missing)
         self._places[row] = begin
+        if record.state in (STARTED, ENDED):
+            self._has_runs = True
+        if record.state == STARTING:
+            self._unsure.add(row)
+        else:
+            self._unsure.discard(row)
 
 
-def _is_header(line: bytes, is_whole: bool) -> bool:
+def _is_header(line: Line) -> bool:
     """Whether it is the first line of a journal, or what a killed process left of it."""
-    if line.startswith(_BEGIN):
+    if line.text.startswith(_BEGIN):
         return True
-    return not is_whole and _BEGIN.startswith(line)
+    return not line.is_whole and _BEGIN.startswith(line.text)
 
 
-def _parsed(line: bytes, place: str) -> dict[str, object]:
+def _parsed(text: bytes, place: str) -> dict[str, object]:
     """The JSON object of a line."""
     try:
-        document: object = json.loads(line)
+        document: object = json.loads(text)
     except (ValueError, RecursionError):
         raise _damaged(place) from None
     if not isinstance(document, dict):
