@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from .._errors import PromptJugglerError
+from .._polling import has_completed
 from .work import Run
 
 
@@ -37,7 +38,7 @@ class Tally:
             self._under_way -= 1
             if error is not None and error.may_have_taken_effect:
                 self._unsure += 1
-            elif run is not None and run.status == "completed":
+            elif run is not None and has_completed(run.status):
                 self._done += 1
             else:
                 self._failed += 1
