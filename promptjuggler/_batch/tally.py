@@ -10,7 +10,7 @@ from .work import Run
 
 
 class Tally:
-    """Counts, and what the runs have cost; any thread may tell and ask."""
+    """Counts, and what the runs have cost; any thread may tell, any signal handler ask."""
 
     __slots__ = ("_done", "_failed", "_lock", "_under_way", "_unsure", "cost")
 
@@ -20,7 +20,8 @@ class Tally:
         self._failed = 0
         self._unsure = 0
         self._under_way = 0
-        self._lock = threading.Lock()
+        # A handler runs amid what its thread does, which can have the lock.
+        self._lock = threading.RLock()
 
     def began(self) -> None:
         """A worker has a row."""
