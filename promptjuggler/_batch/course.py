@@ -33,7 +33,8 @@ class Course:
     def __init__(self) -> None:
         self.phase = Phase.NEW
         self._error: BaseException | None = None
-        self._lock = threading.Lock()
+        # A generator that has a batch can be collected amid anything, and leaves it.
+        self._lock = threading.RLock()
 
     def go_on_to(self, phase: Phase) -> None:
         """Come to a phase, unless the batch is there or further."""

@@ -23,7 +23,8 @@ class Crew:
         self._when_done = when_done
         self._is_dismissed = False
         self._working = 0
-        self._lock = threading.Lock()
+        # A generator that has a batch can be collected amid anything, and leaves it.
+        self._lock = threading.RLock()
 
     def hire(self, work: Callable[[], None]) -> None:
         """Start another thread.
@@ -74,7 +75,13 @@ class Crew:
             self._tell_if_done()
 
     def wait(self) -> None:
-        """Wait for the end of all threads. One that is not waited for ends later."""
+        """Wait for the end of all threads. One that is not waited for ends later.
+
+        From one of them, which can have collected what had the batch, wait for none: each
+        could wait for the other.
+        """
+        if threading.current_thread() in self.threads:
+            return
         for thread in self.threads:
             # To join one that is not alive yet is an error; and it will do nothing.
             if thread.is_alive():
