@@ -150,10 +150,11 @@ class Batch(Generic[_R]):
                          no run could be started for 5 minutes, or none ever can
         RuntimeError     it is not entered, or was left; or it had come to its end, where
                          it is iterated over once more; or another thread is waiting for
-                         a result of it
+                         a result of it; or there can be no thread, not even one
         and what the iterable of inputs raises.
 
-    `counts` and `cost` can be read from any thread, as for a progress bar.
+    `counts` and `cost` can be read from any thread, as for a progress bar, and by a signal
+    handler. Where there can be no more threads, those that live do the work of all.
     """
 
     def __init__(
