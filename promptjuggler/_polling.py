@@ -1,9 +1,11 @@
-"""When to look again for the end of something, and when to give up. Pure."""
+"""What has ended, when to look again for what has not, and when to give up. Pure."""
 
 from __future__ import annotations
 
 RUN_UNDER_WAY = frozenset({"pending"})
-"""The statuses of a run that has not ended."""
+"""The statuses of a run that has not ended: any other one, also of a later API, is an end."""
+
+_RUN_COMPLETED = "completed"
 
 KNOWLEDGE_UNDER_WAY = frozenset({"pending", "sealed"})
 """The statuses of a document or a knowledge base that is not indexed yet."""
@@ -24,15 +26,32 @@ _PART_BEFORE_LAST_LOOK = 0.9
 # sleep() refuses some hundreds of years.
 _LONGEST_SLEEP = 86_400.0
 
-_PASSING_STATUSES = frozenset({408, 425, 429})
+# Of those that blame the request, the ones that ask for the same request later. 425 (RFC
+# 8470, 5.2) among them: it is about the moment. Any other would be the answer to each look.
+_4XX_THAT_HEAL = frozenset({408, 425, 429})
+
+
+def has_ended(status: str) -> bool:
+    """Whether a run of this status has ended, however it did."""
+    return status not in RUN_UNDER_WAY
+
+
+def has_completed(status: str) -> bool:
+    """Whether a run of this status has ended well."""
+    return status == _RUN_COMPLETED
 
 
 def heals(status: int | None) -> bool:
     """Whether a look that was answered with this error status may be answered otherwise
-    later: the server was overloaded, restarted, or broken for a moment."""
+    later: the server was overloaded, restarted, or broken for a moment.
+
+    More of them than `_retry` has: a wait looks again in any case, at its own intervals and
+    until its own end. So it passes over every 5xx, 501 and 505 too, where a single call is
+    better told at once.
+    """
     if status is None:
         return False
-    return status in _PASSING_STATUSES or status >= 500
+    return status in _4XX_THAT_HEAL or status >= 500
 
 
 class Poller:

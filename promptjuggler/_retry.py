@@ -23,9 +23,10 @@ _JITTER = 0.25
 _SPREAD = 0.1
 
 # The server is overloaded, or did not carry the request out in time: the same request
-# may do better later.
-# From 520 on they are those of widespread gateways.
-_PASSING_STATUSES = frozenset(
+# may do better later. From 520 on they are those of widespread gateways.
+# Not 501, 505 and the like: they say what a server can never do. Nor 425: it answers early
+# data of TLS, of which there is none here, so that to wait has no known effect.
+_MAY_BE_SENT_AGAIN = frozenset(
     {408, 429, 500, 502, 503, 504, *range(520, 525), 529, 530}
 )
 
@@ -45,7 +46,7 @@ def may_send_again(
     if status_code is None:
         return repeatable or not request_sent
     if repeatable:
-        return status_code in _PASSING_STATUSES
+        return status_code in _MAY_BE_SENT_AGAIN
     return status_code == 429
 
 

@@ -51,19 +51,22 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from ._arguments import checked_texts, checked_wait
+from ._arguments import checked_texts
 from ._batch.arguments import (
+    check_timeout,
     checked_flag,
     checked_journal,
     checked_rows,
     checked_workers,
 )
 from ._batch.clock import Stopped
-from ._batch.crew import Crew, Tally
-from ._batch.journal import ENDED, STARTED, STARTING, Journal, Record
+from ._batch.course import Course, Phase
+from ._batch.crew import Crew
+from ._batch.journal import ENDED, STARTING, Record
 from ._batch.pace import Pace
+from ._batch.tally import Tally
 from ._batch.work import Calls, Row, Work
-from ._errors import DecodeError, NetworkError, PromptJugglerError, ValidationError
+from ._errors import NetworkError, PromptJugglerError, ValidationError
 from ._frozen import Frozen
 
 if TYPE_CHECKING:
@@ -147,10 +150,11 @@ class Batch(Generic[_R]):
                          no run could be started for 5 minutes, or none ever can
         RuntimeError     it is not entered, or was left; or it had come to its end, where
                          it is iterated over once more; or another thread is waiting for
-                         a result of it
+                         a result of it; or there can be no thread, not even one
         and what the iterable of inputs raises.
 
-    `counts` and `cost` can be read from any thread, as for a progress bar.
+    `counts` and `cost` can be read from any thread, as for a progress bar, and by a signal
+    handler. Where there can be no more threads, those that live do the work of all.
     """
 
     def __init__(
@@ -166,36 +170,31 @@ class Batch(Generic[_R]):
     ) -> None:
         """Not to be called: `run_prompts` and `run_workflows` of the client do.
 
-        calls   those of the client, which have the `timeout`
-        about   what the call is, for the journal
+        calls    those of the client, which have the `timeout`
+        about    what the call is, for the journal
+        timeout  is but checked here, before anything is sent
         """
         self._calls: Calls[_R] = calls
         self._inputs = checked_rows(inputs)
         self._about = about
         self._path = checked_journal(journal)
         self._workers = checked_workers(workers)
-        checked_wait("timeout", timeout)
+        check_timeout(timeout)
         self._restart_unsure = checked_flag("restart_unsure", restart_unsure)
         self._tally = Tally()
         self._pace = Pace(calls.clock)
         self._queue: SimpleQueue[Row | None] = SimpleQueue()
         # None: a row that was taken and then not started.
         self._results: SimpleQueue[BatchResult[_R] | None] = SimpleQueue()
-        self._crew = Crew()
-        self._process = os.getpid()
         self._work: Work[_R] = Work(calls, self._pace, self._end, self._restart_unsure)
-        self._is_entered = False
-        # That of the inputs, once it is entered.
+        self._crew = Crew(when_done=self._work.close_journal)
+        self._process = os.getpid()
         self._rows: Iterator[Mapping[str, str]] = iter(())
-        # Of the thread that iterates, which has the lock while it waits for a result.
+        # Held by the thread that iterates, while it waits for a result.
         self._iterating = threading.Lock()
         self._index = 0
         self._results_to_come = 0
-        self._takes_rows = True
-        self._has_ended = False
-        # What is raised at the end, and its lock.
-        self._ending: BaseException | None = None
-        self._ending_lock = threading.Lock()
+        self._course = Course()
 
     @property
     def counts(self) -> BatchCounts:
@@ -213,13 +212,11 @@ class Batch(Generic[_R]):
         return self._tally.cost
 
     def __enter__(self) -> Batch[_R]:
-        if self._is_entered:
+        if self._course.phase is not Phase.NEW:
             raise RuntimeError("a batch is entered once: make another")
         if self._path is not None:
-            journal = Journal(self._path, self._about)
-            self._work.journal = journal
-            self._crew.journal = journal
-        self._is_entered = True
+            self._work.open_journal(self._path, self._about)
+        self._course.go_on_to(Phase.TAKING)
         try:
             self._rows = iter(self._inputs)
         except BaseException:
@@ -232,7 +229,7 @@ class Batch(Generic[_R]):
 
     def __iter__(self) -> Batch[_R]:
         self._check_is_entered()
-        if self._has_ended:
+        if self._course.phase is Phase.ENDED:
             raise RuntimeError("a batch is iterated over once: make another")
         return self
 
@@ -273,38 +270,32 @@ class Batch(Generic[_R]):
             raise RuntimeError(
                 "a batch goes on in the process that it was made in alone"
             )
-        if not self._is_entered or self._crew.is_left:
+        if self._course.phase in (Phase.NEW, Phase.LEFT):
             raise RuntimeError("a batch runs in a with statement")
 
     def _raise_end(self) -> None:
         """Raise what ended the batch, or `StopIteration`."""
-        self._has_ended = True
-        self._takes_rows = False
-        ending = self._ending
-        self._ending = None
-        if ending is not None:
-            raise ending
+        error = self._course.end()
+        if error is not None:
+            raise error
         raise StopIteration
 
     def _end(self, error: BaseException) -> None:
         """End the batch early, from any thread: nothing is started any more."""
-        self._will_raise(error)
+        self._course.end_with(error)
         self._pace.end()
-
-    def _will_raise(self, error: BaseException) -> None:
-        """Raise this when all results are given. The first error is the one."""
-        with self._ending_lock:
-            self._ending = self._ending or error
 
     def _leave(self) -> None:
         """Start no more, and wait for the requests that are on their way."""
         if self._process != os.getpid():
             return
+        self._course.go_on_to(Phase.LEFT)
         self._calls.clock.stop()
         self._pace.end()
+        self._crew.dismiss()
         for _ in self._crew.threads:
             self._queue.put(None)
-        self._crew.leave()
+        self._crew.wait()
 
     # Rows are taken
 
@@ -316,56 +307,52 @@ class Batch(Generic[_R]):
             self._take_row()
 
     def _may_take_row(self) -> bool:
-        if self._ending is not None:
+        if self._course.phase is not Phase.TAKING:
             return False
-        return self._takes_rows and self._results_to_come < _ROWS_AHEAD * self._workers
+        return self._results_to_come < _ROWS_AHEAD * self._workers
 
     def _take_row(self) -> None:
         """Take a row from the inputs. What that raises, is raised in the end."""
         try:
             inputs = next(self._rows)
         except StopIteration:
-            self._takes_rows = False
+            self._course.go_on_to(Phase.ENDING)
             return
         except Exception as error:
             # What was taken before is right, and is run.
-            self._takes_rows = False
-            self._will_raise(error)
+            self._course.end_with(error)
             return
         index = self._index
         self._index += 1
         try:
             self._dispose(index, inputs)
         except Exception as error:
-            # These inputs are not those that the journal is of.
+            # The journal is of other inputs, is damaged or cannot be read, or there is
+            # no worker. Each further row would come to the same.
             self._end(error)
 
     def _dispose(self, index: int, inputs: Mapping[str, str]) -> None:
         """Give a row to the workers, or its result where that is known."""
-        journal = self._crew.journal
         try:
             texts = checked_texts("inputs", inputs)
         except ValidationError as error:
-            if journal is not None:
-                journal.record_of(index, None)
+            self._work.check_has_no_record(index)
             self._give(BatchResult(index, inputs, None, None, error))
             return
         row = Row(index, texts)
-        if journal is not None:
-            row.digest = journal.digest(texts)
-            row.before = journal.record_of(index, row.digest)
-            if row.before is not None and self._is_settled(row, row.before):
-                return
+        self._work.look_up(row)
+        if row.before is not None and self._give_if_settled(row, row.before):
+            return
+        # Where one could not be had, it is asked for again.
         if len(self._crew.threads) < self._workers:
             self._crew.hire(self._run_rows)
         self._results_to_come += 1
         self._queue.put(row)
 
-    def _is_settled(self, row: Row, record: Record) -> bool:
-        """Whether the journal has the result of a row, which is given then."""
-        row.run_id = record.run_id if record.state == STARTED else None
+    def _give_if_settled(self, row: Row, record: Record) -> bool:
+        """Give the result of a row where the journal has it. False: it has none."""
         if record.state == ENDED:
-            run = _run_of(self._calls.kind, record)
+            run = self._work.run_in(record)
             self._give(BatchResult(row.index, row.inputs, record.run_id, run, None))
             return True
         if record.state == STARTING and not self._restart_unsure:
@@ -407,8 +394,8 @@ class Batch(Generic[_R]):
         except Stopped:
             return None
         except PromptJugglerError as error:
-            # Of a wait it says that nothing was carried out, of which the run is; and of a
-            # second start, which can be refused where the first one was not.
+            # It says whether its own request had an effect: a look at the run, or a
+            # second start. The row has a run all the same, or may have one.
             if row.run_id is not None or row.may_have_run():
                 error.may_have_taken_effect = True
             # Its traceback would keep the frames of the worker, as long as the result.
@@ -418,12 +405,3 @@ class Batch(Generic[_R]):
             self._end(error)
             return None
         return BatchResult(row.index, row.inputs, row.run_id, run, None)
-
-
-def _run_of(kind: type[_R], record: Record) -> _R:
-    """The run that a journal has."""
-    try:
-        run: _R = kind.from_dict(record.run or {})
-    except DecodeError as error:
-        raise ValidationError(f"{record.place} has no run: {error}") from None
-    return run

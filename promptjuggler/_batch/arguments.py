@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from .._arguments import checked_count, wrong_type
+from .._arguments import checked_count, checked_wait, wrong_type
 from .._errors import ValidationError
 
 TYPE_CHECKING = False
@@ -49,3 +49,8 @@ def checked_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise wrong_type(name, "True or False", value)
     return value
+
+
+def check_timeout(timeout: object) -> None:
+    """Raise for what no wait for a run would take."""
+    checked_wait("timeout", timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from queue import Empty, SimpleQueue
 
 from .._clock import Clock
 
@@ -18,20 +18,30 @@ class StoppableClock(Clock):
     its way gets its answer first.
     """
 
-    __slots__ = ("_stopped",)
+    __slots__ = ("_alarm", "_is_stopped")
 
     def __init__(self) -> None:
-        self._stopped = threading.Event()
+        self._is_stopped = False
+        # Has something in it once it is stopped. By its documentation a put may come amid
+        # a get of the same thread, as where a generator that has a batch is collected and
+        # leaves it. An Event would wait for itself.
+        self._alarm: SimpleQueue[None] = SimpleQueue()
 
     def sleep(self, seconds: float) -> None:
         """Do nothing for some time. Raises `Stopped`."""
-        if self._stopped.wait(seconds):
-            raise Stopped
+        try:
+            self._alarm.get(timeout=max(seconds, 0.0))
+        except Empty:
+            return
+        # For the next that sleeps.
+        self._alarm.put(None)
+        raise Stopped
 
     def stop(self) -> None:
         """End what sleeps, and what will."""
-        self._stopped.set()
+        self._is_stopped = True
+        self._alarm.put(None)
 
     def is_stopped(self) -> bool:
         """Whether it was stopped."""
-        return self._stopped.is_set()
+        return self._is_stopped

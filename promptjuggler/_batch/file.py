@@ -28,6 +28,22 @@ _MODE = 0o600
 _LOCKED_BYTE = 2**40
 
 
+class Line:
+    """A line of a file.
+
+    begin     the place at which it begins
+    text      without its end
+    is_whole  whether it has an end
+    """
+
+    __slots__ = ("begin", "is_whole", "text")
+
+    def __init__(self, begin: int, text: bytes, is_whole: bool) -> None:
+        self.begin = begin
+        self.text = text
+        self.is_whole = is_whole
+
+
 class LockedFile:
     """A file of lines of one batch, until it is closed or the process ends.
 
@@ -67,6 +83,8 @@ class LockedFile:
             if os.fstat(self._descriptor).st_size == 0:
                 # It may be new.
                 _force_folder_to_disk(os.path.dirname(real_path))
+            # Opened once more: a duplicate of the descriptor would have the same lock,
+            # and a forked child that did not close it would keep the parent's.
             self._reader = io.BufferedReader(io.FileIO(real_path))
         except BaseException:
             os.close(self._descriptor)
@@ -82,23 +100,20 @@ class LockedFile:
                 " or of another"
             )
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every line, without its end, with the place at which it begins.
+    def lines(self) -> Iterator[Line]:
+        """Every line, of a file that was just opened.
 
-        What is behind the last whole line was cut off by the end of a process. It is
+        What is behind the last whole one was cut off by the end of a process. It is
         given, too, and the next `append` takes its place.
         """
         self._reader.seek(0)
         self._size = 0
         for line in self._reader:
             begin = self._size
-            if line.endswith(b"\n"):
+            is_whole = line.endswith(b"\n")
+            if is_whole:
                 self._size += len(line)
-            yield begin, line.rstrip(b"\n")
-
-    def is_whole(self, begin: int) -> bool:
-        """Whether the line that begins at a place had an end, as `lines` came to it."""
-        return begin < self._size
+            yield Line(begin, line.rstrip(b"\n"), is_whole)
 
     def line_at(self, begin: int) -> bytes:
         """The line that begins at a place."""

@@ -31,7 +31,7 @@ from uuid import UUID
 
 from .._errors import ValidationError
 from .._json import canonical_uuid
-from .file import LockedFile
+from .file import Line, LockedFile
 
 STARTING = "starting"
 REFUSED = "refused"
@@ -95,14 +95,16 @@ class Journal:
     has started a run, or may have.
     """
 
-    __slots__ = ("_file", "_key", "_places", "_unrefused")
+    __slots__ = ("_file", "_has_runs", "_key", "_places", "_unsure")
 
     def __init__(self, path: str, about: Mapping[str, object]) -> None:
         self._file = LockedFile(path)
         # Where the last line of each row begins.
         self._places = array("q")
-        # 0 where no run was started, and none may have been.
-        self._unrefused = 0
+        # Whether some run was certainly started, and the rows of which one may have been:
+        # no more than had workers when a process was killed.
+        self._has_runs = False
+        self._unsure: set[int] = set()
         self._key = b""
         try:
             self._open(about)
@@ -113,7 +115,7 @@ class Journal:
     def _open(self, about: Mapping[str, object]) -> None:
         """Read what is there, and go on with it; or begin it, or begin it anew."""
         problem = self._read(about)
-        if self._unrefused == 0:
+        if self._nothing_was_started():
             self._places = array("q")
             self._file.clear()
             self._begin(about)
@@ -124,6 +126,10 @@ class Journal:
             )
         else:
             self._file.cut_off()
+
+    def _nothing_was_started(self) -> bool:
+        """Whether all starts that were read have certainly not been carried out."""
+        return not self._has_runs and not self._unsure
 
     def close(self) -> None:
         """Close the file, which lets go of its lock."""
@@ -140,24 +146,35 @@ class Journal:
         line = {"row": row, "inputs": digest, "state": state, **more}
         self._file.append(json.dumps(line, separators=(",", ":")).encode())
 
-    def record_of(self, row: int, digest: str | None) -> Record | None:
+    def record_of(self, row: int, digest: str) -> Record | None:
         """What an earlier call wrote of a row; None: nothing.
 
-        digest  of its inputs now; None where they are no inputs
+        digest  of its inputs now
 
         Raises `ValidationError` where its inputs were others.
         """
-        if row >= len(self._places) or self._places[row] == _NOWHERE:
+        if not self._has_record(row):
             return None
-        begin = self._places[row]
         place = f"the line of row {row} in the journal {self._file.path}"
-        record = _record(_parsed(self._file.line_at(begin), place), place)
+        line = self._file.line_at(self._places[row])
+        record = _record(_parsed(line, place), place)
         if record.digest != digest:
-            raise ValidationError(
-                f"the inputs of row {row}, counted from 0, are not those that it had"
-                f" when the journal {self._file.path} was written: {_WAY_OUT}"
-            )
+            raise self._other_inputs(row)
         return record
+
+    def check_has_no_record(self, row: int) -> None:
+        """Raise `ValidationError` where an earlier call wrote something of a row."""
+        if self._has_record(row):
+            raise self._other_inputs(row)
+
+    def _has_record(self, row: int) -> bool:
+        return row < len(self._places) and self._places[row] != _NOWHERE
+
+    def _other_inputs(self, row: int) -> ValidationError:
+        return ValidationError(
+            f"the inputs of row {row}, counted from 0, are not those that it had"
+            f" when the journal {self._file.path} was written: {_WAY_OUT}"
+        )
 
     def _begin(self, about: Mapping[str, object]) -> None:
         """Write the first line."""
@@ -178,16 +195,17 @@ class Journal:
         """
         path = self._file.path
         problem = ""
-        for number, (begin, line) in enumerate(self._file.lines(), 1):
+        for number, line in enumerate(self._file.lines(), 1):
             place = f"line {number} of the journal {path}"
-            is_whole = self._file.is_whole(begin)
+            if number == 1 and not _is_header(line):
+                raise ValidationError(f"this is no journal of a batch: {path}")
+            if not line.is_whole:
+                continue
+            document = _parsed(line.text, place)
             if number == 1:
-                if not _is_header(line, is_whole):
-                    raise ValidationError(f"this is no journal of a batch: {path}")
-                if is_whole:
-                    problem = self._read_header(_parsed(line, place), about)
-            elif is_whole:
-                self._read_row(_parsed(line, place), begin, place)
+                problem = self._read_header(document, about)
+            else:
+                self._read_row(document, line.begin, place)
         return problem
 
     def _read_header(
@@ -213,8 +231,6 @@ class Journal:
 
     def _read_row(self, line: Mapping[str, object], begin: int, place: str) -> None:
         record = _record(line, place)
-        # A refusal takes back the start before it, and nothing else.
-        self._unrefused += -1 if record.state == REFUSED else 1
         row = line.get("row")
         if not isinstance(row, int) or isinstance(row, bool):
             raise _damaged(place)
@@ -224,19 +240,25 @@ class Journal:
         if missing > 0:
             self._places.extend([_NOWHERE] * missing)
         self._places[row] = begin
+        if record.state in (STARTED, ENDED):
+            self._has_runs = True
+        if record.state == STARTING:
+            self._unsure.add(row)
+        else:
+            self._unsure.discard(row)
 
 
-def _is_header(line: bytes, is_whole: bool) -> bool:
+def _is_header(line: Line) -> bool:
     """Whether it is the first line of a journal, or what a killed process left of it."""
-    if line.startswith(_BEGIN):
+    if line.text.startswith(_BEGIN):
         return True
-    return not is_whole and _BEGIN.startswith(line)
+    return not line.is_whole and _BEGIN.startswith(line.text)
 
 
-def _parsed(line: bytes, place: str) -> dict[str, object]:
+def _parsed(text: bytes, place: str) -> dict[str, object]:
     """The JSON object of a line."""
     try:
-        document: object = json.loads(line)
+        document: object = json.loads(text)
     except (ValueError, RecursionError):
         raise _damaged(place) from None
     if not isinstance(document, dict):

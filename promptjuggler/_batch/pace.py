@@ -48,8 +48,8 @@ class Pace:
         self._is_tried = False
         self._is_ended = False
 
-    def turn(self) -> int:
-        """Wait until a start may be made. Gives what `failed` wants to know.
+    def wait_for_turn(self) -> int:
+        """Wait until a start may be made. Gives how many failures were seen until then.
 
         Raises `Stopped` once the batch starts no more.
         """
@@ -78,11 +78,11 @@ class Pace:
             self._is_tried = False
             self._condition.notify_all()
 
-    def failed(self, turn: int, retry_after: float | None) -> float | None:
+    def failed(self, failures_seen: int, retry_after: float | None) -> float | None:
         """A start failed, in a way that others would.
 
-        turn         as `turn` gave it
-        retry_after  the seconds that the server asked for; None: it did not
+        failures_seen  as `wait_for_turn` gave it
+        retry_after    the seconds that the server asked for; None: it did not
 
         Gives the seconds before the next start is tried; None where that would be too
         long after the first of such failures.
@@ -93,7 +93,10 @@ class Pace:
             if self._failing_since is None or pause > _LONGEST_PAUSE:
                 self._failing_since = now
             delay = spread(retry_after or 0.0, self._clock.random())
-            if self._failures in (0, turn):
+            # Only the first failure of those that were under way together counts: the
+            # others saw fewer than there are now.
+            is_first = self._failures == 0
+            if is_first or self._failures == failures_seen:
                 self._failures += 1
                 usual = seconds_to_wait(self._failures, None, self._clock.random)
                 delay = max(delay, usual or 0.0)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from .._errors import ApiError, NetworkError, PromptJugglerError, ValidationError
+from .._errors import (
+    ApiError,
+    DecodeError,
+    NetworkError,
+    PromptJugglerError,
+    ValidationError,
+)
 from .clock import StoppableClock, Stopped
 from .journal import ENDED, REFUSED, STARTED, STARTING, Journal, Record
 from .pace import Pace
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
     from ..models.workflow_runs import WorkflowRun
 
 Run = TypeVar("Run", "PromptRun", "WorkflowRun")
+
+# A start that came too soon, and can be made later.
+_TOO_MANY_REQUESTS = 429
 
 # The key is refused, or there is no such prompt: so it would be for every other row.
 _HOPELESS = (401, 404)
@@ -89,10 +98,9 @@ class Work(Generic[Run]):
     end      called with an error that ends the batch: no other row is started
     restart_unsure
              whether a run of an earlier call that is gone is started again
-    journal  None: there is none
     """
 
-    __slots__ = ("_calls", "_end", "_pace", "_restart_unsure", "journal")
+    __slots__ = ("_calls", "_end", "_journal", "_pace", "_restart_unsure")
 
     def __init__(
         self,
@@ -105,7 +113,41 @@ class Work(Generic[Run]):
         self._pace = pace
         self._end = end
         self._restart_unsure = restart_unsure
-        self.journal: Journal | None = None
+        self._journal: Journal | None = None
+
+    def open_journal(self, path: str, about: Mapping[str, object]) -> None:
+        """Write down what is done, and go on with what was; raises as `Journal` does."""
+        self._journal = Journal(path, about)
+
+    def close_journal(self) -> None:
+        """Close the journal, if there is one."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def look_up(self, row: Row) -> None:
+        """Read what an earlier call wrote of a row.
+
+        Raises `OSError`, and `ValidationError` where it had other inputs.
+        """
+        if self._journal is None:
+            return
+        row.digest = self._journal.digest(row.inputs)
+        row.before = self._journal.record_of(row.index, row.digest)
+        if row.before is not None and row.before.state == STARTED:
+            row.run_id = row.before.run_id
+
+    def check_has_no_record(self, index: int) -> None:
+        """Raise `ValidationError` where a row, which has wrong inputs, had right ones."""
+        if self._journal is not None:
+            self._journal.check_has_no_record(index)
+
+    def run_in(self, record: Record) -> Run:
+        """The run, which has ended, that the journal has."""
+        try:
+            run: Run = self._calls.kind.from_dict(record.run or {})
+        except DecodeError as error:
+            raise ValidationError(f"{record.place} has no run: {error}") from None
+        return run
 
     def run_of(self, row: Row) -> Run:
         """Start the run of a row, if it is not started, and wait for its end.
@@ -114,70 +156,75 @@ class Work(Generic[Run]):
         """
         if row.run_id is not None:
             try:
-                return self._end_of(row)
+                return self._end_of(row, row.run_id)
             except ApiError as error:
                 if not self._may_restart_after(error):
                     raise
-        self._start(row)
-        return self._end_of(row)
+        return self._end_of(row, self._start(row))
 
     def _may_restart_after(self, error: ApiError) -> bool:
         """Whether the run that an earlier call started is gone, and may be another."""
         return self._restart_unsure and error.status_code == _RUN_IS_GONE
 
-    def _end_of(self, row: Row) -> Run:
+    def _end_of(self, row: Row, run_id: UUID) -> Run:
         """Wait for the end of a run that was started."""
-        if row.run_id is None or self._calls.clock.is_stopped():
+        # A wait looks before it sleeps, and the clock ends nothing but sleep: who leaves
+        # the batch would wait for another request, which tells nothing of a start.
+        if self._calls.clock.is_stopped():
             raise Stopped
-        run: Run = self._calls.wait(row.run_id)
-        self._note(row, ENDED, id=str(row.run_id), run=run.to_dict())
+        run: Run = self._calls.wait(run_id)
+        self._note(row, ENDED, id=str(run_id), run=run.to_dict())
         return run
 
-    def _start(self, row: Row) -> None:
-        """Start a run, again where it certainly was not started."""
-        refusal: PromptJugglerError | None = None
+    def _start(self, row: Row) -> UUID:
+        """Start a run, again where it certainly was not started, and give its id."""
+        failure: PromptJugglerError | None = None
         while True:
             try:
-                turn = self._pace.turn()
+                failures_seen = self._pace.wait_for_turn()
                 self._note_start(row)
             except Stopped:
-                if refusal is not None:
-                    raise refusal from refusal.__cause__
+                if failure is not None:
+                    raise failure from failure.__cause__
                 raise
+            # Where an earlier call started a run, that is gone: this one takes its place.
+            row.run_id = None
             try:
-                row.run_id = self._calls.start(row.inputs)
+                run_id = self._calls.start(row.inputs)
                 break
             except PromptJugglerError as error:
-                refusal = error
-                if not self._starts_again(row, turn, error):
-                    raise
+                failure = error
+                self._after_failed_start(row, failures_seen, error)
+        row.run_id = run_id
         self._pace.succeeded()
-        self._note(row, STARTED, id=str(row.run_id))
+        self._note(row, STARTED, id=str(run_id))
+        return run_id
 
-    def _starts_again(self, row: Row, turn: int, error: PromptJugglerError) -> bool:
-        """Whether a run is started again after this error, as soon as it is its turn."""
+    def _after_failed_start(
+        self, row: Row, failures_seen: int, error: PromptJugglerError
+    ) -> None:
+        """Raise the error, unless the run can be started again when it is its turn."""
         if not error.may_have_taken_effect:
             self._note_refusal(row)
-        if _is_about_this_row(error):
+        if _was_refused(error):
             self._pace.succeeded()
-            if self._is_for_every_row(error):
+            if self._ends_batch(error):
                 self._end(error)
-            return False
+            raise error
         retry_after = error.retry_after if isinstance(error, ApiError) else None
-        delay = self._pace.failed(turn, retry_after)
+        delay = self._pace.failed(failures_seen, retry_after)
         if delay is None or self._calls.is_final(error):
             self._end(error)
-            return False
+            raise error
         # Of what is left, that is a 429, and what did not reach the server.
         if error.may_have_taken_effect:
-            return False
+            raise error
         if not isinstance(error, (ApiError, NetworkError)):
-            return False
+            raise error
         path = urlsplit(error.url).path
         self._calls.log_delay(error.method, path, delay, error)
-        return True
 
-    def _is_for_every_row(self, error: PromptJugglerError) -> bool:
+    def _ends_batch(self, error: PromptJugglerError) -> bool:
         """Whether what was refused to this row would be to every other."""
         if not isinstance(error, ApiError):
             return False
@@ -185,13 +232,12 @@ class Work(Generic[Run]):
 
     def _note_start(self, row: Row) -> None:
         """Write down that a row is started now. Where that fails, it must not be."""
-        if self.journal is not None:
+        if self._journal is not None:
             try:
-                self.journal.write(row.index, row.digest, STARTING)
+                self._journal.write(row.index, row.digest, STARTING)
             except OSError as error:
                 self._end(error)
                 raise Stopped from error
-        row.run_id = None
 
     def _note_refusal(self, row: Row) -> None:
         """Write down that a start was certainly not carried out: all is as it was before.
@@ -209,17 +255,18 @@ class Work(Generic[Run]):
 
     def _note(self, row: Row, state: str, **more: object) -> None:
         """Write down what has become of a row. Where that fails, the row goes on."""
-        if self.journal is not None:
+        if self._journal is not None:
             try:
-                self.journal.write(row.index, row.digest, state, **more)
+                self._journal.write(row.index, row.digest, state, **more)
             except OSError as error:
                 self._end(error)
 
 
-def _is_about_this_row(error: PromptJugglerError) -> bool:
-    """Whether the API answered, and refused this one: another can do better."""
+def _was_refused(error: PromptJugglerError) -> bool:
+    """Whether this start was refused, by the API or before it was sent: no other attempt
+    would do better, and the server is not to be spared."""
     if isinstance(error, ValidationError):
         return True
-    if not isinstance(error, ApiError):
+    if not isinstance(error, ApiError) or error.may_have_taken_effect:
         return False
-    return not error.may_have_taken_effect and error.status_code != 429
+    return error.status_code != _TOO_MANY_REQUESTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 
 from .line import columns
 from .output import print_note
@@ -145,7 +146,9 @@ class LogLines:
         self._thread = threading.Thread(target=self._write_until_over, daemon=True)
 
     def __enter__(self) -> LogLines:
-        self._thread.start()
+        # Where there can be no more threads, nothing is said, and the runs go on.
+        with suppress(RuntimeError, MemoryError):
+            self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:

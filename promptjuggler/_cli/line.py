@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from .output import as_shown, escaped, write
 
@@ -35,8 +36,13 @@ class Line:
         self._thread = threading.Thread(target=self._draw_until_over, daemon=True)
 
     def start(self) -> None:
-        """Begin to draw."""
-        self._thread.start()
+        """Begin to draw.
+
+        Where there can be no more threads, the line is not drawn: what it is about can
+        have been started, and goes on.
+        """
+        with suppress(RuntimeError, MemoryError):
+            self._thread.start()
 
     def end(self) -> None:
         """Draw it once more, and wipe it out.

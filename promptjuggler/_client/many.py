@@ -86,6 +86,7 @@ class BatchMethods(StreamMethods):
         secret = Secret(env_vars)
         del env_vars
         options = _options_of_all(priority, thread, environment, secret, metadata)
+        # Only to check them: each run makes a request of its own.
         requests.new_prompt_run(slug, version, options, channel)
         from .batches import about_call, calls_of, starter_of
 
@@ -128,6 +129,7 @@ class BatchMethods(StreamMethods):
         secret = Secret(env_vars)
         del env_vars
         options = _options_of_all(priority, thread, environment, secret, metadata)
+        # Only to check them: each run makes a request of its own.
         requests.new_workflow_run(slug, version, options)
         from .batches import about_call, calls_of, starter_of
 

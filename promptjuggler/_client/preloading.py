@@ -64,5 +64,6 @@ def _make_decoders() -> None:
     for name in _ANSWERS:
         decoder_of(getattr(models, name))
     decoder_of(tuple[models.KnowledgeDocumentResponse, ...])
+    # What builds a body, and what turns it to a document, is made with the first one.
     for name in _BODIES:
         getattr(models, name)({}).to_dict()

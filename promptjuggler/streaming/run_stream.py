@@ -11,6 +11,7 @@ from uuid import UUID
 
 from .._errors import NetworkError, PromptJugglerError
 from .._http.transport import CancellableDeadline
+from .._polling import has_completed, has_ended
 from ..errors import WaitTimeout
 from .events import (
     ConnectedEvent,
@@ -207,10 +208,10 @@ class RunStream(Generic[_R]):
     def _missed_end(self) -> DoneEvent | FailureEvent | None:
         """The end of the run, if it came while there was no connection."""
         run = self._look()
-        if run is None or run.status == "pending":
+        if run is None or not has_ended(run.status):
             return None
         view = replace(self.view, gapped=True)
-        if run.status == "completed":
+        if has_completed(run.status):
             return DoneEvent(self.run_id, self._channel, True, view)
         message = _error_text(run)
         return FailureEvent(self.run_id, self._channel, "unknown", message, True, view)

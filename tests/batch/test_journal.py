@@ -677,3 +677,22 @@ def test_an_api_that_refuses_the_key_ends_it_and_the_next_call_goes_on(
     assert 1 <= len(given) <= 8
     assert set(states(path).values()) == {"refused"}
     assert answers_of(run(pj, rows(90), path)) == answers(90)
+
+
+@pytest.mark.parametrize("state", ["starting", "started", "ended"])
+def test_a_journal_of_the_last_line_of_each_row_tells_the_same(server, pj, path, state):
+    """Whoever tidies it up by hand: the last line of a row counts."""
+    run(pj, rows(2), path)
+    header, *lines = path.read_text().splitlines(keepends=True)
+    documents = [json.loads(line) for line in lines]
+    (first,) = (d for d in documents if d["row"] == 0 and d["state"] == state)
+    (second,) = (d for d in documents if d["row"] == 1 and d["state"] == "starting")
+    second["state"] = "refused"
+    tidy = header + "".join(json.dumps(line) + "\n" for line in (first, second))
+    path.write_text(tidy)
+    run(pj, rows(2), path)
+    assert server.started == {"0": 1, "1": 2}
+    path.write_text(tidy)
+    with pytest.raises(ValidationError, match="of another call"):
+        run(pj, rows(2), path, environment="staging")
+    assert path.read_text() == tidy

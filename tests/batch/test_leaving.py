@@ -15,7 +15,7 @@ from helpers.calls import eventually
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE
 
-from promptjuggler import WaitTimeout
+from promptjuggler import PromptJuggler, WaitTimeout
 
 
 def batch_of(client, path, count, **options):
@@ -339,3 +339,81 @@ def test_nothing_is_left_open(server, pj, path):
         with batch_of(pj, path, count) as batch:
             next(batch, None)
         assert str(path) not in descriptors()
+
+
+def workers():
+    """The threads of batches that are alive."""
+    return [t for t in threading.enumerate() if t.name == "promptjuggler batch"]
+
+
+def test_a_batch_that_a_worker_leaves_since_it_collects_its_generator_ends_well(
+    server, path
+):
+    """A generator that nobody has any more is closed by whoever collects it."""
+    generators = []
+    is_forgotten, is_collected = threading.Event(), threading.Event()
+
+    class Client(PromptJuggler):
+        def run_prompt(self, *arguments, inputs, **options):
+            if inputs["name"] != "0":
+                assert is_forgotten.wait(PATIENCE)
+            if inputs["name"] == "1":
+                generators.clear()
+                is_collected.set()
+            return super().run_prompt(*arguments, inputs=inputs, **options)
+
+    def results(pj):
+        with batch_of(pj, path, 100, workers=2) as batch:
+            yield from batch
+
+    with Client(server.api_key, base_url=server.url, proxy=False) as pj:
+        generators.append(results(pj))
+        assert next(generators[0]).index == 0
+        is_forgotten.set()
+        assert is_collected.wait(PATIENCE)
+    eventually(lambda: not workers())
+    # The journal is let go of.
+    with server.client() as pj, batch_of(pj, path, 100) as batch:
+        assert answers_of(batch) == answers(100)
+    assert set(server.started.values()) == {1}
+
+
+# As a handler of a signal or a finalizer does, which can come between any two steps.
+STOPPED_AMID_SLEEP = """
+import sys
+from NAME._batch.clock import Stopped, StoppableClock
+
+def is_stopped_at(step):
+    clock = StoppableClock()
+    steps = 0
+
+    def trace(frame, event, argument):
+        nonlocal steps
+        steps += 1
+        if steps == step:
+            clock.stop()
+        return trace
+
+    sys.settrace(trace)
+    try:
+        clock.sleep(0.001)
+        clock.sleep(0.001)
+    except Stopped:
+        return clock.is_stopped()
+    finally:
+        sys.settrace(None)
+    return False
+
+stopped = [is_stopped_at(step) for step in range(1, 200)]
+print(stopped[:2], stopped[-1])
+"""
+
+
+def test_a_sleep_that_its_own_thread_ends_amid_it_ends():
+    program = process(STOPPED_AMID_SLEEP)
+    with program:
+        try:
+            shown, error = program.communicate(timeout=PATIENCE)
+        finally:
+            program.kill()
+    assert (shown, error) == ("[True, True] False\n", "")

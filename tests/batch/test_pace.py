@@ -55,13 +55,13 @@ def waits(pace):
 
 
 def test_as_many_start_at_once_as_like_while_all_is_well(pace):
-    assert [pace.turn() for _ in range(20)] == [0] * 20
+    assert [pace.wait_for_turn() for _ in range(20)] == [0] * 20
 
 
 def test_after_a_failure_nobody_starts_before_a_delay_that_grows(pace, clock):
     delays = []
     for _ in range(8):
-        turn = pace.turn()
+        turn = pace.wait_for_turn()
         pace.failed(turn, None)
         delays.append(waits(pace))
         clock.now += delays[-1]
@@ -69,32 +69,32 @@ def test_after_a_failure_nobody_starts_before_a_delay_that_grows(pace, clock):
 
 
 def test_starts_that_failed_at_once_are_one_failure(pace, clock):
-    turns = [pace.turn() for _ in range(8)]
+    turns = [pace.wait_for_turn() for _ in range(8)]
     for turn in turns:
         pace.failed(turn, None)
     assert waits(pace) == 0.5
 
 
 def test_after_a_delay_one_start_is_tried_and_the_others_wait_for_it(pace, clock):
-    pace.failed(pace.turn(), None)
+    pace.failed(pace.wait_for_turn(), None)
     clock.now = 0.5
-    turn = pace.turn()
+    turn = pace.wait_for_turn()
     assert waits(pace) is None
     pace.failed(turn, None)
     assert waits(pace) == 1.0
     clock.now = 1.5
-    assert pace.turn() == 2
+    assert pace.wait_for_turn() == 2
     pace.succeeded()
-    assert [pace.turn() for _ in range(5)] == [0] * 5
+    assert [pace.wait_for_turn() for _ in range(5)] == [0] * 5
 
 
 def test_the_server_decides_the_least_delay(pace, clock):
-    pace.failed(pace.turn(), 20.0)
+    pace.failed(pace.wait_for_turn(), 20.0)
     assert waits(pace) == 20.0
 
 
 def test_what_one_was_asked_for_counts_also_if_others_failed_before(pace, clock):
-    first, second = pace.turn(), pace.turn()
+    first, second = pace.wait_for_turn(), pace.wait_for_turn()
     pace.failed(first, None)
     pace.failed(second, 7.0)
     assert waits(pace) == 7.0
@@ -104,7 +104,7 @@ def test_what_one_was_asked_for_counts_also_if_others_failed_before(pace, clock)
 
 
 def test_it_goes_on_for_five_minutes_without_a_success(pace, clock):
-    while (delay := pace.failed(pace.turn(), None)) is not None:
+    while (delay := pace.failed(pace.wait_for_turn(), None)) is not None:
         assert delay == waits(pace)
         clock.now += delay
     assert 292.0 <= clock.now <= 300.0
@@ -113,31 +113,31 @@ def test_it_goes_on_for_five_minutes_without_a_success(pace, clock):
 def test_a_success_in_between_begins_the_five_minutes_anew(pace, clock):
     for _ in range(3):
         while clock.now % 250.0 < 240.0:
-            assert pace.failed(pace.turn(), None) is not None
+            assert pace.failed(pace.wait_for_turn(), None) is not None
             clock.now += waits(pace)
-        pace.turn()
+        pace.wait_for_turn()
         pace.succeeded()
         clock.now += 250.0 - clock.now % 250.0
 
 
 def test_time_in_which_nobody_tried_does_not_count(pace, clock):
     for _ in range(5):
-        assert pace.failed(pace.turn(), None) is not None
+        assert pace.failed(pace.wait_for_turn(), None) is not None
         clock.now += 200.0
 
 
 def test_a_delay_that_would_take_longer_is_too_long_at_once(pace):
-    assert pace.failed(pace.turn(), 300.0) == 300.0
+    assert pace.failed(pace.wait_for_turn(), 300.0) == 300.0
     assert pace.failed(0, 301.0) is None
 
 
 def test_whoever_waits_for_its_turn_is_told_of_the_end(pace):
-    pace.failed(pace.turn(), 100.0)
+    pace.failed(pace.wait_for_turn(), 100.0)
     outcomes = []
 
     def wait():
         try:
-            pace.turn()
+            pace.wait_for_turn()
         except Stopped:
             outcomes.append("stopped")
 
