@@ -187,10 +187,13 @@ class Session:
 
     def say_bodies(self, error: BaseException) -> None:
         """Write what a server answered that led to an error, without secrets."""
-        from .watching import passwords_of_proxies, text_of_bodies
+        from .._http.proxy import secrets_of_proxies
+        from .._masking import Secrets
+        from .._secrets import Secret
+        from .watching import text_of_bodies
 
-        passwords = passwords_of_proxies(self.args.proxy)
-        text = text_of_bodies(error, [*self.secrets, *passwords])
+        of_proxies = secrets_of_proxies(Secret(self.args.proxy or ""))
+        text = text_of_bodies(error, Secrets(self.secrets) | of_proxies)
         if text:
             self.say(text)
 

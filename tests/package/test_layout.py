@@ -102,7 +102,7 @@ ROOMS = {
         "_http",
     },
     "testing": {"webhook"},
-    "_cli": {"_masking", "testing"},
+    "_cli": {"_http", "_masking", "_secrets", "testing"},
     "__main__": {"_cli"},
     "_old_python": set(),
 }
