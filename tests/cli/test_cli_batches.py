@@ -549,3 +549,13 @@ def test_a_sum_of_money_has_what_one_run_costs():
 def test_without_an_end_in_sight_there_is_no_bar_and_no_time_left():
     overview = bar.Overview(lambda: BatchCounts(3, 0, 0, 1), lambda: 2.0, None)
     assert overview.bar(6.0) == "3 done, 1 under way, 30/min, $2.00"
+
+
+def test_what_may_have_been_started_is_told_in_words_of_options(cli, server, names):
+    command = [*GREETINGS, names("Ada", "Bob"), "--workers", "1"]
+    server.drop_next()
+    assert cli(*command)[0] == 5
+    code, out, err = cli(*command)
+    assert code == 5
+    assert "restart_unsure" not in out + err
+    assert err.count("--restart-unsure") == 1

@@ -102,7 +102,7 @@ ROOMS = {
         "_http",
     },
     "testing": {"webhook"},
-    "_cli": {"_http", "_masking", "_secrets", "testing"},
+    "_cli": {"_batch", "_http", "_masking", "_secrets", "testing"},
     "__main__": {"_cli"},
     "_old_python": set(),
 }
@@ -202,7 +202,8 @@ FILES = {
     },
     "_cli": {
         "__init__": {"arguments", "exits", "output", "signals", "commands"},
-        "exits": set(),
+        "advice": set(),
+        "exits": {"advice"},
         "kinds": set(),
         "program": {"output"},
         "files": set(),
@@ -231,7 +232,7 @@ FILES = {
         "documents": {"exits", "files", "output", "results", "session"},
         "rows": {"exits", "files", "inputs"},
         "bar": {"line", "output"},
-        "sums": {"bar", "exits", "output"},
+        "sums": {"advice", "bar", "exits", "output"},
         "again": {"arguments", "inputs", "kinds", "program", "tables"},
         "batches": {
             "again",
