@@ -37,7 +37,7 @@ ROOMS = {
         "_secrets",
         "_values",
     },
-    "_frozen": set(),
+    "_frozen": {"_json"},
     "_fields": set(),
     "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
     "_model": {"_errors", "_building", "_decode", "_enums", "_frozen", "_values"},
