@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .demo import start_stand_in
 from .exits import WRONG_USAGE, Stop
 from .inputs import read_text
 from .output import is_terminal, print_details, print_note
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
     from typing import TypedDict, TypeVar
+    from uuid import UUID
 
     from .. import PromptJuggler
-    from ..testing import FakeServer
     from .arguments import Arguments
     from .exits import Progress
     from .line import Line
@@ -72,7 +73,7 @@ class Session:
             "max_retries": args.max_retries,
         }
         if args.demo:
-            server = self.start_stand_in()
+            server = start_stand_in(self.closing)
             server.run_seconds = 0.0
             client = PromptJuggler(
                 server.api_key, base_url=server.url, proxy=False, **limits
@@ -124,25 +125,19 @@ class Session:
         self.secrets.append(key.strip())
         return key
 
-    def start_stand_in(self) -> FakeServer:
-        """Start a stand-in with what `tables.STAND_IN` says."""
-        from ..testing import FakeServer
-
-        server = self.closing.enter_context(FakeServer())
-        server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
-        server.add_workflow("summary", _first_sentence)
-        server.add_knowledge_base("manuals")
-        return server
-
-    def id_for(self, make: Callable[[], object]) -> str:
+    def id_for(
+        self, client: PromptJuggler, make: Callable[[PromptJuggler], UUID]
+    ) -> str:
         """The id that was given; with `--demo`, that of what `make` makes.
 
         The stand-in is new: nothing can have the id that was given.
+
+        make    a function of `demo`
         """
         given = self.args.id
         if not self.args.demo:
             return given
-        made = str(make())
+        made = str(make(client))
         print_note(f"{made} takes the place of {given}: the stand-in is new")
         return made
 
@@ -238,8 +233,3 @@ class Session:
         return self.with_progress(
             lambda seconds: f"pending for {seconds:.0f} s: {what}", call
         )
-
-
-def _first_sentence(inputs: dict[str, str]) -> dict[str, str | None]:
-    """The workflow of the stand-in."""
-    return {"summary": inputs["text"].strip().partition(".")[0]}
