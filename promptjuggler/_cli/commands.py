@@ -16,7 +16,7 @@ from .documents import (
     upload_documents,
 )
 from .exits import FAILED, WRONG_USAGE, Stop
-from .inputs import STANDARD_INPUT, read_bytes
+from .inputs import STANDARD_STREAM, read_bytes
 from .output import print_json, print_note, print_part, print_text
 from .results import FINE_RUN, require_fine
 from .runs import run_prompt, run_workflow
@@ -166,7 +166,7 @@ def _verify_webhook(session: Session) -> None:
     elif not secret:
         raise Stop(WRONG_USAGE, "PROMPTJUGGLER_WEBHOOK_SECRET is not set")
     else:
-        body = read_bytes(STANDARD_INPUT, may_be_empty=False)
+        body = read_bytes(STANDARD_STREAM, may_be_empty=False)
     if not verify_webhook_signature(body, signature, secret):
         print_text("invalid")
         raise Stop(FAILED)

@@ -14,7 +14,7 @@ import sys
 
 from .exits import FAILED, WRONG_USAGE, Stop
 from .files import Identity, identity_of
-from .inputs import STANDARD_INPUT, name_of, texts_of
+from .inputs import STANDARD_STREAM, name_of, texts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class RowsFile:
         self._identity: Identity | None = None
         self.name = name_of(path)
         self.is_regular = False
-        if path != STANDARD_INPUT:
+        if path != STANDARD_STREAM:
             self.is_regular = stat.S_ISREG(os.stat(path).st_mode)
             self._take_hints_of_name()
 
@@ -109,7 +109,7 @@ class RowsFile:
         Raises `Stop` for what is no row, then and when iterated over, and `OSError`
         where it cannot be opened.
         """
-        if self._path != STANDARD_INPUT:
+        if self._path != STANDARD_STREAM:
             return self._rows(closing.enter_context(open(self._path, "rb")))
         if sys.stdin is None or sys.stdin.closed:
             raise Stop(WRONG_USAGE, "standard input is closed, or was read already")
