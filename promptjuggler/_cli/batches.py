@@ -13,7 +13,7 @@ from .again import same_command
 from .bar import LogLines, Overview
 from .exits import DONE, FAILED, WRONG_USAGE, Effect, Progress, Stop, exit_for
 from .inputs import STANDARD_STREAM, pairs
-from .output import is_terminal, print_note
+from .output import print_note
 from .rows import RowsFile, allow_long_values
 from .runs import options_of, refuse_what_is_no_text
 from .sums import Answers, Sums
@@ -304,6 +304,7 @@ def _why_early(session: Session, job: _Job, error: Exception) -> tuple[int, str]
     """The exit code, and what ended a batch early in words."""
     from .. import PromptJugglerError
 
+    # A fresh one, by which nothing was started: what was, the sums tell.
     progress = Progress()
     progress.looked_for = session.progress.looked_for
     code, text = exit_for(error, progress)
@@ -323,13 +324,13 @@ def _write(session: Session, answers: Answers, result: BatchResult[R]) -> None:
 
 def _watched(session: Session, overview: Overview, call: Callable[[], None]) -> None:
     """Make a call, and meanwhile show how it goes: by a bar, or line by line in a log."""
-    args = session.args
-    has_bar = is_terminal(sys.stderr) and not args.verbose
-    if args.quiet or has_bar:
+    if session.draws_line:
         session.with_progress(overview.bar, call)
-        return
-    with LogLines(overview.text):
+    elif session.args.quiet:
         call()
+    else:
+        with LogLines(overview.text):
+            call()
 
 
 def _joined(*texts: str) -> str:

@@ -200,16 +200,22 @@ class Session:
         given = self.args.wait_timeout
         return RUN_TIMEOUT if given is None else given
 
+    @property
+    def draws_line(self) -> bool:
+        """Whether what goes on is shown by a line that is drawn again and again: in a
+        terminal, unless nothing is to be written there, or all that happens."""
+        is_unwanted = self.args.quiet or self.args.verbose
+        return not is_unwanted and is_terminal(sys.stderr)
+
     def with_progress(
         self, text_after: Callable[[float], str], call: Callable[[], T]
     ) -> T:
-        """Make a call and give its result; meanwhile, in a terminal, show how it goes.
+        """Make a call and give its result; meanwhile show how it goes, if it draws a line.
 
         text_after    gives the line to be shown, from the seconds that have passed. It
                       is called in a thread, and the line is gone in the end
         """
-        is_unwanted = self.args.quiet or self.args.verbose
-        if is_unwanted or not is_terminal(sys.stderr):
+        if not self.draws_line:
             return call()
         from .line import Line
 
