@@ -9,7 +9,7 @@ from .demo import start_stand_in
 from .exits import WRONG_USAGE, Stop
 from .inputs import read_text
 from .output import is_terminal, print_details, print_note
-from .program import program, quoted
+from .program import command_line, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,13 +155,10 @@ class Session:
             ("--api-key-file", args.api_key_file),
             ("--ca-file", args.ca_file),
         )
-        parts = [program(), command]
-        for name, value in options:
-            if value is not None:
-                parts += [name, quoted(value)]
-        if any(word.startswith("-") for word in words):
-            parts.append("--")
-        return " ".join([*parts, *map(quoted, words)])
+        given = [
+            f"{name}={quoted(value)}" for name, value in options if value is not None
+        ]
+        return command_line(command, given, words)
 
     def began(self, what: str, command: str, *words: str) -> None:
         """Have every error from here on say what was started, and how to get at it.
