@@ -8,7 +8,7 @@ import sys
 import time
 
 from .advice import in_words_of_options
-from .bar import in_dollars, in_words
+from .amounts import in_dollars, in_words
 from .exits import DONE, FAILED, MAY_BE_DONE, RUN_FAILED, WRONG_USAGE, Stop
 from .output import print_json
 

@@ -14,7 +14,7 @@ from helpers.package import NAME
 from helpers.servers import PATIENCE
 
 from promptjuggler import BatchCounts, PromptJuggler
-from promptjuggler._cli import bar
+from promptjuggler._cli import amounts, bar
 
 GREETINGS = ["run-prompts", "greeting", "production"]
 
@@ -532,12 +532,12 @@ def test_the_rate_is_that_of_late_and_the_time_left_follows_from_it():
     [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (9000, "2.5 h")],
 )
 def test_a_time_is_said_in_the_unit_that_suits_it(seconds, text):
-    assert bar.in_words(seconds) == text
+    assert amounts.in_words(seconds) == text
 
 
 def test_a_sum_of_money_has_what_one_run_costs():
     costs = (0.00000005, 0.0001, 0.00031, 0.5, 1234.5)
-    assert [bar.in_dollars(cost) for cost in costs] == [
+    assert [amounts.in_dollars(cost) for cost in costs] == [
         "less than $0.0001",
         "$0.0001",
         "$0.0003",

@@ -203,6 +203,7 @@ FILES = {
     "_cli": {
         "__init__": {"arguments", "exits", "output", "signals", "commands"},
         "advice": set(),
+        "amounts": set(),
         "demo": set(),
         "exits": {"advice"},
         "kinds": set(),
@@ -233,8 +234,8 @@ FILES = {
         "waits": {"demo", "output", "results", "session"},
         "documents": {"demo", "exits", "files", "output", "results", "session"},
         "rows": {"exits", "files", "inputs"},
-        "bar": {"line", "output"},
-        "sums": {"advice", "bar", "exits", "output"},
+        "bar": {"amounts", "line", "output"},
+        "sums": {"advice", "amounts", "exits", "output"},
         "again": {"arguments", "inputs", "kinds", "program", "tables"},
         "batches": {
             "again",
