@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import re
 import subprocess
 import sys
 import tokenize
@@ -818,3 +819,13 @@ def test_using_the_package_changes_nothing_of_the_process():
         command, env=ENV, capture_output=True, text=True, timeout=60
     )
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
+
+
+def test_the_map_of_the_command_line_has_every_module_of_it():
+    doc = ast.get_docstring(TREES["_cli/__init__"])
+    told = set(re.findall(r"^    (\w+)  ", doc, re.M)) | set(
+        re.findall(r"`(\w+)`", doc)
+    )
+    modules = set(FILES["_cli"]) - {"__init__"}
+    assert modules - told == set()
+    assert set(re.findall(r"^    (\w+)  ", doc, re.M)) - modules == set()
