@@ -23,7 +23,7 @@ What these use:
     bar         tells how many runs go
     sums        writes what has come of them, and adds it up
     amounts     are times and sums of money in words
-    advice      is what can be done about an error, in words of options
+    advice      has the words of options for what the client says to programs
     signals     end a command as Ctrl-C does
     program     knows how we were called, and makes commands to be pasted into a shell
     again       is the same command once more, as one of those

@@ -1,6 +1,6 @@
-"""What can be done about an error, in words of the command line.
+"""What the client says to programs, in words of the command line.
 
-The client says what a program can do: it has arguments where we have options.
+Its errors name arguments where we have options, and say what a program can do.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ def in_words_of_options(text: str) -> str:
     """
     from .._batch.arguments import RESTART_UNSURE
     from .._http import certificates
+    from .._http.failures import TOTAL_TIMEOUT
 
     of_the_command_line = {
         certificates.PRIVATE_AUTHORITY: (
@@ -31,6 +32,7 @@ def in_words_of_options(text: str) -> str:
             "Python 3.13 and later check strictly how certificates are made up; if this"
             " one cannot be made anew, call an older Python"
         ),
+        TOTAL_TIMEOUT: "--total-timeout=",
         # What to do about all such rows, the last line says.
         RESTART_UNSURE: "",
     }

@@ -388,3 +388,11 @@ def test_the_command_to_be_pasted_is_right_for_a_file_whose_name_begins_with_a_d
     assert words[:3] == ["python3", "-m", NAME]
     code, _, err = cli(*words[3:], "--wait-timeout=0.05")
     assert (code, "has not ended within" in err) == (4, True)
+
+
+def test_the_time_limit_of_a_call_is_named_as_the_option(cli, server):
+    with ScriptedServer(lambda conn: None) as other:
+        options = ["--base-url", other.url, "--total-timeout", "0.4"]
+        code, _, err = cli("get-prompt", "x", "1", *options)
+    assert code == 1
+    assert "; --total-timeout=0.4 s ended it after " in err
