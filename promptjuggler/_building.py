@@ -16,14 +16,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from ._arguments import shown_key, uuid_of
-from ._decode import Field, fields_of
+from ._decode import Field, fields_of, variants_of
 from ._enums import OpenEnum
 from ._fields import is_model, is_union_of_models
-from ._json import LARGEST_FLOAT, parse_time
-
-# More are refused by Python where they are read, and where they are written.
-_MOST_DIGITS = 4300
-_TOO_LARGE_INT = 10**_MOST_DIGITS
+from ._json import LARGEST_FLOAT, MOST_DIGITS, TOO_LARGE_INT, parse_time
 
 _FitFunction = Callable[[object], object]
 """Gives a value of the right type, or raises `_Misfit`."""
@@ -201,8 +197,8 @@ def _fit_text(value: object) -> str:
 def _fit_integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _unfit("an int", value)
-    if abs(value) >= _TOO_LARGE_INT:
-        raise _Misfit(f"must be an int of at most {_MOST_DIGITS} digits")
+    if abs(value) >= TOO_LARGE_INT:
+        raise _Misfit(f"must be an int of at most {MOST_DIGITS} digits")
     return int(value)
 
 
@@ -379,14 +375,7 @@ def _model_fit(model: type) -> _FitFunction:
 
 def _model_union_fit(members: tuple[type, ...]) -> _FitFunction:
     """For a union of models, which a dict shows by its `type`."""
-    by_type: dict[str, type] = {}
-    unknown = members[-1]
-    for member in members:
-        (type_field,) = (field for field in fields_of(member) if field.name == "type")
-        if type_field.constant is None:
-            unknown = member
-        else:
-            by_type[type_field.constant] = member
+    by_type, unknown = variants_of(members)
     name = unknown.__name__.removeprefix("Unknown")
 
     def fit(value: object) -> object:

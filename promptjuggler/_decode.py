@@ -63,20 +63,6 @@ _T = TypeVar("_T")
 _LONGEST_PATH = 200
 
 
-def read(kind: type[_T], document: bytes, status_code: int | None = None) -> _T:
-    """Read the body of an answer.
-
-    kind         a model, or `tuple[X, ...]` of one where the answer is an array
-    document     the body
-    status_code  that of the answer, for the error
-
-    Raises `DecodeError`.
-    """
-    result = decoded_text(kind, document, status_code)
-    del document  # Rule 3 of _secrets.py.
-    return value_or_raise(result)
-
-
 def value_or_raise(result: _T | DecodeError) -> _T:
     """Raise what is an error, and give what is none."""
     if isinstance(result, DecodeError):
@@ -85,14 +71,12 @@ def value_or_raise(result: _T | DecodeError) -> _T:
 
 
 def decoded_text(
-    kind: type[_T],
-    document: object,
-    status_code: int | None = None,
-    secrets: Callable[[], Secrets] = Secrets,
+    kind: type[_T], document: object, secrets: Callable[[], Secrets] = Secrets
 ) -> _T | DecodeError:
-    """The result of a JSON text or of UTF-8 bytes, or the error, with all it has.
+    """The result of a JSON text or of UTF-8 bytes, or the error with its path and body.
 
-    secrets  gives what its text must not show; called where there is one
+    kind     a model, or `tuple[X, ...]` of one where the document is an array
+    secrets  gives what the text of an error must not show; called where there is one
     """
     if not isinstance(document, (str, bytes, bytearray)):
         return DecodeError(f"the document: {unexpected('text or bytes', document)}")
@@ -105,7 +89,6 @@ def decoded_text(
     else:
         result = decoded(kind, data, secrets)
     if isinstance(result, DecodeError):
-        result.status_code = status_code
         if isinstance(document, str):
             result.body = document.encode("utf-8", "surrogatepass")
         else:
@@ -213,19 +196,13 @@ def _union_decoder(annotation: Any) -> DecodeFunction:
 
 
 def _model_union_decoder(members: tuple[type, ...]) -> DecodeFunction:
-    """For a union of models, by the `type` that a document has.
-
-    One member has no constant for its `type`: it is an `UnknownVariant`, for
-    what is newer than this version.
-    """
-    decoders: dict[str, DecodeFunction] = {}
-    decode_unknown: DecodeFunction
-    for member in members:
-        (type_field,) = (field for field in fields_of(member) if field.name == "type")
-        if type_field.constant is None:
-            decode_unknown = decoder_of(member)
-        else:
-            decoders[type_field.constant] = _model_decoder(member, type_field)
+    """For a union of models, by the `type` that a document has."""
+    by_type, unknown = variants_of(members)
+    decode_unknown = decoder_of(unknown)
+    decoders = {
+        constant: _model_decoder(member, _type_field_of(member))
+        for constant, member in by_type.items()
+    }
 
     def decode(value: Any) -> object:
         try:
@@ -329,6 +306,29 @@ def fields_of(model: type) -> tuple[Field, ...]:
         Field(model, field, annotations[field.name])
         for field in dataclasses.fields(model)
     )
+
+
+def variants_of(members: tuple[type, ...]) -> tuple[dict[str, type], type]:
+    """The members of a union of models by the `type` of each, and the one for all others.
+
+    That has no constant for its `type`: it is an `UnknownVariant`, for what is newer than
+    this version.
+    """
+    by_type: dict[str, type] = {}
+    unknown = members[-1]
+    for member in members:
+        constant = _type_field_of(member).constant
+        if constant is None:
+            unknown = member
+        else:
+            by_type[constant] = member
+    return by_type, unknown
+
+
+def _type_field_of(model: type) -> Field:
+    """The field `type` of a member of a union."""
+    (type_field,) = (field for field in fields_of(model) if field.name == "type")
+    return type_field
 
 
 def _whole_object_decoder(model: type, field: Field) -> DecodeFunction:

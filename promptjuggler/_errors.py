@@ -38,8 +38,9 @@ class PromptJugglerError(Exception):
 class ApiError(PromptJugglerError):
     """The API, or a server in between, answered with an error status.
 
-    Its text is exactly the `error` of the API's answer, where there is one; else what the
-    body says of the error in other forms, or such as `HTTP 502 Bad Gateway`.
+    Its text is the `error` of the API's answer, where there is one; else what the body
+    says of the error in other forms, or such as `HTTP 502 Bad Gateway`. In it, what was
+    sent as a secret is masked, and what cannot be printed is escaped; `body` has neither.
 
     status_code  the HTTP status, such as 404; None for an error that did not come from an
                  answer

@@ -4,13 +4,14 @@ import dataclasses
 import reprlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._json import TOO_LARGE_INT
+
 # A line of a log that shows a result stays a line, and shows one of the usual
 # size as a whole.
 _LONGEST_TEXT = 200
 _MOST_ELEMENTS = 6
 _DEEPEST = 5
 _LONGEST_FIELD = 2000
-_TOO_LARGE_INT = 10**4300
 
 
 class Frozen:
@@ -92,7 +93,7 @@ class _Shortened(reprlib.Repr):
 
     def repr_int(self, x: int, level: int) -> str:
         """As that of the base; Python writes no int of over 4,300 digits."""
-        if abs(x) >= _TOO_LARGE_INT:
+        if abs(x) >= TOO_LARGE_INT:
             return "<a huge int>"
         return super().repr_int(x, level)
 

@@ -13,6 +13,11 @@ from datetime import datetime, timedelta, timezone
 
 LARGEST_FLOAT = sys.float_info.max
 
+MOST_DIGITS = 4300
+"""Python refuses to read, and to write, an int of more."""
+
+TOO_LARGE_INT = 10**MOST_DIGITS
+
 
 def _finite_float(text: str) -> float:
     """The number, or ValueError where it is NaN, Infinity or out of range (1e999)."""

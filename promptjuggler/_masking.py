@@ -50,35 +50,59 @@ class Secrets:
         is_cut  whether the text may have been cut off by others, within a secret: at its
                 end, the beginning of one is masked too, from four characters on
         """
+        unmasked = Secret(text)
+        del text  # Rule 1 of _secrets.py: it can have a secret, or we would not look.
+        try:
+            return _with_masks(unmasked.value, self._places(unmasked, is_cut))
+        except BaseException as error:
+            # Rule 4, of a signal handler's: all below looks at the texts as they are.
+            raise error.with_traceback(None)  # noqa: B904  # it is the same one
+
+    def _places(self, text: Secret[str], is_cut: bool) -> set[tuple[int, int]]:
+        """Where secrets stand in a text."""
         forms = self._forms()
         places: set[tuple[int, int]] = set()
         if forms:
-            for reading in _readings(text):
+            for reading in _readings(text.value):
                 for form in forms:
                     places.update(reading.places(form))
                     if is_cut:
                         places.update(reading.place_of_beginning(form))
-        return _with_masks(text, places)
+        return places
 
     def _forms(self) -> list[Secret[str]]:
-        """What is looked for: each text as it is, as it is written in JSON and in URLs,
-        and as it is read where all that stands for a character is taken for it; and each
-        of them without white space at its ends."""
-        forms = {
+        """What is looked for: each text in all ways to write it, also without white space
+        at its ends; none of them twice."""
+        forms = [
             form
-            for text in self._texts.value
-            for whole in (
-                text,
-                json.dumps(text)[1:-1],
-                json.dumps(text, ensure_ascii=False)[1:-1],
-                quote(text, safe="", errors="replace"),
-                _Reading(text).unescaped().text,
-            )
-            # A backslash at its end becomes one with what is behind it.
-            for form in (whole, whole.strip(), whole.strip(" \\"))
-            if len(form) >= _SHORTEST_MASKED
-        }
-        return [Secret(form) for form in forms]
+            for text in map(Secret, self._texts.value)
+            for written in _ways_to_write(text)
+            for form in _stripped(written)
+            if len(form.value) >= _SHORTEST_MASKED
+        ]
+        return list(map(Secret, {form.value for form in forms}))
+
+
+def _ways_to_write(text: Secret[str]) -> list[Secret[str]]:
+    """A text as it is, as it is written in JSON and in URLs, and as it is read where all
+    that stands for a character is taken for it."""
+    return [
+        text,
+        Secret(json.dumps(text.value)[1:-1]),
+        Secret(json.dumps(text.value, ensure_ascii=False)[1:-1]),
+        Secret(quote(text.value, safe="", errors="replace")),
+        Secret(_Reading(text.value).unescaped().text),
+    ]
+
+
+def _stripped(text: Secret[str]) -> list[Secret[str]]:
+    """A text as it is, and without white space at its ends."""
+    return [
+        text,
+        Secret(text.value.strip()),
+        # A backslash at its end becomes one with what is behind it.
+        Secret(text.value.strip(" \\")),
+    ]
 
 
 def _with_masks(text: str, places: Iterable[tuple[int, int]]) -> str:

@@ -22,7 +22,8 @@ them with `repr`. So, in every frame of ours that an error can pass through:
    so.
 
 Other arguments, as `inputs` and files, are variables of the public method that was called
-with them, as they are of its caller; no text has them, and no frame further down.
+with them, as they are of its caller, and can be those of frames further down; no text of
+ours has them.
 
 Code that looks odd because of one of these names its number.
 """

@@ -53,6 +53,7 @@ from uuid import UUID
 
 from ._arguments import checked_texts
 from ._batch.arguments import (
+    RESTART_UNSURE,
     check_timeout,
     checked_flag,
     checked_journal,
@@ -358,7 +359,7 @@ class Batch(Generic[_R]):
         if record.state == STARTING and not self._restart_unsure:
             error = NetworkError(
                 f"an earlier call may have started a run for row {row.index}, and was"
-                " ended before it was answered: restart_unsure=True starts one again"
+                f" ended before it was answered{RESTART_UNSURE}"
             )
             self._give(BatchResult(row.index, row.inputs, None, None, error))
             return True

@@ -79,7 +79,8 @@ Secrets and logs
 ----------------
 The key goes to the host of the base URL and nowhere else; redirects are never followed. It
 is in no error text, log line, repr or traceback, and neither are tokens, the password of a
-proxy and the values of `env_vars`; where a server says one of them back, it shows as `***`.
+proxy and the values of `env_vars`. Where a server says one of them back, it shows as `***`,
+unless it has fewer than four characters: a mask for each of them would leave no text.
 
 A program that uses `logging` has a logger `promptjuggler`: a line at level DEBUG for each
 attempt (method, path, status, milliseconds), and one at level INFO for each delay before

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 
+RESTART_UNSURE = ": restart_unsure=True starts one again"
+"""What a program can do about a run that may have been started, behind an error of it.
+`_cli/advice.py` knows it."""
+
+
 def checked_rows(inputs: Iterable[_T]) -> Iterable[_T]:
     """An iterable of mappings. A mapping alone would be an iterable of its keys."""
     is_one = isinstance(inputs, (str, bytes, Mapping))

@@ -4,14 +4,30 @@ The only folder that prints or exits; the package does without it. One call goes
 its modules like this:
 
     tables      say what can be asked for, in the terms of `kinds`
-    arguments   reads what was; `program` knows the name by which we were called
-    commands    carries it out: `runs`, `waits`, `documents`, `batches`, on
-    session     which has the client or the stand-in, `progress` to show, and on
-    inputs      which reads files, standard input and NAME=VALUE arguments
-    rows        which reads a file of inputs; `bar` and `sums` tell of many runs
-    results     prints runs, with
-    output      which writes results and notes
-    exits       says how it ended: the exit code and the last line, by `signals` too
+    arguments   reads what was
+    commands    carries it out: by `runs`, `batches`, `waits` and `documents`, all of it on
+    session     which has the client or the stand-in, and says how it goes
+    results     prints a run, and ends the command as that ended
+    exits       says how it ended, in all cases: the exit code and the last line
+
+What these use:
+
+    inputs      reads files, standard input and NAME=VALUE arguments
+    rows        reads a file of inputs, a run for each row
+    files       is what is uploaded
+    demo        is the stand-in, and what is asked of it
+    trust       reads the certificates of --ca-file
+    output      writes results and notes, whatever becomes of the streams
+    line        is drawn in a terminal while something goes on
+    watching    writes a line for each request, and the bodies of errors
+    bar         tells how many runs go
+    sums        writes what has come of them, and adds it up
+    amounts     are times and sums of money in words
+    advice      has the words of options for what the client says to programs
+    signals     end a command as Ctrl-C does
+    program     knows how we were called, and makes commands to be pasted into a shell
+    again       is the same command once more, as one of those
+    completion  makes the scripts by which shells complete commands
 
 Help, version and usage errors load argparse and nothing else that takes time: what a
 command needs is imported when it is carried out.

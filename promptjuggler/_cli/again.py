@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arguments import Arguments
 from .inputs import names_file
-from .program import program, quoted
+from .program import command_line, quoted
 from .tables import COMMANDS
 
 TYPE_CHECKING = False
@@ -22,19 +22,16 @@ def same_command(args: Arguments) -> str:
     """
     command = COMMANDS[args.command]
     words = [str(getattr(args, word.attribute)) for word in command.words]
-    parts = [program(), command.name]
+    options: list[str] = []
     for option in (*command.options, *command.general):
-        parts += _given(option, args)
-    if any(word.startswith("-") and word != "-" for word in words):
-        parts.append("--")
-    return " ".join([*parts, *map(quoted, words)])
+        options += _given(option, args)
+    return command_line(command.name, options, words)
 
 
 def _given(option: Option, args: Arguments) -> Iterator[str]:
     """An option as it was given, once or more; nothing where it was not."""
-    attribute = option.name.removeprefix("--").replace("-", "_")
-    given = getattr(args, attribute)
-    if given == getattr(Arguments(), attribute):
+    given = getattr(args, option.attribute)
+    if given == getattr(Arguments(), option.attribute):
         return
     if option.value is None:
         yield option.name

@@ -10,7 +10,7 @@ from argparse import ArgumentError, ArgumentParser, RawDescriptionHelpFormatter
 from .. import __version__
 from .exits import EXIT_CODES, WRONG_USAGE, Stop
 from .kinds import Command, Option
-from .program import program
+from .program import looks_like_option, program
 from .tables import COMMANDS, GENERAL_OPTIONS, VALUES
 
 TYPE_CHECKING = False
@@ -158,7 +158,8 @@ class _Parser(ArgumentParser):
         self.option_names.add(option.name)
         value = option.value
         if value is None:
-            add(option.name, help=option.help, action="store_true")
+            flag = option.attribute
+            add(option.name, dest=flag, help=option.help, action="store_true")
             return
 
         def convert(text: str) -> object:
@@ -173,6 +174,7 @@ class _Parser(ArgumentParser):
 
         add(
             option.name,
+            dest=option.attribute,
             help=option.help,
             metavar=value.metavar,
             type=convert,
@@ -225,7 +227,7 @@ def parse(arguments: list[str]) -> Arguments:
         args.command = command.name
         words.remove(command.name)
         for word in words:
-            if _is_option(word):
+            if looks_like_option(word):
                 raise _no_such_option(parser, word, command)
         _take_words(parser, command, words + undashed, args)
     return args
@@ -246,7 +248,7 @@ def _first_word(arguments: list[str]) -> str:
     """
     is_value = False
     for argument in arguments:
-        if not is_value and not _is_option(argument):
+        if not is_value and not looks_like_option(argument):
             return argument
         is_value = not is_value and _takes_next(argument)
     return ""
@@ -300,11 +302,6 @@ def _parser_of(command: Command) -> _Parser:
     )
 
 
-def _is_option(word: str) -> bool:
-    """Whether a word that argparse does not know looks like an option; `-` does not."""
-    return word.startswith("-") and word != "-"
-
-
 def _name_of(word: str) -> str:
     """The name of an option, without a value that is glued to it.
 
@@ -340,7 +337,7 @@ def _no_command(parser: _Parser, words: list[str]) -> Stop:
     names = ", ".join(COMMANDS)
     if not words:
         return parser.wrong_usage(f"required: COMMAND, one of {names}")
-    if _is_option(words[0]):
+    if looks_like_option(words[0]):
         return _no_such_option(parser, words[0], None)
     guess = _guess(words[0], COMMANDS)
     return parser.wrong_usage(

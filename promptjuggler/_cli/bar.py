@@ -7,6 +7,7 @@ import time
 from collections import deque
 from contextlib import suppress
 
+from .amounts import in_dollars, in_words
 from .line import columns
 from .output import print_note
 
@@ -109,26 +110,6 @@ def _rate_in_words(rate: float) -> str:
     if rate < 1.0:
         return f"{rate * 60:.0f}/min"
     return f"{rate:.0f}/s"
-
-
-def in_words(seconds: float) -> str:
-    """A time, in the unit that suits it."""
-    if seconds < 100.0:
-        return f"{seconds:.0f} s"
-    if seconds < 6000.0:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-_LEAST_SHOWN = 0.0001
-"""US dollars; less would look like none."""
-
-
-def in_dollars(cost: float) -> str:
-    """A sum of US dollars above 0; a small one with what a single run costs."""
-    if cost < _LEAST_SHOWN:
-        return f"less than ${_LEAST_SHOWN:.4f}"
-    return f"${cost:.4f}" if cost < 1.0 else f"${cost:,.2f}"
 
 
 class LogLines:

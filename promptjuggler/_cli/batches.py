@@ -7,12 +7,13 @@ import stat
 import sys
 from contextlib import ExitStack
 from itertools import chain
+from typing import NamedTuple
 
 from .again import same_command
 from .bar import LogLines, Overview
 from .exits import DONE, FAILED, WRONG_USAGE, Effect, Progress, Stop, exit_for
-from .inputs import STANDARD_INPUT, pairs
-from .output import is_terminal, print_note
+from .inputs import STANDARD_STREAM, pairs
+from .output import print_note
 from .rows import RowsFile, allow_long_values
 from .runs import options_of, refuse_what_is_no_text
 from .sums import Answers, Sums
@@ -126,7 +127,7 @@ def _journal(args: Arguments, file: RowsFile) -> str | None:
         raise Stop(WRONG_USAGE, problem)
     if args.no_journal or args.demo:
         return None
-    if args.journal == STANDARD_INPUT:
+    if args.journal == STANDARD_STREAM:
         raise Stop(WRONG_USAGE, "--journal needs a file: - is a standard stream")
     if args.journal is not None:
         return args.journal
@@ -138,7 +139,7 @@ def _journal(args: Arguments, file: RowsFile) -> str | None:
 
 def _output(args: Arguments) -> str | None:
     """The path of the file for the results; None is standard output."""
-    return None if args.output == STANDARD_INPUT else args.output
+    return None if args.output == STANDARD_STREAM else args.output
 
 
 def _refuse_one_file_for_two(
@@ -151,14 +152,17 @@ def _refuse_one_file_for_two(
 
     name  how an error names FILE
     """
-    uses = [(name, _place_of(file, sys.stdin))]
-    if journal is not None:
-        uses.append((journal, _place_of(journal, None)))
-    if output is not None:
-        uses.append((output, _place_of(output, None)))
+    if file == STANDARD_STREAM:
+        uses = [(name, _place_of_stream(sys.stdin))]
     else:
-        uses.append(("standard output", _place_of(STANDARD_INPUT, sys.stdout)))
-    used: dict[object, str] = {}
+        uses = [(name, _place_of_file(file))]
+    if journal is not None:
+        uses.append((journal, _place_of_file(journal)))
+    if output is not None:
+        uses.append((output, _place_of_file(output)))
+    else:
+        uses.append(("standard output", _place_of_stream(sys.stdout)))
+    used: dict[_Place, str] = {}
     for name, place in uses:
         if place in used:
             other = "" if used[place] == name else f"{used[place]} and "
@@ -168,24 +172,42 @@ def _refuse_one_file_for_two(
             used[place] = name
 
 
-def _place_of(path: str, stream: TextIO | None) -> object:
-    """What is equal for two names of one file; None for what is no ordinary file.
+class _Place(NamedTuple):
+    """An ordinary file, by whatever name: all that name it are equal.
 
-    stream  what `-` stands for
+    device, number  of one that is there
+    path            of one that is not there yet
     """
+
+    device: int = 0
+    number: int = 0
+    path: str = ""
+
+
+def _place_of_file(path: str) -> _Place | None:
+    """None is a file of another kind."""
     try:
-        if path != STANDARD_INPUT:
-            status = os.stat(path)
-        elif stream is not None:
-            status = os.fstat(stream.fileno())
-        else:
-            return None
+        status = os.stat(path)
     except (OSError, ValueError):
-        # It is not there yet; or it is a stream that is closed, or has no file.
-        return None if path == STANDARD_INPUT else os.path.realpath(path)
+        return _Place(path=os.path.realpath(path))
+    return _place_of_status(status)
+
+
+def _place_of_stream(stream: TextIO | None) -> _Place | None:
+    """None is one that is closed, or does not lead to an ordinary file."""
+    if stream is None:
+        return None
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return None
+    return _place_of_status(status)
+
+
+def _place_of_status(status: os.stat_result) -> _Place | None:
     if not stat.S_ISREG(status.st_mode):
         return None
-    return status.st_dev, status.st_ino
+    return _Place(status.st_dev, status.st_ino)
 
 
 def _how_to_go_on(args: Arguments, file: RowsFile, journal: str | None) -> str:
@@ -282,6 +304,7 @@ def _why_early(session: Session, job: _Job, error: Exception) -> tuple[int, str]
     """The exit code, and what ended a batch early in words."""
     from .. import PromptJugglerError
 
+    # A fresh one, by which nothing was started: what was, the sums tell.
     progress = Progress()
     progress.looked_for = session.progress.looked_for
     code, text = exit_for(error, progress)
@@ -301,13 +324,13 @@ def _write(session: Session, answers: Answers, result: BatchResult[R]) -> None:
 
 def _watched(session: Session, overview: Overview, call: Callable[[], None]) -> None:
     """Make a call, and meanwhile show how it goes: by a bar, or line by line in a log."""
-    args = session.args
-    has_bar = is_terminal(sys.stderr) and not args.verbose
-    if args.quiet or has_bar:
+    if session.draws_line:
         session.with_progress(overview.bar, call)
-        return
-    with LogLines(overview.text):
+    elif session.args.quiet:
         call()
+    else:
+        with LogLines(overview.text):
+            call()
 
 
 def _joined(*texts: str) -> str:

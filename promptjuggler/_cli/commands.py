@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import ExitStack
 
+from .demo import start_prompt_run, start_stand_in, start_workflow_run
 from .documents import (
     delete_knowledge_document,
     get_knowledge_base,
@@ -15,7 +16,7 @@ from .documents import (
     upload_documents,
 )
 from .exits import FAILED, WRONG_USAGE, Stop
-from .inputs import STANDARD_INPUT, read_bytes
+from .inputs import STANDARD_STREAM, read_bytes
 from .output import print_json, print_note, print_part, print_text
 from .results import FINE_RUN, require_fine
 from .runs import run_prompt, run_workflow
@@ -93,9 +94,7 @@ def _get_prompt(session: Session) -> None:
 def _get_prompt_run(session: Session) -> None:
     """Print a run of a prompt; one that has failed ends the command so."""
     client = session.connect()
-    run_id = session.id_for(
-        lambda: client.run_prompt("greeting", "production", {"name": "Ada"}).id
-    )
+    run_id = session.id_for(client, start_prompt_run)
     run = client.get_prompt_run(run_id)
     print_json(run.to_dict())
     require_fine(session, f"run {run.id}", run.status, FINE_RUN, [run.error])
@@ -104,9 +103,7 @@ def _get_prompt_run(session: Session) -> None:
 def _get_workflow_run(session: Session) -> None:
     """Print a run of a workflow; one that has failed ends the command so."""
     client = session.connect()
-    run_id = session.id_for(
-        lambda: client.run_workflow("summary", "production", {"text": "A page."}).id
-    )
+    run_id = session.id_for(client, start_workflow_run)
     run = client.get_workflow_run(run_id)
     print_json(run.to_dict())
     require_fine(session, f"run {run.id}", run.status, FINE_RUN, run.errors)
@@ -134,7 +131,7 @@ def _stream(session: Session) -> None:
     with client.stream(args.id, channels=channels, timeout=args.wait_timeout) as stream:
         if args.demo:
             # Something for the stream to show.
-            client.run_prompt("greeting", "production", {"name": "Ada"}, thread=args.id)
+            start_prompt_run(client, thread=args.id)
         for event in stream:
             named = {"event": _event_name(event)}
             print_json(named | asdict(event), indent=None)
@@ -169,7 +166,7 @@ def _verify_webhook(session: Session) -> None:
     elif not secret:
         raise Stop(WRONG_USAGE, "PROMPTJUGGLER_WEBHOOK_SECRET is not set")
     else:
-        body = read_bytes(STANDARD_INPUT, may_be_empty=False)
+        body = read_bytes(STANDARD_STREAM, may_be_empty=False)
     if not verify_webhook_signature(body, signature, secret):
         print_text("invalid")
         raise Stop(FAILED)
@@ -188,7 +185,7 @@ def _fake_server(session: Session) -> None:
     import time
 
     try:
-        server = session.start_stand_in()
+        server = start_stand_in(session.closing)
         print_text(
             f"export PROMPTJUGGLER_BASE_URL={server.url}\n"
             f"export PROMPTJUGGLER_API_KEY={server.api_key}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from .demo import upload_document
 from .exits import WRONG_USAGE, Stop
 from .files import FileToUpload
 from .output import print_json
@@ -12,8 +13,6 @@ from .results import FINE_KNOWLEDGE, require_fine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from .. import KnowledgeDocumentResponse, PromptJuggler, UploadFile
     from .session import Session
 
@@ -95,7 +94,7 @@ def _wait_for_all(
 def get_knowledge_document(session: Session) -> None:
     """Print a document; one that has failed ends the command so."""
     client = session.connect()
-    document_id = session.id_for(lambda: _upload_a_page(client))
+    document_id = session.id_for(client, upload_document)
     document = client.get_knowledge_document(document_id)
     print_json(document.to_dict())
     what = f"document {document.id}"
@@ -105,12 +104,6 @@ def get_knowledge_document(session: Session) -> None:
 def delete_knowledge_document(session: Session) -> None:
     """Delete a document; that has nothing to print."""
     client = session.connect()
-    document_id = session.id_for(lambda: _upload_a_page(client))
+    document_id = session.id_for(client, upload_document)
     session.progress.begin()
     client.delete_knowledge_document(document_id)
-
-
-def _upload_a_page(client: PromptJuggler) -> UUID:
-    """Have the stand-in hold a document; gives its id."""
-    (document,) = client.upload_documents("manuals", [("a.txt", b"A page.")])
-    return document.id

@@ -121,16 +121,17 @@ def _explained(error: BaseException, progress: Progress) -> tuple[int, str]:
 
     # Not when this module is loaded: help and usage errors do without the errors.
     from .. import ApiError, PromptJugglerError, ValidationError, WaitTimeout
+    from .advice import in_words_of_options
 
-    text = _in_words_of_options(str(error)) or type(error).__name__
-    if isinstance(error, WaitTimeout):
-        return WAIT_TIMED_OUT, text
+    text = str(error) or type(error).__name__
     if isinstance(error, ValidationError):
         return WRONG_USAGE, text
     if isinstance(error, ApiError):
         return FAILED, _said_by_api(error, progress.looked_for)
+    if isinstance(error, WaitTimeout):
+        return WAIT_TIMED_OUT, in_words_of_options(text)
     if isinstance(error, PromptJugglerError):
-        return FAILED, text
+        return FAILED, in_words_of_options(text)
     if isinstance(error, OSError):
         if error.filename is None:
             return FAILED, text
@@ -138,12 +139,6 @@ def _explained(error: BaseException, progress: Progress) -> tuple[int, str]:
         name = error.filename or "a file without a name"
         return WRONG_USAGE, f"{name} cannot be read: {error.strerror}"
     return FAILED, f"{type(error).__name__}: {text}"
-
-
-def _in_words_of_options(text: str) -> str:
-    """The advice of the client, which is for programs, for the command line."""
-    text = text.replace("pass ssl_context=", "give --ca-file")
-    return text.replace("the ssl_context= that was given", "the file of --ca-file")
 
 
 def _said_by_api(error: ApiError, looked_for: str) -> str:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import io
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
 
 class FileToUpload:
     """A binary file that is open only while it is read: what `upload_documents` uses of
-    one.
+    one. It opens a path by itself, too, but that would not tell how far it has come.
 
     path    of a regular file, which is opened once now, to see that it can be
 
@@ -30,6 +26,9 @@ class FileToUpload:
         self._place = 0
         # Bytes of a name that are no text cannot be sent.
         self.name = os.path.basename(os.fsencode(path)).decode("utf-8", "replace")
+        # Loaded here, since most commands upload nothing.
+        from .._http.multipart import identity_of
+
         with io.FileIO(path) as file:
             self._identity = identity_of(file)
             self.size = os.fstat(file.fileno()).st_size
@@ -64,18 +63,11 @@ class FileToUpload:
 
     def _reopened(self) -> io.FileIO:
         """The file at its place."""
+        from .._http.multipart import identity_of
+
         file = io.FileIO(self._path)
         if identity_of(file) != self._identity:
             file.close()
             raise OSError(f"{self._path} has changed since its size was taken")
         file.seek(self._place)
         return file
-
-
-Identity = tuple[int, ...]
-
-
-def identity_of(file: BinaryIO | io.FileIO) -> Identity:
-    """What is another number where it is another file, or has another content."""
-    status = os.fstat(file.fileno())
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-STANDARD_INPUT = "-"
-"""The path that means standard input."""
+STANDARD_STREAM = "-"
+"""The path that means standard input; of what is written, standard output."""
 
 
 def read_bytes(path: str, *, may_be_empty: bool = True) -> bytes:
@@ -26,7 +26,7 @@ def read_bytes(path: str, *, may_be_empty: bool = True) -> bytes:
 
     Raises `Stop`, and `OSError` of the file.
     """
-    if path != STANDARD_INPUT:
+    if path != STANDARD_STREAM:
         with open(path, "rb") as file:
             return file.read()
     if sys.stdin is None or sys.stdin.closed:
@@ -45,14 +45,14 @@ def read_text(path: str, *, may_be_empty: bool = True) -> str:
         text = read_bytes(path, may_be_empty=may_be_empty).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Stop(WRONG_USAGE, f"{name_of(path)} is not UTF-8 text") from None
-    if path == STANDARD_INPUT and not text and not may_be_empty:
+    if path == STANDARD_STREAM and not text and not may_be_empty:
         raise Stop(WRONG_USAGE, "standard input is empty")
     return text
 
 
 def name_of(path: str) -> str:
     """How an error names a file."""
-    return "standard input" if path == STANDARD_INPUT else path
+    return "standard input" if path == STANDARD_STREAM else path
 
 
 # --- NAME=VALUE ---
@@ -104,7 +104,7 @@ class FromFiles:
             except OSError as error:
                 problem = f"{of} cannot be read: {error.strerror}"
             except Stop as error:
-                is_told = value == f"@{STANDARD_INPUT}"
+                is_told = value == f"@{STANDARD_STREAM}"
                 problem = error.text if is_told else f"{of} is not UTF-8 text"
             raise Stop(WRONG_USAGE, problem)
 

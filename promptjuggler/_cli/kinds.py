@@ -65,7 +65,7 @@ def choice(metavar: str, *choices: str, implied: str = "") -> Value:
 
 
 class Option:
-    """An option; without a value it is a flag. Its attribute of `Arguments` has its name."""
+    """An option; without a value it is a flag."""
 
     __slots__ = ("help", "name", "value")
 
@@ -73,6 +73,11 @@ class Option:
         self.name = name
         self.help = help
         self.value = value
+
+    @property
+    def attribute(self) -> str:
+        """Where it is found in `Arguments`."""
+        return self.name.removeprefix("--").replace("-", "_")
 
 
 class Word:

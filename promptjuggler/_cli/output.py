@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from typing import TextIO
 
-    from .. import PromptRun, RunStream
-
 LINES_AND_TABS = "\n\t"
 """What a text on several lines keeps of the characters that steer a terminal."""
 
@@ -163,44 +161,7 @@ def print_json(value: object, indent: int | None = 2) -> None:
     write(sys.stdout, f"{text}\n")
 
 
-def print_tokens(stream: RunStream[PromptRun], *, is_shown: bool) -> str:
-    """Read a stream to its end, and, if it is to be shown, write the answer as it comes.
-
-    Gives the text that is to be seen now: the answer, if nothing was missed. Nobody can
-    take back what a reset makes void: the text starts anew on the next line.
-    """
-    from .. import ResetEvent, StaleEvent, TokenEvent
-
-    shown = ""
-    try:
-        for event in stream:
-            if not is_shown:
-                continue
-            if isinstance(event, TokenEvent):
-                shown += event.text
-                print_part(event.text)
-            elif (
-                isinstance(event, (ResetEvent, StaleEvent))
-                and shown != stream.view.text
-            ):
-                shown = stream.view.text
-                print_part(f"\n{shown}")
-    except KeyboardInterrupt:
-        # A signal ends a program at once. A full pipe that nobody reads would never take
-        # the end of the line; whoever reads along has made room for it, and gets it.
-        if shown and _has_room(sys.stdout):
-            print_text("")
-        raise
-    except Exception:
-        if shown:
-            print_text("")
-        raise
-    if shown:
-        print_text("")
-    return shown
-
-
-def _has_room(stream: TextIO) -> bool:
+def has_room(stream: TextIO) -> bool:
     """Whether a few bytes can be written without waiting for somebody to read."""
     import select
 

@@ -8,6 +8,10 @@ import sys
 
 from .output import as_shown
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 _SCRIPT = "promptjuggler"
 """The name of the script that is installed with the package."""
 
@@ -31,6 +35,23 @@ def program() -> str:
         return _SCRIPT if _is_found(path) else quoted(path)
     # Called by a program, by another name.
     return f"python3 -m {_PACKAGE}"
+
+
+def command_line(command: str, options: Iterable[str], words: Sequence[str]) -> str:
+    """The line that calls a command of this program, to be pasted into a shell.
+
+    options  with their values, as a shell takes them
+    words    as they are
+    """
+    parts = [program(), command, *options]
+    if any(map(looks_like_option, words)):
+        parts.append("--")
+    return " ".join([*parts, *map(quoted, words)])
+
+
+def looks_like_option(word: str) -> bool:
+    """Whether a word would be read as an option; `-` would not."""
+    return word.startswith("-") and word != "-"
 
 
 def quoted(word: str) -> str:

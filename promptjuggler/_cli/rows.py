@@ -13,8 +13,7 @@ import stat
 import sys
 
 from .exits import FAILED, WRONG_USAGE, Stop
-from .files import Identity, identity_of
-from .inputs import STANDARD_INPUT, name_of, texts_of
+from .inputs import STANDARD_STREAM, name_of, texts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO, Literal
 
     Format = Literal["csv", "jsonl"]
+    Identity = tuple[int, int, int, int]
 
 LONGEST_LINE = 32 * 1024 * 1024
 """Bytes of a line, and characters of a value: no request is larger."""
@@ -84,7 +84,7 @@ class RowsFile:
         self._identity: Identity | None = None
         self.name = name_of(path)
         self.is_regular = False
-        if path != STANDARD_INPUT:
+        if path != STANDARD_STREAM:
             self.is_regular = stat.S_ISREG(os.stat(path).st_mode)
             self._take_hints_of_name()
 
@@ -100,7 +100,7 @@ class RowsFile:
     def count(self) -> int:
         """Read all of it once, and give the number of rows. Raises as `read` does."""
         with open(self._path, "rb") as file:
-            self._identity = identity_of(file)
+            self._identity = _identity_of(file)
             return sum(1 for _ in self._rows(file))
 
     def read(self, closing: ExitStack) -> Iterator[Mapping[str, str]]:
@@ -109,7 +109,7 @@ class RowsFile:
         Raises `Stop` for what is no row, then and when iterated over, and `OSError`
         where it cannot be opened.
         """
-        if self._path != STANDARD_INPUT:
+        if self._path != STANDARD_STREAM:
             return self._rows(closing.enter_context(open(self._path, "rb")))
         if sys.stdin is None or sys.stdin.closed:
             raise Stop(WRONG_USAGE, "standard input is closed, or was read already")
@@ -130,8 +130,9 @@ class RowsFile:
 
     def _rows_alone(self, lines: _Lines) -> Iterator[Mapping[str, str]]:
         beginning = lines.beginning()
-        is_odd = not self.is_regular or self._format != "jsonl"
-        if not beginning and is_odd:
+        # A file of JSON lines can have none; CSV has a header.
+        must_have_lines = not self.is_regular or self._format != "jsonl"
+        if not beginning and must_have_lines:
             # What is left, as a rule, of a command before this one that failed.
             raise Stop(WRONG_USAGE, f"{self.name} is empty")
         self._refuse_json_of_more_lines(beginning.strip())
@@ -213,7 +214,7 @@ class _Lines:
         except OSError as error:
             problem = f"{self._name} cannot be read: {error.strerror}"
             raise Stop(WRONG_USAGE, problem) from None
-        if self._identity is not None and identity_of(self._file) != self._identity:
+        if self._identity is not None and _identity_of(self._file) != self._identity:
             # What was counted and found right is not what would be run.
             raise Stop(FAILED, f"{self._name} has changed since it was checked")
         if not line:
@@ -242,6 +243,16 @@ class _Lines:
     def wrong_header(self, problem: str) -> Stop:
         """The error for the names of CSV."""
         return Stop(WRONG_USAGE, f"the header of {self._name} {problem}")
+
+
+def _identity_of(file: BinaryIO) -> Identity:
+    """What is another number where it is another file, or has another content.
+
+    Not the time of the last change of its entry (`st_ctime`): a batch takes hours, and
+    whoever renames its file, or gives it other permissions, changes no row.
+    """
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 # --- JSON lines ---

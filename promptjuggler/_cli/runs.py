@@ -6,7 +6,7 @@ import sys
 
 from .exits import WRONG_USAGE, Stop
 from .inputs import FromFiles, pairs, pairs_with_lists, texts_of_json
-from .output import is_terminal, print_json, print_text, print_tokens
+from .output import has_room, is_terminal, print_json, print_part, print_text
 from .results import refuse_output_without_name, show_prompt_run, show_workflow_run
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CreateWorkflowRunResponse,
         PromptJuggler,
         PromptRun,
+        RunStream,
     )
     from .arguments import Arguments, Priority
     from .session import Session
@@ -100,9 +101,46 @@ def _stream_prompt(
         **options,
     ) as stream:
         _remember(session, "prompt", stream.run_id)
-        shown = print_tokens(stream, is_shown=is_shown)
+        shown = _print_tokens(stream, is_shown=is_shown)
         run: PromptRun = stream.result()
     show_prompt_run(session, run, shown)
+
+
+def _print_tokens(stream: RunStream[PromptRun], *, is_shown: bool) -> str:
+    """Read a stream to its end, and, if it is to be shown, write the answer as it comes.
+
+    Gives the text that is to be seen now: the answer, if nothing was missed. Nobody can
+    take back what a reset makes void: the text starts anew on the next line.
+    """
+    from .. import ResetEvent, StaleEvent, TokenEvent
+
+    shown = ""
+    try:
+        for event in stream:
+            if not is_shown:
+                continue
+            if isinstance(event, TokenEvent):
+                shown += event.text
+                print_part(event.text)
+            elif (
+                isinstance(event, (ResetEvent, StaleEvent))
+                and shown != stream.view.text
+            ):
+                shown = stream.view.text
+                print_part(f"\n{shown}")
+    except KeyboardInterrupt:
+        # A signal ends a program at once. A full pipe that nobody reads would never take
+        # the end of the line; whoever reads along has made room for it, and gets it.
+        if shown and has_room(sys.stdout):
+            print_text("")
+        raise
+    except Exception:
+        if shown:
+            print_text("")
+        raise
+    if shown:
+        print_text("")
+    return shown
 
 
 def run_workflow(session: Session) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
+from .demo import start_stand_in
 from .exits import WRONG_USAGE, Stop
 from .inputs import read_text
 from .output import is_terminal, print_details, print_note
-from .program import program, quoted
+from .program import command_line, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
     from typing import TypedDict, TypeVar
+    from uuid import UUID
 
     from .. import PromptJuggler
-    from ..testing import FakeServer
     from .arguments import Arguments
     from .exits import Progress
     from .line import Line
@@ -72,7 +73,7 @@ class Session:
             "max_retries": args.max_retries,
         }
         if args.demo:
-            server = self.start_stand_in()
+            server = start_stand_in(self.closing)
             server.run_seconds = 0.0
             client = PromptJuggler(
                 server.api_key, base_url=server.url, proxy=False, **limits
@@ -124,25 +125,19 @@ class Session:
         self.secrets.append(key.strip())
         return key
 
-    def start_stand_in(self) -> FakeServer:
-        """Start a stand-in with what `tables.STAND_IN` says."""
-        from ..testing import FakeServer
-
-        server = self.closing.enter_context(FakeServer())
-        server.add_prompt("greeting", lambda inputs: f"Hello, {inputs['name']}!")
-        server.add_workflow("summary", _first_sentence)
-        server.add_knowledge_base("manuals")
-        return server
-
-    def id_for(self, make: Callable[[], object]) -> str:
+    def id_for(
+        self, client: PromptJuggler, make: Callable[[PromptJuggler], UUID]
+    ) -> str:
         """The id that was given; with `--demo`, that of what `make` makes.
 
         The stand-in is new: nothing can have the id that was given.
+
+        make    a function of `demo`
         """
         given = self.args.id
         if not self.args.demo:
             return given
-        made = str(make())
+        made = str(make(client))
         print_note(f"{made} takes the place of {given}: the stand-in is new")
         return made
 
@@ -160,13 +155,10 @@ class Session:
             ("--api-key-file", args.api_key_file),
             ("--ca-file", args.ca_file),
         )
-        parts = [program(), command]
-        for name, value in options:
-            if value is not None:
-                parts += [name, quoted(value)]
-        if any(word.startswith("-") for word in words):
-            parts.append("--")
-        return " ".join([*parts, *map(quoted, words)])
+        given = [
+            f"{name}={quoted(value)}" for name, value in options if value is not None
+        ]
+        return command_line(command, given, words)
 
     def began(self, what: str, command: str, *words: str) -> None:
         """Have every error from here on say what was started, and how to get at it.
@@ -187,10 +179,13 @@ class Session:
 
     def say_bodies(self, error: BaseException) -> None:
         """Write what a server answered that led to an error, without secrets."""
-        from .watching import passwords_of_proxies, text_of_bodies
+        from .._http.proxy import secrets_of_proxies
+        from .._masking import Secrets
+        from .._secrets import Secret
+        from .watching import text_of_bodies
 
-        passwords = passwords_of_proxies(self.args.proxy)
-        text = text_of_bodies(error, [*self.secrets, *passwords])
+        of_proxies = secrets_of_proxies(Secret(self.args.proxy or ""))
+        text = text_of_bodies(error, Secrets(self.secrets) | of_proxies)
         if text:
             self.say(text)
 
@@ -202,16 +197,22 @@ class Session:
         given = self.args.wait_timeout
         return RUN_TIMEOUT if given is None else given
 
+    @property
+    def draws_line(self) -> bool:
+        """Whether what goes on is shown by a line that is drawn again and again: in a
+        terminal, unless nothing is to be written there, or all that happens."""
+        is_unwanted = self.args.quiet or self.args.verbose
+        return not is_unwanted and is_terminal(sys.stderr)
+
     def with_progress(
         self, text_after: Callable[[float], str], call: Callable[[], T]
     ) -> T:
-        """Make a call and give its result; meanwhile, in a terminal, show how it goes.
+        """Make a call and give its result; meanwhile show how it goes, if it draws a line.
 
         text_after    gives the line to be shown, from the seconds that have passed. It
                       is called in a thread, and the line is gone in the end
         """
-        is_unwanted = self.args.quiet or self.args.verbose
-        if is_unwanted or not is_terminal(sys.stderr):
+        if not self.draws_line:
             return call()
         from .line import Line
 
@@ -235,8 +236,3 @@ class Session:
         return self.with_progress(
             lambda seconds: f"pending for {seconds:.0f} s: {what}", call
         )
-
-
-def _first_sentence(inputs: dict[str, str]) -> dict[str, str | None]:
-    """The workflow of the stand-in."""
-    return {"summary": inputs["text"].strip().partition(".")[0]}

@@ -7,7 +7,8 @@ import json
 import sys
 import time
 
-from .bar import in_dollars, in_words
+from .advice import in_words_of_options
+from .amounts import in_dollars, in_words
 from .exits import DONE, FAILED, MAY_BE_DONE, RUN_FAILED, WRONG_USAGE, Stop
 from .output import print_json
 
@@ -85,7 +86,7 @@ def _document_of(error: PromptJugglerError) -> dict[str, object]:
     """An error as JSON has it."""
     return {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": in_words_of_options(str(error)),
         "status_code": getattr(error, "status_code", None),
         "may_have_taken_effect": error.may_have_taken_effect,
     }
@@ -128,7 +129,7 @@ class Sums:
     def add(self, result: Result) -> None:
         """Count a result."""
         error = result.error
-        trouble = str(error)
+        trouble = in_words_of_options(str(error))
         if result.run is not None:
             trouble = _failure(result.run)
         if result.run is not None and not trouble:

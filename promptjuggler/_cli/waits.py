@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .demo import start_prompt_run, start_workflow_run, upload_document
 from .output import print_json, print_text
 from .results import (
     FINE_KNOWLEDGE,
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 def wait_prompt_run(session: Session) -> None:
     """Wait for a run of a prompt; print its answer, or all of it."""
     client = session.connect()
-    run_id = session.id_for(
-        lambda: client.run_prompt("greeting", "production", {"name": "Ada"}).id
-    )
+    run_id = session.id_for(client, start_prompt_run)
     timeout = session.wait_timeout
     run = session.wait(
         f"run {run_id}", lambda: client.wait_for_prompt_run(run_id, timeout=timeout)
@@ -34,9 +33,7 @@ def wait_workflow_run(session: Session) -> None:
     """Wait for a run of a workflow; print its outputs, one of them, or all of it."""
     refuse_output_without_name(session)
     client = session.connect()
-    run_id = session.id_for(
-        lambda: client.run_workflow("summary", "production", {"text": "A page."}).id
-    )
+    run_id = session.id_for(client, start_workflow_run)
     timeout = session.wait_timeout
     run = session.wait(
         f"run {run_id}", lambda: client.wait_for_workflow_run(run_id, timeout=timeout)
@@ -59,9 +56,7 @@ def wait_knowledge_base(session: Session) -> None:
 def wait_knowledge_document(session: Session) -> None:
     """Wait until a document is indexed; print its status."""
     client = session.connect()
-    document_id = session.id_for(
-        lambda: client.upload_documents("manuals", [("a.txt", b"A page.")])[0].id
-    )
+    document_id = session.id_for(client, upload_document)
     timeout = session.wait_timeout
     document = session.wait(
         f"document {document_id}",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-
-from .._masking import Secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from contextlib import ExitStack
+
+    from .._masking import Secrets
 
 _MOST_SHOWN = 10_000
 """So many characters of a body are shown."""
@@ -46,18 +45,17 @@ def show_requests(
     logger.addHandler(handler)
 
 
-def text_of_bodies(error: BaseException | None, secrets: Iterable[str]) -> str:
+def text_of_bodies(error: BaseException | None, secrets: Secrets) -> str:
     """What a server answered that is an error, or made one, and the same of the error
     that led to it; "" where there is none.
 
     secrets    what was sent as such, and is masked (rule 5 of _secrets.py)
     """
-    hidden = Secrets(secrets)
     texts = []
     while error is not None:
         body = _body_of(error)
         if body:
-            shown = hidden.masked(body, is_cut=True)
+            shown = secrets.masked(body, is_cut=True)
             more = len(shown) - _MOST_SHOWN
             rest = f"\n... and {more:,} characters" if more > 0 else ""
             texts.append(f"the body of the answer:\n{shown[:_MOST_SHOWN]}{rest}")
@@ -78,15 +76,3 @@ def _body_of(error: BaseException) -> str:
     if isinstance(error, ApiError):
         return error.body
     return error.body.decode("utf-8-sig", "replace")
-
-
-def passwords_of_proxies(argument: str | None) -> Iterator[str]:
-    """The passwords that a proxy may have been sent: of an argument, or the environment."""
-    urls = [value for name, value in os.environ.items() if _is_of_proxy(name)]
-    for url in [argument or "", *urls]:
-        user_and_password = url.rpartition("@")[0].rpartition("//")[2]
-        yield user_and_password.partition(":")[2]
-
-
-def _is_of_proxy(variable: str) -> bool:
-    return variable.lower().endswith("_proxy")

@@ -17,8 +17,23 @@ _NOBODY_TRUSTED = frozenset({2, 18, 19, 20, 21})
 # certificate of an authority must be made up (RFC 5280, 4.2).
 _OF_STRICT_CHECKS = range(79, 95)
 
-_WAYS_OUT = (
+# What a program can do. Who calls the command line has no ssl_context: what stands here,
+# `_cli/advice.py` says in words of options.
+PRIVATE_AUTHORITY = (
     "for a private certificate authority, pass ssl_context= or set SSL_CERT_FILE"
+)
+GIVEN_CONTEXT = "the ssl_context= that was given does not trust its authority"
+NO_CERTIFICATE = (
+    "the server wants a client certificate, see ssl_context=, or it has no cipher in"
+    " common"
+)
+UNTRUSTED_CERTIFICATE = (
+    "the server wants a client certificate that it trusts: see ssl_context="
+)
+CHECKED_STRICTLY = (
+    "Python 3.13 and later check strictly how certificates are made up; if this one cannot"
+    " be made anew, pass an ssl_context= after `context.verify_flags &="
+    " ~ssl.VERIFY_X509_STRICT`"
 )
 
 _REFUSED_BY_SERVER = "_ALERT_"
@@ -115,28 +130,19 @@ def advice_about_certificate(error: BaseException, trust: Trust | None) -> str:
     trust  what the connection was made with; None: that of an opener, nobody knows
     """
     if _NOTHING_IN_COMMON in str(error):
-        return (
-            " (the server wants a client certificate, see ssl_context=, or it has no"
-            " cipher in common)"
-        )
+        return f" ({NO_CERTIFICATE})"
     if _REFUSED_BY_SERVER in str(error):
-        return (
-            " (the server wants a client certificate that it trusts: see ssl_context=)"
-        )
+        return f" ({UNTRUSTED_CERTIFICATE})"
     code = getattr(error, "verify_code", None)
     if code in _OF_STRICT_CHECKS:
-        return (
-            " (Python 3.13 and later check strictly how certificates are made up; if this"
-            " one cannot be made anew, pass an ssl_context= after `context.verify_flags"
-            " &= ~ssl.VERIFY_X509_STRICT`)"
-        )
+        return f" ({CHECKED_STRICTLY})"
     if code not in _NOBODY_TRUSTED:
         return ""
     if trust is None:
         return " (for a private certificate authority, see the context of the opener)"
     if trust.is_given:
-        return " (the ssl_context= that was given does not trust its authority)"
-    return f" ({_what_was_used()}; {_WAYS_OUT})"
+        return f" ({GIVEN_CONTEXT})"
+    return f" ({_what_was_used()}; {PRIVATE_AUTHORITY})"
 
 
 def _what_was_used() -> str:

@@ -164,13 +164,18 @@ def _said_by(cause: BaseException) -> str:
     return text
 
 
+TOTAL_TIMEOUT = "total_timeout="
+"""How a text names that argument. Who calls the command line has an option instead, as
+`_cli/advice.py` says."""
+
+
 def add_total_timeout(error: ApiError | NetworkError, seconds: float) -> None:
     """Say in an error that `total_timeout` ended the attempts, and how many there were.
 
     The text of an `ApiError` stays that of the server: there, it is a note.
     """
     times = "attempt" if error.attempts == 1 else "attempts"
-    text = f"total_timeout={seconds:g} s ended it after {error.attempts} {times}"
+    text = f"{TOTAL_TIMEOUT}{seconds:g} s ended it after {error.attempts} {times}"
     if isinstance(error, NetworkError):
         error.args = (f"{error}; {text}",)
     elif sys.version_info >= (3, 11):

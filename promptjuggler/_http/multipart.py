@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
+from .sockets import CHUNK_SIZE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
 
     OpenFile = Callable[[], AbstractContextManager[IO[bytes]]]
-
-CHUNK_SIZE = 64 * 1024
-"""Files are read in pieces of at most this many bytes."""
 
 _UNKNOWN_TYPE = "application/octet-stream"
 
@@ -195,7 +194,7 @@ class _Path:
         """The file. Raises OSError, also where it is no longer the same."""
         file = self._opened()
         try:
-            identity = _identity_of(file)
+            identity = identity_of(file)
             if self._identity is None:
                 self._identity = identity
             if self._identity != identity:
@@ -222,8 +221,9 @@ class _Path:
         )
 
 
-def _identity_of(file: IO[bytes]) -> tuple[int, ...]:
-    """What is another number where it is another file, or has another content."""
+def identity_of(file: IO[bytes] | io.FileIO) -> tuple[int, ...]:
+    """What is another number where it is another file, or has another content, also
+    where somebody has set back the time of that."""
     status = os.fstat(file.fileno())
     return (
         status.st_dev,

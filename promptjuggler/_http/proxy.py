@@ -78,6 +78,18 @@ def proxy_of_environment(scheme: str, host: str) -> Proxy | None:
     return proxy_of_url(f"{scheme.upper()}_PROXY", Secret(url.value))
 
 
+def secrets_of_proxies(argument: Secret[str]) -> Secrets:
+    """What a proxy may have been sent and must show in no text: that of an argument, or
+    any of the environment. What is no URL of a proxy is sent to none."""
+    urls = Secret([argument.value, *urllib.request.getproxies().values()])
+    secrets = Secrets()
+    for index in range(len(urls.value)):
+        proxy = _parsed(Secret(urls.value[index]))
+        if proxy is not None:
+            secrets |= proxy.secrets
+    return secrets
+
+
 def _is_loopback(host: str) -> bool:
     """Whether a host, with or without a port, is this machine by its name or address:
     `localhost` and all below it (RFC 6761, 6.3), 127.0.0.0/8, ::1 (RFC 6890)."""

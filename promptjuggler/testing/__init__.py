@@ -187,10 +187,11 @@ __all__ = [
 # The way through this folder. FakeServer (`server`) has its methods from `_adding`,
 # `_failing` and `_publishing`, which check what they are given (`_checks`, `_revisions`)
 # and work on the parts that `_base` puts together. A request comes in by `_http`, where it
-# meets its fault (`_faults`), and is answered by `_api`. What goes on after that is
-# `_work`: it calls functions (`_calls`), and says what `_runs` makes of the parts of an
-# answer, by way of `_streams` and `_deliveries`, as a job (`_jobs`). What they share is
-# `_state`. The arrows stand in tests/package/test_layout.py.
+# meets its fault (`_faults`), and is answered by `_api`. What goes on after that is a job
+# (`_jobs`). For runs that is `_work`: it calls functions (`_calls`), and says what
+# `_answers` makes of the parts of an answer, by way of `_streams` and `_deliveries`; for
+# documents it is `_indexing`. What they share is `_state`. The arrows stand in
+# tests/package/test_layout.py.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, unquote
 
 from ._bodies import Refused, read_run_body, read_thread, read_upload
+from ._indexing import Indexing
 from ._state import Kind, NotFound, State, new_id, timestamp
 from ._streams import Streams, Subscription
 from ._work import Work
@@ -18,10 +19,13 @@ _TOKEN_SECONDS = 300
 class Api:
     """Answers requests, from the records of a State. Usable in any thread."""
 
-    def __init__(self, state: State, streams: Streams, work: Work) -> None:
+    def __init__(
+        self, state: State, streams: Streams, work: Work, indexing: Indexing
+    ) -> None:
         self._state = state
         self._streams = streams
         self._work = work
+        self._indexing = indexing
 
     def answer(self, request: RecordedRequest) -> Answer | Subscription:
         """Carry a request out. A stream is not heard until it is entered."""
@@ -115,7 +119,7 @@ class Api:
         if slug not in self._state.bases:
             raise NotFound
         files = read_upload(request.headers, request.body)
-        return json_answer(200, self._work.start_indexing(slug, files))
+        return json_answer(200, self._indexing.start(slug, files))
 
     def _get_base(self, slug: str) -> Answer:
         self._work.wait_if_due(self._state.endings_of_base(slug))

@@ -9,13 +9,14 @@ from ._api import Api
 from ._calls import checked_function_of_call
 from ._checks import (
     checked_count,
+    checked_duration,
     checked_header,
     checked_method,
     checked_part_of_path,
-    checked_seconds,
 )
 from ._deliveries import Deliveries
 from ._faults import Fault, Faults, Target
+from ._indexing import Indexing
 from ._jobs import Jobs
 from ._state import RunSeconds, State
 from ._streams import Streams
@@ -39,7 +40,8 @@ class Base:
         self._deliveries = Deliveries()
         self._faults = Faults()
         self._work = Work(self._state, self._streams, self._jobs, self._deliveries)
-        self._api = Api(self._state, self._streams, self._work)
+        indexing = Indexing(self._state, self._jobs, self._deliveries)
+        self._api = Api(self._state, self._streams, self._work, indexing)
 
     def _add_fault(
         self,
@@ -78,4 +80,4 @@ def checked_run_seconds(value: object) -> RunSeconds:
     """Seconds for which runs stay pending, or a function that tells them."""
     if callable(value):
         return checked_function_of_call("run_seconds", value)
-    return checked_seconds("run_seconds", value)
+    return checked_duration("run_seconds", value)

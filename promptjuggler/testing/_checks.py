@@ -30,7 +30,7 @@ def checked_str(name: str, value: object) -> str:
     return value
 
 
-def checked_text(name: str, value: object) -> str:
+def checked_nonempty(name: str, value: object) -> str:
     """A text that is not empty."""
     text = checked_str(name, value)
     if not text:
@@ -40,7 +40,7 @@ def checked_text(name: str, value: object) -> str:
 
 def checked_secret(name: str, value: object) -> str:
     """A text that something can be signed with."""
-    text = checked_text(name, value)
+    text = checked_nonempty(name, value)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -50,7 +50,7 @@ def checked_secret(name: str, value: object) -> str:
 
 def checked_segment(name: str, value: object) -> str:
     """A text that a client can send as a segment of a path."""
-    text = checked_text(name, value)
+    text = checked_nonempty(name, value)
     if text in (".", ".."):
         raise ValueError(f"{name} must not be {text!r}, which no client can send")
     return text
@@ -58,7 +58,7 @@ def checked_segment(name: str, value: object) -> str:
 
 def checked_line(name: str, value: object) -> str:
     """A text without line breaks."""
-    text = checked_text(name, value)
+    text = checked_nonempty(name, value)
     if any(mark in text for mark in _LINE_BREAKS):
         raise ValueError(f"{name} must have no line breaks")
     return text
@@ -93,7 +93,7 @@ def _checked_header_value(name: str, value: object) -> str:
 
 def _checked_header_name(value: object) -> str:
     """The name of a header: a token (RFC 9110, 5.1 and 5.6.2)."""
-    name = checked_text("the name of a header", value)
+    name = checked_nonempty("the name of a header", value)
     if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
         raise ValueError(f"{name!r} cannot be the name of a header")
     return name
@@ -113,7 +113,7 @@ def checked_url(name: str, value: object) -> str:
 
     What urllib cannot send to is an error here, and not of each delivery.
     """
-    url = checked_text(name, value)
+    url = checked_nonempty(name, value)
     authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
     if "@" in authority:
         # It would be taken for a part of the host's name. First, as all other errors
@@ -167,7 +167,7 @@ def checked_list(name: str, value: list[_T]) -> list[_T]:
 
 def checked_method(value: object) -> str:
     """A method of requests, in upper case."""
-    method = checked_text("method", value).upper()
+    method = checked_nonempty("method", value).upper()
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {value!r}")
     return method
@@ -175,7 +175,7 @@ def checked_method(value: object) -> str:
 
 def checked_part_of_path(value: object) -> str:
     """A part of a path as requests have it."""
-    path = checked_text("path", value)
+    path = checked_nonempty("path", value)
     if not path.isascii() or not path.isprintable() or " " in path:
         raise ValueError(
             f"path must be percent-encoded, as requests have it, not {path!r}"
@@ -191,7 +191,7 @@ def checked_status(value: object) -> int:
     return status
 
 
-def checked_seconds(name: str, value: object) -> float:
+def checked_duration(name: str, value: object) -> float:
     """Seconds, of at least 0; they may be infinite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {_kind(value)}")
@@ -226,7 +226,7 @@ def checked_retry_after(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return checked_header("retry_after", value)
-    seconds = checked_seconds("retry_after", value)
+    seconds = checked_duration("retry_after", value)
     if math.isinf(seconds):
         raise ValueError("retry_after must be finite")
     return str(value)
@@ -236,7 +236,7 @@ def checked_texts(name: str, value: object) -> tuple[str, ...]:
     """Texts. A text alone is a mistake, though it can be iterated."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise TypeError(f"{name} must be a list or tuple of str, not {_kind(value)}")
-    return tuple(checked_text(f"each of {name}", text) for text in value)
+    return tuple(checked_nonempty(f"each of {name}", text) for text in value)
 
 
 def checked_uuid(name: str, value: object) -> str:

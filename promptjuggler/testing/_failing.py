@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from ._base import Base
 from ._checks import (
     checked_count,
+    checked_duration,
     checked_flag,
     checked_headers,
     checked_retry_after,
-    checked_seconds,
     checked_status,
 )
 from ._faults import Fault
@@ -193,7 +193,7 @@ class FaultMethods(Base):
         A client with a shorter `timeout` sees a `RequestTimeout`. `close()`
         does not wait for them: it hangs up.
         """
-        fault = Fault(delay=checked_seconds("seconds", seconds))
+        fault = Fault(delay=checked_duration("seconds", seconds))
         self._add_fault(
             f"delay_next({seconds})",
             fault,
@@ -208,7 +208,7 @@ def _check_drip(
     drip: object, cut_at: int | None, headers: tuple[tuple[str, str], ...]
 ) -> None:
     """Raise if an answer cannot drip so."""
-    seconds = checked_seconds("drip", drip)
+    seconds = checked_duration("drip", drip)
     if seconds == 0 or math.isinf(seconds):
         raise ValueError("drip must be above 0, and finite")
     if cut_at is not None:

@@ -211,7 +211,7 @@ class Jobs:
         """Do the steps of a job. Whether it is kept: otherwise, it has ended."""
         while True:
             task.sleep()
-            if self._is_kept(task):
+            if self._keep_if_due(task):
                 return True
             # It is not due where close() woke it, and open() came before it got here.
             if task.is_due() and not task.do_next_step():
@@ -224,8 +224,11 @@ class Jobs:
             self._under_way.remove(task)
             self._changed.notify_all()
 
-    def _is_kept(self, task: _Task) -> bool:
-        """Keep a job for the next `open()` or for `resume()`, if that is due."""
+    def _keep_if_due(self, task: _Task) -> bool:
+        """Keep a job for the next `open()` or for `resume()`, if one is to come first.
+
+        Returns whether it is kept.
+        """
         with self._changed:
             if self._closing.is_set():
                 self._interrupted.append(task)

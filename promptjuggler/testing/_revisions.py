@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ._checks import checked_copy, checked_str, checked_text
+from ._checks import checked_copy, checked_nonempty, checked_str
 from ._state import Json, new_id
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def checked_revision(
         response_format = {"type": "text"}
     revision: Json = {
         "memory": memory,
-        "provider": checked_text("provider", provider),
-        "model": checked_text("model", model),
+        "provider": checked_nonempty("provider", provider),
+        "model": checked_nonempty("model", model),
         "modelParams": checked_copy(
             "model_params", {} if model_params is None else model_params
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,6 +19,7 @@ from ._bodies import RunBody, UploadedFile
 from ._calls import Call, Function, Message
 from ._clock import RealClock
 from .messages import RecordedRequest
+from .parts import Error
 
 Kind = Literal["prompt", "workflow"]
 Json = dict[str, object]
@@ -209,6 +211,17 @@ class State:
     memories: dict[tuple[str, str], tuple[Message, ...]] = field(default_factory=dict)
     """What was said, by thread and channel."""
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def note(self, words: str, error: BaseException) -> None:
+        """Keep the traceback of an error that nobody wanted, below what it was for."""
+        if isinstance(error, Error):
+            return
+        try:
+            text = "".join(traceback.format_exception(error))
+        except Exception:
+            # Whatever is wrong with the error itself, what was to be done must end.
+            text = f"{type(error).__name__}, of which no traceback can be made"
+        self.errors.append(f"{words}:\n{text}")
 
     def add_version(
         self,

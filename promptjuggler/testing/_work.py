@@ -1,21 +1,14 @@
-"""What goes on after an answer: runs are carried out, documents are indexed."""
+"""What goes on after a run was started: it is carried out."""
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from operator import length_hint
 from typing import TypeVar
 from uuid import UUID
 
-from ._bodies import RunBody, UploadedFile
-from ._calls import Call
-from ._checks import checked_seconds
-from ._clock import RealClock
-from ._deliveries import Deliveries
-from ._jobs import Job, Jobs
-from ._runs import (
+from ._answers import (
     End,
     Fields,
     completed,
@@ -23,18 +16,24 @@ from ._runs import (
     failed,
     foreign_code,
     frames_of,
-    kind_of,
     nodes_of,
     outputs_of,
     parts_of,
     prompt_result,
+    standing_parts,
     text_of,
     usages_of,
     workflow_result,
 )
-from ._state import Document, Ending, Index, Json, Kind, Run, State, Version, new_id
+from ._bodies import RunBody
+from ._calls import Call
+from ._checks import checked_duration
+from ._clock import RealClock
+from ._deliveries import Deliveries
+from ._jobs import Job, Jobs
+from ._state import Ending, Kind, Run, State, Version, new_id
 from ._streams import Streams
-from .parts import Error, Node, Part, Usage
+from .parts import Node, Part, Usage
 
 _T = TypeVar("_T")
 Steps = Generator[float, None, _T]
@@ -42,7 +41,7 @@ Steps = Generator[float, None, _T]
 
 
 class Work:
-    """Carries out runs and indexes documents, as jobs. Usable in any thread."""
+    """Carries out runs, as jobs. Usable in any thread."""
 
     def __init__(
         self, state: State, streams: Streams, jobs: Jobs, deliveries: Deliveries
@@ -66,8 +65,6 @@ class Work:
         for ending in endings:
             if not self._jobs.is_paused:
                 ending.wait(until)
-
-    # Runs
 
     def start_run(
         self, kind: Kind, version: Version, asked_for: str, body: RunBody
@@ -109,7 +106,7 @@ class Work:
         run_seconds = self._state.run_seconds
         if not callable(run_seconds):
             return run_seconds
-        return checked_seconds("what run_seconds gives", run_seconds(call))
+        return checked_duration("what run_seconds gives", run_seconds(call))
 
     def _carry_out(
         self, run: Run, version: Version, call: Call, problem: BaseException | None
@@ -132,7 +129,7 @@ class Work:
             raise
         except BaseException as error:
             # All others: what pytest.fail() raises, for one, is no Exception.
-            self._note(f"{run.kind} {version.slug!r}, run {run.id}", error)
+            self._state.note(f"{run.kind} {version.slug!r}, run {run.id}", error)
             end = failed(run.kind, error)
         yield run.ending.due - RealClock.monotonic()
         if version.writes_memory() and end.status == "completed":
@@ -146,17 +143,6 @@ class Work:
         with self._state.lock:
             run.finish(end.status, end.result)
         self._publish(run, end.event, end.fields)
-
-    def _note(self, words: str, error: BaseException) -> None:
-        """Keep the traceback of an error that nobody wanted, below what it was for."""
-        if isinstance(error, Error):
-            return
-        try:
-            text = "".join(traceback.format_exception(error))
-        except Exception:
-            # Whatever is wrong with the error itself, the run must end.
-            text = f"{type(error).__name__}, of which no traceback can be made"
-        self._state.errors.append(f"{words}:\n{text}")
 
     def _prompt_end(self, run: Run, output: object) -> Steps[End]:
         """Say what the function of a prompt gave, and tell how that run ends."""
@@ -174,9 +160,11 @@ class Work:
         for step in each_of(steps):
             if isinstance(step, Node):
                 now = RealClock.monotonic()
-                due = now + (run.ending.due - now) / left if left > 0 else now
+                due = now
+                if left > 0:
+                    due += (run.ending.due - now) / left
                 said = yield from self._run_node(run, step, due)
-                outputs[step.output] = text_of(said)
+                outputs[step.output] = text_of(standing_parts(said))
                 usages += usages_of(said)
             elif isinstance(step, Usage):
                 usages.append(step)
@@ -228,73 +216,3 @@ class Work:
         """Send a frame of a run."""
         about = {"runId": run.id, "channel": run.body.channel}
         self._streams.publish(run.body.thread, event, {**about, **fields})
-
-    # Documents
-
-    def start_indexing(self, slug: str, files: list[UploadedFile]) -> list[Json]:
-        """Keep files in a knowledge base. They are pending at first.
-
-        Returns the documents as they are now.
-        """
-        run_seconds = self._state.run_seconds
-        seconds = 0.0 if callable(run_seconds) else run_seconds
-        due = RealClock.monotonic() + seconds
-        documents = [Document(slug, file, Ending(due)) for file in files]
-        with self._state.lock:
-            for document in documents:
-                self._state.documents[document.id] = document
-            pending = [document.to_json() for document in documents]
-        ids = [document.id for document in documents]
-        self._jobs.start(self._index(slug, documents, seconds), ids)
-        return pending
-
-    def _index(self, slug: str, documents: list[Document], seconds: float) -> Job:
-        """Index uploaded documents, but for those that were deleted meanwhile."""
-        yield seconds
-        for document in documents:
-            self._index_one(document, self._state.indexers.get(slug))
-        with self._state.lock:
-            there = [one for one in documents if one.id in self._state.documents]
-            base = self._state.base_to_json(slug)
-        for document in there:
-            told = _fields(document.to_json(), "id", "status", "chunkCount")
-            yield from self._deliveries.deliver("knowledgedocument.finished", told)
-        if there and base["status"] != "pending":
-            told = _fields(base, "id", "status", "documentCount", "chunkCount")
-            yield from self._deliveries.deliver("knowledgebase.finished", told)
-
-    def _index_one(self, document: Document, index: Index | None) -> None:
-        """Make a document ready, or let it fail, as the function of its base has it."""
-        if document.id not in self._state.documents:
-            return
-        problem: BaseException | None = None
-        if index is not None:
-            with self._state.lock:
-                document.begin()
-            problem = self._problem_of(document, index)
-        with self._state.lock:
-            if problem is None:
-                document.finish()
-            else:
-                document.fail()
-
-    def _problem_of(self, document: Document, index: Index) -> BaseException | None:
-        """Call the function of a base; what is wrong with the document, if anything."""
-        file = document.file
-        try:
-            given = index(file.name, file.content)
-            if isinstance(given, Error):
-                return given
-            if given is not None:
-                raise TypeError(
-                    f"the function gave {kind_of(given)}: it gives None or an Error"
-                )
-        except BaseException as error:
-            self._note(f"document {file.name!r} of {document.base!r}", error)
-            return error
-        return None
-
-
-def _fields(record: Json, *names: str) -> Json:
-    """These fields of a record."""
-    return {name: record[name] for name in names}

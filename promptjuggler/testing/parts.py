@@ -14,8 +14,8 @@ from ._checks import (
     checked_copy,
     checked_cost,
     checked_count,
+    checked_nonempty,
     checked_str,
-    checked_text,
     checked_texts,
 )
 
@@ -63,7 +63,7 @@ class Tool:
     citations: Iterable[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
-        checked_text("the name of a Tool", self.name)
+        checked_nonempty("the name of a Tool", self.name)
         if self.status not in ("ok", "error"):
             raise ValueError(
                 f'the status of a Tool is "ok" or "error": {self.status!r}'
@@ -89,7 +89,7 @@ class Payload:
     payload: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        checked_text("the tool of a Payload", self.tool)
+        checked_nonempty("the tool of a Payload", self.tool)
         payload = checked_copy("the payload of a Payload", self.payload)
         object.__setattr__(self, "payload", payload)
 
@@ -161,7 +161,7 @@ class Error(Exception):
 
     def __init__(self, text: str, code: str = "run_failed") -> None:
         checked_str("the text of an Error", text)
-        checked_text("the code of an Error", code)
+        checked_nonempty("the code of an Error", code)
         super().__init__(text, code)
         self.text = text
         self.code = code
@@ -194,5 +194,5 @@ class Node:
     channel: str = "default"
 
     def __post_init__(self) -> None:
-        checked_text("the output of a Node", self.output)
-        checked_text("the channel of a Node", self.channel)
+        checked_nonempty("the output of a Node", self.output)
+        checked_nonempty("the channel of a Node", self.channel)

@@ -10,7 +10,7 @@ from uuid import UUID
 from ._adding import AddMethods
 from ._base import checked_key, checked_run_seconds
 from ._calls import Call, Message
-from ._checks import checked_flag, checked_list, checked_seconds, checked_uuid
+from ._checks import checked_duration, checked_flag, checked_list, checked_uuid
 from ._failing import FaultMethods
 from ._http import Listener
 from ._publishing import StreamMethods
@@ -229,7 +229,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         What `pause()` holds is not waited for. Returns `deliveries`. Raises
         `TimeoutError` if runs, documents or webhooks are still under way.
         """
-        seconds = checked_seconds("timeout", timeout)
+        seconds = checked_duration("timeout", timeout)
         if not self._jobs.wait_until_idle(seconds):
             raise TimeoutError(
                 f"after {timeout} s, work is still under way in {self!r}"
@@ -262,7 +262,7 @@ class FakeServer(AddMethods, FaultMethods, StreamMethods):
         nothing happens.
         """
         record_id = checked_uuid("run_id", run_id)
-        seconds = checked_seconds("timeout", timeout)
+        seconds = checked_duration("timeout", timeout)
         if self._jobs.is_closing():
             raise RuntimeError("nothing ends while a FakeServer is closed")
         if record_id not in {*self._state.runs, *self._state.documents}:

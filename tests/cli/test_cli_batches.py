@@ -14,7 +14,7 @@ from helpers.package import NAME
 from helpers.servers import PATIENCE
 
 from promptjuggler import BatchCounts, PromptJuggler
-from promptjuggler._cli import bar
+from promptjuggler._cli import amounts, bar
 
 GREETINGS = ["run-prompts", "greeting", "production"]
 
@@ -532,12 +532,12 @@ def test_the_rate_is_that_of_late_and_the_time_left_follows_from_it():
     [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (9000, "2.5 h")],
 )
 def test_a_time_is_said_in_the_unit_that_suits_it(seconds, text):
-    assert bar.in_words(seconds) == text
+    assert amounts.in_words(seconds) == text
 
 
 def test_a_sum_of_money_has_what_one_run_costs():
     costs = (0.00000005, 0.0001, 0.00031, 0.5, 1234.5)
-    assert [bar.in_dollars(cost) for cost in costs] == [
+    assert [amounts.in_dollars(cost) for cost in costs] == [
         "less than $0.0001",
         "$0.0001",
         "$0.0003",
@@ -549,3 +549,13 @@ def test_a_sum_of_money_has_what_one_run_costs():
 def test_without_an_end_in_sight_there_is_no_bar_and_no_time_left():
     overview = bar.Overview(lambda: BatchCounts(3, 0, 0, 1), lambda: 2.0, None)
     assert overview.bar(6.0) == "3 done, 1 under way, 30/min, $2.00"
+
+
+def test_what_may_have_been_started_is_told_in_words_of_options(cli, server, names):
+    command = [*GREETINGS, names("Ada", "Bob"), "--workers", "1"]
+    server.drop_next()
+    assert cli(*command)[0] == 5
+    code, out, err = cli(*command)
+    assert code == 5
+    assert "restart_unsure" not in out + err
+    assert err.count("--restart-unsure") == 1

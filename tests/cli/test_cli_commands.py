@@ -1,5 +1,6 @@
 """The other commands, and the options --demo and --verbose."""
 
+import base64
 import io
 import json
 import logging
@@ -417,3 +418,23 @@ def test_a_request_with_all_its_repetitions_can_be_bounded(cli, server):
         code, _, err = cli("get-prompt", "x", "1", "--base-url", other.url, *options)
         assert len(other.requests) < 3
     assert (code, err) == (1, "promptjuggler: HTTP 503: busy\n")
+
+
+# --- what a proxy says back ---
+
+
+@pytest.mark.parametrize("where", ["argument", "environment"])
+def test_no_body_shows_what_a_proxy_was_sent(cli, server, monkeypatch, where):
+    """The password as it is meant, and the credentials as the header has them."""
+    credentials = base64.b64encode(b"user:pass/word").decode()
+    said = f"Proxy-Authorization: Basic {credentials}, for user:pass/word"
+    with ScriptedServer(respond((403, said))) as proxy:
+        url = f"http://user:pass%2Fword@127.0.0.1:{proxy.port}"
+        options = ["--base-url=http://api.example", "--verbose"]
+        if where == "argument":
+            options.append(f"--proxy={url}")
+        else:
+            monkeypatch.setenv("http_proxy", url)
+        err = cli("get-prompt", "x", "1", *options)[2]
+    shown = "Proxy-Authorization: Basic ***, for user:***"
+    assert f"the body of the answer:\n{shown}\n" in err

@@ -1,5 +1,7 @@
 """How an error becomes an exit code and a line: a table, since it is a pure function."""
 
+import ssl
+
 import pytest
 
 from promptjuggler import (
@@ -12,7 +14,12 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler._cli.exits import Interrupted, Progress, Stop, exit_for
-from promptjuggler._http.certificates import _WAYS_OUT
+from promptjuggler._http.certificates import (
+    GIVEN_CONTEXT,
+    PRIVATE_AUTHORITY,
+    Trust,
+    advice_about_certificate,
+)
 
 UNSURE = "; it may have been carried out all the same"
 STARTED = "; run 7 was started: get it"
@@ -109,8 +116,35 @@ def test_a_404_of_the_api_says_what_was_looked_for_and_asked():
 
 
 def test_advice_for_programs_is_given_in_options():
-    for advice in (_WAYS_OUT, "the ssl_context= that was given does not trust"):
+    for advice in (PRIVATE_AUTHORITY, GIVEN_CONTEXT):
         code, text = exit_for(NetworkError(advice, request_sent=False), Progress())
         assert code == 1
         assert "--ca-file" in text
         assert "ssl_context" not in text
+
+
+# What OpenSSL says of a certificate, and whom the connection trusted.
+FAILURES_OF_TLS = {
+    "no certificate": ("SSLV3_ALERT_HANDSHAKE_FAILURE", None, Trust()),
+    "one that is not trusted": ("TLSV1_ALERT_UNKNOWN_CA", None, Trust()),
+    "strict": ("CERTIFICATE_VERIFY_FAILED", 85, Trust()),
+    "own trust": ("CERTIFICATE_VERIFY_FAILED", 20, Trust()),
+    "given trust": (
+        "CERTIFICATE_VERIFY_FAILED",
+        20,
+        Trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES_OF_TLS.values(), ids=FAILURES_OF_TLS)
+def test_whatever_fails_with_tls_no_line_speaks_of_arguments_of_python(case):
+    said, code, trust = case
+    failure = ssl.SSLError(1, said)
+    failure.verify_code = code
+    advice = advice_about_certificate(failure, trust)
+    assert "ssl_context=" in advice
+    error = NetworkError(f"could not connect: {said}{advice}", request_sent=False)
+    assert "ssl_context" not in exit_for(error, Progress())[1]
+    waited = WaitTimeout(f"was not seen; since then: {error}")
+    assert "ssl_context" not in exit_for(waited, Progress())[1]

@@ -21,7 +21,7 @@ from helpers.commandline import (
 from helpers.servers import PATIENCE
 
 from promptjuggler import PromptJuggler
-from promptjuggler._cli.session import Session
+from promptjuggler._cli import commands, demo
 
 
 def test_the_readmes_first_command_prints_the_greeting():
@@ -216,11 +216,10 @@ def test_fake_server_prints_address_and_key_and_serves_until_a_signal_ends_it_we
 
 def test_fake_server_forgets_the_requests_which_nobody_can_read(monkeypatch, cli):
     """Else each of them would stay in memory, whole, as long as it serves."""
-    start = Session.start_stand_in
     ends = []
 
-    def start_and_call(session):
-        server = start(session)
+    def start_and_call(closing):
+        server = demo.start_stand_in(closing)
         caller = threading.Thread(target=call_and_look, args=(server,))
         caller.start()
         return server
@@ -236,6 +235,6 @@ def test_fake_server_forgets_the_requests_which_nobody_can_read(monkeypatch, cli
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Session, "start_stand_in", start_and_call)
+    monkeypatch.setattr(commands, "start_stand_in", start_and_call)
     assert cli("fake-server")[0] == 0
     assert ends == ["forgotten"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from uuid import UUID, uuid4
 
@@ -268,7 +269,7 @@ def test_a_wait_that_times_out_is_exit_code_4_and_says_the_id(
             "--base-url", server.url, "--wait-timeout", "20", f"run-{kind}", "x", "1"
         )
     assert (code, out) == (4, "")
-    fetch = f"python3 -m {NAME} wait-{kind}-run --base-url {server.url} {SOME_ID}"
+    fetch = f"python3 -m {NAME} wait-{kind}-run --base-url={server.url} {SOME_ID}"
     wait = f"/api/v1/{kind}runs/{SOME_ID} has not ended within 20 s: was pending when"
     assert err.startswith(f"promptjuggler: {wait} last seen, ")
     assert err.endswith(f"; run {SOME_ID} was started: {fetch}\n")
@@ -350,7 +351,7 @@ def test_an_error_while_waiting_says_the_id_of_the_run(cli, server):
     with ScriptedServer(respond(reply, (404, {"error": "Gone."}))) as other:
         code, out, err = cli("--base-url", other.url, "run-prompt", "x", "1")
     assert (code, out) == (5, "")
-    fetch = f"python3 -m {NAME} wait-prompt-run --base-url {other.url} {SOME_ID}"
+    fetch = f"python3 -m {NAME} wait-prompt-run --base-url={other.url} {SOME_ID}"
     asked = f"GET {other.url}/api/v1/promptruns/{SOME_ID}: Gone."
     gone = f"HTTP 404: there is no run {SOME_ID} of a prompt ({asked})"
     assert err == f"promptjuggler: {gone}; run {SOME_ID} was started: {fetch}\n"
@@ -372,3 +373,26 @@ def test_what_nobody_thought_of_is_one_line_too(cli, server, monkeypatch):
     assert (code, out) == (1, "")
     assert err.startswith("promptjuggler: AttributeError: ")
     assert err.count("\n") == 1
+
+
+def test_the_command_to_be_pasted_is_right_for_a_file_whose_name_begins_with_a_dash(
+    cli, server, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(server, "run_seconds", 60)
+    (tmp_path / "-key").write_text(server.api_key, "utf-8")
+    options = ["--api-key-file=-key", "--wait-timeout=0.05"]
+    code, _, err = cli("run-prompt", "greeting", "1", "name=x", *options)
+    assert code == 4
+    words = shlex.split(err.rpartition("was started: ")[2])
+    assert words[:3] == ["python3", "-m", NAME]
+    code, _, err = cli(*words[3:], "--wait-timeout=0.05")
+    assert (code, "has not ended within" in err) == (4, True)
+
+
+def test_the_time_limit_of_a_call_is_named_as_the_option(cli, server):
+    with ScriptedServer(lambda conn: None) as other:
+        options = ["--base-url", other.url, "--total-timeout", "0.4"]
+        code, _, err = cli("get-prompt", "x", "1", *options)
+    assert code == 1
+    assert "; --total-timeout=0.4 s ended it after " in err

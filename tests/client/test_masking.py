@@ -6,13 +6,23 @@ import html
 import json
 import random
 import re
+import sys
 import time
+from collections.abc import Callable, Iterator
+from types import FrameType
 from urllib.parse import quote, quote_plus
 
 import pytest
 from helpers.calls import RUN_ID, client_of
 from helpers.hub import Hub, streaming
-from helpers.secrets import PRIVATE_KEY, chain
+from helpers.secrets import (
+    PRIVATE_KEY,
+    assert_silent,
+    chain,
+    recorded,
+    shows_a_secret,
+    variables,
+)
 from helpers.servers import PATIENCE, Conn, ScriptedServer, respond
 
 from promptjuggler import (
@@ -21,6 +31,7 @@ from promptjuggler import (
     DecodeError,
     NetworkError,
     PromptJugglerError,
+    _masking,
 )
 from promptjuggler._decode import decoded
 from promptjuggler._http.causes import scrub
@@ -421,3 +432,57 @@ def test_free_keys_of_a_document_are_escaped_and_cut():
     assert error.path.startswith(begin)
     assert len(error.path) == 200
     assert str(error) == f"{error.path}: expected a string, got 5"
+
+
+# While it is masked
+
+
+def lines_to_interrupt(call: Callable[[], object]) -> Iterator[Exception]:
+    """Make a call again and again, and give the error that was raised in it before its
+    first line of masking, then before its second, and so on.
+
+    An error tracker looks at those of a signal handler, which can come at any line.
+    """
+    before = sys.gettrace()
+    number = 0
+    while True:
+        number += 1
+        left = number
+
+        def trace(frame: FrameType, event: str, argument: object) -> object:
+            nonlocal left
+            if frame.f_code.co_filename != _masking.__file__:
+                return None
+            left -= event == "line"
+            if left == 0:
+                sys.settrace(before)
+                raise InterruptedError
+            return trace
+
+        try:
+            sys.settrace(trace)
+            call()
+        except InterruptedError as error:
+            sys.settrace(before)
+            yield error
+        else:
+            return
+        finally:
+            sys.settrace(before)
+
+
+def test_whenever_masking_is_interrupted_no_variable_shows_a_secret():
+    hidden = Secrets(["sekret \\ text%41", "sekret-other"])
+    said = 'it is "sekret%20%5C%20text%2541" or sekret-o'
+    errors = list(lines_to_interrupt(lambda: hidden.masked(said, is_cut=True)))
+    # But for the first two lines, which put the text away.
+    for error in errors[2:]:
+        assert_silent(error)
+    assert len(errors) > 100
+
+
+def test_the_forms_that_are_looked_for_are_in_no_variable_of_ours():
+    for error in lines_to_interrupt(Secrets(["sekret", "sekret-\\"])._forms):
+        for where, value in variables(error):
+            is_of_reading = "_unescaped" in where or "__init__" in where
+            assert is_of_reading or not any(map(shows_a_secret, recorded(value))), where

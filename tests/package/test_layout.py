@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib
+import re
 import subprocess
 import sys
 import tokenize
@@ -37,7 +38,7 @@ ROOMS = {
         "_secrets",
         "_values",
     },
-    "_frozen": set(),
+    "_frozen": {"_json"},
     "_fields": set(),
     "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
     "_model": {"_errors", "_building", "_decode", "_enums", "_frozen", "_values"},
@@ -104,7 +105,7 @@ ROOMS = {
         "_http",
     },
     "testing": {"webhook"},
-    "_cli": {"_masking", "testing"},
+    "_cli": {"_batch", "_http", "_masking", "_secrets", "testing"},
     "__main__": {"_cli"},
     "_old_python": set(),
 }
@@ -143,7 +144,7 @@ FILES = {
         "certificates": set(),
         "deadline": set(),
         "exceptions": set(),
-        "multipart": set(),
+        "multipart": {"sockets"},
         "proxy": set(),
         "retry_after": set(),
         "causes": {"exceptions"},
@@ -206,7 +207,10 @@ FILES = {
     },
     "_cli": {
         "__init__": {"arguments", "exits", "output", "signals", "commands"},
-        "exits": set(),
+        "advice": set(),
+        "amounts": set(),
+        "demo": set(),
+        "exits": {"advice"},
         "kinds": set(),
         "program": {"output"},
         "files": set(),
@@ -220,6 +224,7 @@ FILES = {
         "completion": {"kinds", "tables"},
         "session": {
             "arguments",
+            "demo",
             "exits",
             "inputs",
             "line",
@@ -231,11 +236,11 @@ FILES = {
         "watching": set(),
         "results": {"exits", "output", "session"},
         "runs": {"arguments", "exits", "inputs", "output", "results", "session"},
-        "waits": {"output", "results", "session"},
-        "documents": {"exits", "files", "output", "results", "session"},
-        "rows": {"exits", "files", "inputs"},
-        "bar": {"line", "output"},
-        "sums": {"bar", "exits", "output"},
+        "waits": {"demo", "output", "results", "session"},
+        "documents": {"demo", "exits", "files", "output", "results", "session"},
+        "rows": {"exits", "inputs"},
+        "bar": {"amounts", "line", "output"},
+        "sums": {"advice", "amounts", "exits", "output"},
         "again": {"arguments", "inputs", "kinds", "program", "tables"},
         "batches": {
             "again",
@@ -253,6 +258,7 @@ FILES = {
             "arguments",
             "batches",
             "completion",
+            "demo",
             "documents",
             "exits",
             "inputs",
@@ -296,21 +302,31 @@ FILES = {
             "_checks",
             "_deliveries",
             "_faults",
+            "_indexing",
             "_jobs",
             "_state",
             "_streams",
             "_work",
         },
         "_http": {"_api", "_faults", "_jobs", "_state", "_streams", "messages"},
-        "_api": {"_bodies", "_state", "_streams", "_work", "messages"},
+        "_api": {"_bodies", "_indexing", "_state", "_streams", "_work", "messages"},
+        "_indexing": {
+            "_answers",
+            "_bodies",
+            "_clock",
+            "_deliveries",
+            "_jobs",
+            "_state",
+            "parts",
+        },
         "_work": {
+            "_answers",
             "_bodies",
             "_calls",
             "_checks",
             "_clock",
             "_deliveries",
             "_jobs",
-            "_runs",
             "_state",
             "_streams",
             "parts",
@@ -318,8 +334,8 @@ FILES = {
         "_deliveries": {"messages", "webhooks"},
         "_faults": {"messages"},
         "_jobs": {"_clock"},
-        "_state": {"_bodies", "_calls", "_clock", "messages"},
-        "_runs": {"parts"},
+        "_state": {"_bodies", "_calls", "_clock", "messages", "parts"},
+        "_answers": {"parts"},
         "_bodies": set(),
         "_calls": set(),
         "_checks": set(),
@@ -353,7 +369,7 @@ PURE = {
     "streaming/_held",
     "streaming/_sse",
     "testing/_checks",
-    "testing/_runs",
+    "testing/_answers",
     "webhook",
 }
 
@@ -807,3 +823,13 @@ def test_using_the_package_changes_nothing_of_the_process():
         command, env=ENV, capture_output=True, text=True, timeout=60
     )
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
+
+
+def test_the_map_of_the_command_line_has_every_module_of_it():
+    doc = ast.get_docstring(TREES["_cli/__init__"])
+    told = set(re.findall(r"^    (\w+)  ", doc, re.M)) | set(
+        re.findall(r"`(\w+)`", doc)
+    )
+    modules = set(FILES["_cli"]) - {"__init__"}
+    assert modules - told == set()
+    assert set(re.findall(r"^    (\w+)  ", doc, re.M)) - modules == set()

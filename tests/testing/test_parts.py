@@ -12,16 +12,17 @@ import pytest
 from helpers.servers import PATIENCE
 
 from promptjuggler.testing import Payload, Reset, Tool
-from promptjuggler.testing._jobs import Jobs
-from promptjuggler.testing._runs import (
+from promptjuggler.testing._answers import (
     frames_of,
     nodes_of,
     outputs_of,
     parts_of,
     prompt_result,
+    standing_parts,
     transcript_of,
     usage,
 )
+from promptjuggler.testing._jobs import Jobs
 
 SOURCES = [{"title": "X", "url": "https://x.example"}]
 
@@ -76,7 +77,8 @@ def test_what_is_no_part_is_a_type_error_after_those_before_it(wrong: object) ->
 
 def test_texts_beside_one_another_are_one_item_of_the_transcript() -> None:
     call = Tool("search", "error", ["q"], SOURCES)
-    assert transcript_of(["a", "b", call, Payload("emit", {}), "c", Reset(1), "d"]) == [
+    parts = ["a", "b", call, Payload("emit", {}), "c", Reset(1), "d"]
+    assert transcript_of(standing_parts(parts)) == [
         {"type": "text", "content": "ab", "citations": []},
         {
             "type": "tool",
@@ -189,10 +191,10 @@ def test_a_job_that_raises_by_a_mistake_of_the_stand_in_leaves_nothing_waiting(
 
 def test_a_job_is_not_lost_if_it_is_opened_again_before_it_is_put_by() -> None:
     class OpenedAtOnce(Jobs):
-        def _is_kept(self, task: Any) -> bool:
+        def _keep_if_due(self, task: Any) -> bool:
             if self.is_closing():
                 self.open()
-            return super()._is_kept(task)
+            return super()._keep_if_due(task)
 
     ended = threading.Event()
 

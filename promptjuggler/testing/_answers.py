@@ -160,10 +160,13 @@ def _checked(part: object) -> str | Text | Tool | Payload | Reset | Usage:
     raise TypeError(f"not a part of an answer: {part!r}")
 
 
-def transcript_of(parts: Iterable[Part]) -> list[Fields]:
-    """The transcript of a run: texts beside one another are one item."""
+def transcript_of(standing: Iterable[Part]) -> list[Fields]:
+    """The transcript of a run: texts beside one another are one item.
+
+    standing    the parts, without what was made void
+    """
     transcript: list[Fields] = []
-    for is_text, group in groupby(_standing(parts), _is_text):
+    for is_text, group in groupby(standing, _is_text):
         if is_text:
             transcript.append(_text_item(list(group)))
             continue
@@ -176,9 +179,12 @@ def transcript_of(parts: Iterable[Part]) -> list[Fields]:
     return transcript
 
 
-def text_of(parts: Iterable[Part]) -> str:
-    """What was said in an answer, and not made void."""
-    return "".join(_words_of(part) for part in _standing(parts))
+def text_of(standing: Iterable[Part]) -> str:
+    """What was said in an answer.
+
+    standing    its parts, without what was made void
+    """
+    return "".join(map(_words_of, standing))
 
 
 def _text_item(parts: list[Part]) -> Fields:
@@ -237,8 +243,8 @@ def usages_of(parts: Iterable[object]) -> list[Usage]:
 def prompt_result(inputs: Mapping[str, str], parts: Iterable[Part]) -> Fields:
     """What a prompt run has, once it is completed, beside its id, status and times."""
     everything = list(parts)
-    standing = _standing(everything)
-    output = text_of(everything)
+    standing = standing_parts(everything)
+    output = text_of(standing)
     payloads = [part for part in standing if isinstance(part, Payload)]
     read = " ".join(inputs.values())
     return {
@@ -316,7 +322,7 @@ def _text_of_error(error: BaseException) -> str:
     return text or name
 
 
-def _standing(parts: Iterable[Part]) -> list[Part]:
+def standing_parts(parts: Iterable[Part]) -> list[Part]:
     """The parts that no Reset made void, in their order: those that say something."""
     segment = 0
     standing: list[tuple[int, Part]] = []
