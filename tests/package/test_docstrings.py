@@ -53,12 +53,10 @@ def is_example(code: str) -> bool:
     return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
-EXAMPLES = [
-    pytest.param(block, id=place) for place, block in blocks() if is_example(block)
-]
-REST = [
-    pytest.param(block, id=place) for place, block in blocks() if not is_example(block)
-]
+EXAMPLES, REST = [], []
+for place, block in blocks():
+    kind = EXAMPLES if is_example(block) else REST
+    kind.append(pytest.param(block, id=place))
 
 
 @pytest.fixture(scope="module")

@@ -349,6 +349,12 @@ def room(module):
     return module.partition("/")[0]
 
 
+@functools.cache
+def nodes(module):
+    """Everything in the tree of a module."""
+    return list(ast.walk(TREES[module]))
+
+
 def is_in(module, places):
     """Whether a module, or the room that it is in, is one of these."""
     return module in places or room(module) in places
@@ -362,7 +368,7 @@ def imports(module):
     Where is "types" under `if TYPE_CHECKING`, "function" inside a function, else "module".
     """
     where = {}
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             where.update(
                 (id(inner), "types")
@@ -372,7 +378,7 @@ def imports(module):
     for function in functions(module):
         where.update((id(inner), "function") for inner in ast.walk(function))
     found = []
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             place = where.get(id(node), "module")
             found += [(0, alias.name, None, place) for alias in node.names]
@@ -403,7 +409,7 @@ def functions(module):
     """Every function of a module."""
     return [
         node
-        for node in ast.walk(TREES[module])
+        for node in nodes(module)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
 
@@ -438,7 +444,7 @@ def calls(module):
     """Every call of a module: (dotted text of what is called, node)."""
     return [
         (ast.unparse(node.func), node)
-        for node in ast.walk(TREES[module])
+        for node in nodes(module)
         if isinstance(node, ast.Call)
     ]
 
@@ -575,7 +581,7 @@ def test_nine_lines_of_ten_have_under_80_columns():
 def lines_of_prose(module):
     """The numbers of lines with docstrings or comments."""
     numbers = set()
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else []:
             value = getattr(statement, "value", None)
@@ -656,9 +662,7 @@ def test_a_library_module_does_not_print_or_exit(module):
         "input",
     }
     streams = {
-        ast.unparse(node)
-        for node in ast.walk(TREES[module])
-        if isinstance(node, ast.Attribute)
+        ast.unparse(node) for node in nodes(module) if isinstance(node, ast.Attribute)
     }
     assert not streams & {"sys.stdout", "sys.stderr", "sys.stdin", "warnings.warn"}
 
@@ -719,7 +723,7 @@ def test_no_module_changes_what_belongs_to_the_whole_process(module):
     if module in HANDLING_SIGNALS:
         called.remove("signal")
     assert not called & forbidden
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         assert not isinstance(node, ast.Global), (
             f"{module} has a global statement in line {node.lineno}"
         )
