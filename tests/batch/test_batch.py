@@ -202,7 +202,7 @@ def test_inputs_without_an_end_are_taken_no_further_than_twice_the_workers(pj):
     with batch_of(pj, endless(), workers=3) as batch:
         for given, _ in enumerate(batch, 1):
             assert last[0] + 1 <= given + 2 * 3
-            if given == 200:
+            if given == 60:
                 break
 
 
@@ -601,9 +601,9 @@ def alive():
 
 def test_memory_does_not_grow_with_the_inputs(pj):
     before = alive()
-    with batch_of(pj, ({"name": str(n)} for n in range(400)), workers=2) as batch:
+    with batch_of(pj, ({"name": str(n)} for n in range(200)), workers=2) as batch:
         for given, _ in enumerate(batch):
-            if given % 80 == 0:
+            if given % 40 == 0:
                 # Of each of the four that are taken: its row, its result and its run.
                 assert alive() - before <= 3 * (2 * 2 + 2)
 

@@ -292,7 +292,7 @@ def test_a_header_that_says_it_in_utf_8_has_a_mask_for_it(header):
 
 
 @pytest.mark.parametrize(
-    "secret", ["A" * 80, "B" * 59, PRIVATE_KEY, "two  spaces " * 9, "C" * 300_000]
+    "secret", ["A" * 80, "B" * 59, PRIVATE_KEY, "two  spaces " * 9, "C" * 150_000]
 )
 @pytest.mark.parametrize("before", ["", "X", "x" * 50])
 @pytest.mark.parametrize("status", [200, 400])
