@@ -135,7 +135,7 @@ def test_what_the_api_refuses_of_one_is_its_error_and_the_others_go_on(server, p
     assert [result.run.output for result in others] == [*answers(5).values()][1:]
 
 
-def test_a_start_without_an_answer_is_not_repeated(server, pj):
+def test_a_start_without_an_answer_is_not_repeated(server, pj, quick):
     server.drop_next()
     with batch_of(pj, rows(3), workers=1) as batch:
         first, *others = batch
@@ -372,7 +372,7 @@ def test_options_are_sent_with_every_run(server, pj):
     assert sent == [{**expected, "channel": "side"}] * 2 + [expected] * 2
 
 
-def test_no_value_of_env_vars_shows(server, pj, tmp_path):
+def test_no_value_of_env_vars_shows(server, pj, tmp_path, quick):
     secret = "s3cret-value"
     server.fail_next(500)
     options = {"env_vars": {"TOKEN": secret}, "journal": tmp_path / "j"}

@@ -305,7 +305,9 @@ def test_a_server_that_fails_is_tried_with_one_start_at_a_time(quick):
     assert all(result.error.may_have_taken_effect for result in lost)
 
 
-def test_an_answer_that_cannot_be_read_is_a_failure_too_and_the_row_is_lost(server):
+def test_an_answer_that_cannot_be_read_is_a_failure_too_and_the_row_is_lost(
+    server, quick
+):
     replies = iter([b"<html>", b"{}"])
 
     def handler(conn):
