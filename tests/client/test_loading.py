@@ -10,7 +10,7 @@ import types
 
 import pytest
 from helpers.calls import ID, answer_all, client_of, document
-from helpers.package import ENV, FOLDER, NAME
+from helpers.package import ENV, FOLDER, NAME, nodes_of
 from helpers.servers import CA_FILE, ScriptedServer, respond, server_context
 
 from promptjuggler import (
@@ -202,7 +202,7 @@ def test_a_logging_module_that_is_half_loaded_gets_no_line(monkeypatch):
 
 def names_asked_of_load():
     for path in FOLDER.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 module, colon, attribute = node.value.partition(":")
                 is_name = colon and module.replace(".", "").isidentifier()

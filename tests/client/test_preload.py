@@ -14,7 +14,7 @@ from helpers.calls import ID, RUN_ID, document
 from helpers.documents import Maker
 from helpers.frames import done, reset, token
 from helpers.hub import CHUNKED, chunk, wire
-from helpers.package import ENV, FOLDER, NAME
+from helpers.package import ENV, FOLDER, NAME, nodes_of
 from helpers.servers import (
     CA_FILE,
     ScriptedServer,
@@ -191,7 +191,7 @@ def test_after_it_the_first_call_of_each_operation_loads_no_module_nor_does_its_
 def imported_in_functions(path):
     """The modules that a file of the package imports inside its functions."""
     package = ".".join([NAME, *path.relative_to(FOLDER).parts[:-1]])
-    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for function in nodes_of(path):
         if not isinstance(function, (ast.FunctionDef, ast.Lambda)):
             continue
         for node in ast.walk(function):

@@ -8,7 +8,7 @@ import sys
 import tokenize
 
 import pytest
-from helpers.package import ENV, FOLDER, NAME
+from helpers.package import ENV, FOLDER, NAME, nodes_of
 
 # Who may import whom, types included: the rooms at the left those at the right, and no
 # others. A room is a module, or a folder with all that is in it. Besides, each may import
@@ -341,7 +341,7 @@ MODULES = sorted(
     for path in FOLDER.rglob("*.py")
 )
 TEXTS = {module: (FOLDER / f"{module}.py").read_text("utf-8") for module in MODULES}
-TREES = {module: ast.parse(text) for module, text in TEXTS.items()}
+TREES = {module: nodes_of(FOLDER / f"{module}.py")[0] for module in MODULES}
 
 
 def room(module):
@@ -349,10 +349,9 @@ def room(module):
     return module.partition("/")[0]
 
 
-@functools.cache
 def nodes(module):
     """Everything in the tree of a module."""
-    return list(ast.walk(TREES[module]))
+    return nodes_of(FOLDER / f"{module}.py")
 
 
 def is_in(module, places):
