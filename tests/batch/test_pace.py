@@ -202,7 +202,7 @@ def test_a_server_that_is_away_for_a_while_loses_no_row(server, quick):
         server.close()
 
         def come_back():
-            time.sleep(0.5)
+            time.sleep(0.2)
             server.start()
 
         thread = threading.Thread(target=come_back)

@@ -248,7 +248,7 @@ def test_all_looks_but_the_first_end_with_the_wait(monkeypatch):
     with Polling(PENDING, silent) as polling:
         begun = time.monotonic()
         with pytest.raises(WaitTimeout, match="was pending when last seen"):
-            polling.wait(timeout=0.5)
+            polling.wait(timeout=0.2)
         assert time.monotonic() - begun < PATIENCE / 2
 
 
