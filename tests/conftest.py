@@ -32,6 +32,14 @@ def pytest_sessionstart():
             del os.environ[variable]
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
+    """Whatever is made while the tests are looked for stays: so nothing is collected."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """The clock of all limits, which the test moves on: see `MovableClock`."""

@@ -3,6 +3,8 @@
 import pytest
 from helpers.batches import Greeter
 
+from promptjuggler import _retry as retry
+
 
 @pytest.fixture
 def server():
@@ -21,3 +23,10 @@ def pj(server):
 def path(tmp_path):
     """Where a journal can be written."""
     return tmp_path / "rows.journal"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Delays of a hundredth of their length."""
+    monkeypatch.setattr(retry, "_FIRST_DELAY", 0.005)
+    monkeypatch.setattr(retry, "_LONGEST_DELAY", 0.08)

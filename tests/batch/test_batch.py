@@ -135,7 +135,7 @@ def test_what_the_api_refuses_of_one_is_its_error_and_the_others_go_on(server, p
     assert [result.run.output for result in others] == [*answers(5).values()][1:]
 
 
-def test_a_start_without_an_answer_is_not_repeated(server, pj):
+def test_a_start_without_an_answer_is_not_repeated(server, pj, quick):
     server.drop_next()
     with batch_of(pj, rows(3), workers=1) as batch:
         first, *others = batch
@@ -202,7 +202,7 @@ def test_inputs_without_an_end_are_taken_no_further_than_twice_the_workers(pj):
     with batch_of(pj, endless(), workers=3) as batch:
         for given, _ in enumerate(batch, 1):
             assert last[0] + 1 <= given + 2 * 3
-            if given == 200:
+            if given == 60:
                 break
 
 
@@ -372,7 +372,7 @@ def test_options_are_sent_with_every_run(server, pj):
     assert sent == [{**expected, "channel": "side"}] * 2 + [expected] * 2
 
 
-def test_no_value_of_env_vars_shows(server, pj, tmp_path):
+def test_no_value_of_env_vars_shows(server, pj, tmp_path, quick):
     secret = "s3cret-value"
     server.fail_next(500)
     options = {"env_vars": {"TOKEN": secret}, "journal": tmp_path / "j"}
@@ -601,9 +601,9 @@ def alive():
 
 def test_memory_does_not_grow_with_the_inputs(pj):
     before = alive()
-    with batch_of(pj, ({"name": str(n)} for n in range(400)), workers=2) as batch:
+    with batch_of(pj, ({"name": str(n)} for n in range(200)), workers=2) as batch:
         for given, _ in enumerate(batch):
-            if given % 80 == 0:
+            if given % 40 == 0:
                 # Of each of the four that are taken: its row, its result and its run.
                 assert alive() - before <= 3 * (2 * 2 + 2)
 

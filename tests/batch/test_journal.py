@@ -69,7 +69,7 @@ def test_what_was_started_is_waited_for(server, pj, path):
 
 
 def test_what_may_have_been_started_is_an_error_until_it_may_be_restarted(
-    server, pj, path
+    server, pj, path, quick
 ):
     server.drop_next()
     run(pj, rows(2), path, workers=1)

@@ -15,7 +15,13 @@ from helpers.calls import eventually
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE
 
-from promptjuggler import PromptJuggler, WaitTimeout
+from promptjuggler import PromptJuggler, WaitTimeout, batch as batch_module
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch):
+    """Who waits for a result sees soon that another thread has left the batch."""
+    monkeypatch.setattr(batch_module, "_LONGEST_NAP", 0.02)
 
 
 def batch_of(client, path, count, **options):

@@ -135,7 +135,7 @@ def is_stopped_while_it_is_put_off(server, path, monkeypatch):
 )
 @pytest.mark.parametrize("left", [unsure, gone], ids=lambda left: left.__name__)
 def test_after_a_second_start_without_a_run_it_is_as_unsure_as_before(
-    server, path, monkeypatch, left, fails
+    server, path, monkeypatch, quick, left, fails
 ):
     left(server, path)
     before = states(path)
@@ -169,7 +169,7 @@ def test_a_run_that_is_gone_and_then_may_have_been_started_again_is_unsure(
     assert server.started == {"0": 2, "1": 1}
 
 
-def test_a_second_start_that_is_put_off_and_then_lost_is_unsure(server, path):
+def test_a_second_start_that_is_put_off_and_then_lost_is_unsure(server, path, quick):
     """The id of the first stands in the journal in between, and not in the result."""
     gone(server, path)
     server.fail_next(429, method="POST")

@@ -162,7 +162,7 @@ def test_an_error_of_a_real_request_is_copied_and_pickled_whole_with_its_notes(
     reply, copied
 ):
     with ScriptedServer(respond(reply)) as server:
-        error = failure_of(client(server, timeout=0.5))
+        error = failure_of(client(server, timeout=0.1))
     again = copied(error)
     fields, others = dict(vars(error)), dict(vars(again))
     headers, other_headers = fields.pop("headers", None), others.pop("headers", None)

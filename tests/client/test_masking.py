@@ -222,24 +222,25 @@ def test_what_is_short_once_it_is_read_is_masked_only_as_it_is(secret):
 @pytest.mark.parametrize(
     ("secret", "text"),
     [
-        ("a" * 2**17 + "b", "a" * 2**20),
-        ("a" * 2**17, "a" * 2**20),
+        ("a" * 2**15 + "b", "a" * 2**18),
+        ("a" * 2**15, "a" * 2**18),
         ("a" * 2**16 + "b" + "a" * 2**16, ("a" * 2**16 + "b") * 15),
-        (("a" * 1000 + "b") * 131, ("a" * 1000 + "b") * 1000 + "a" * 500),
-        (KEY, "%41" * 2**19),
-        (KEY, "\\" * 2**18),
+        (("a" * 1000 + "b") * 33, ("a" * 1000 + "b") * 250 + "a" * 500),
+        (KEY, "%41" * 2**17),
+        (KEY, "\\" * 2**16),
         (KEY, "%" + "25" * 2**17),
-        ("\\" * 2**15, "\\" * 2**18),
+        ("\\" * 2**15, "\\" * 2**17),
     ],
 )
 def test_to_mask_takes_the_time_of_the_lengths_whatever_they_have(secret, text):
-    """With their product, each of these would take minutes.
+    """With their product, each of these would take many times as long.
 
-    In a text that may be cut, all is looked for that is looked for in another.
+    In a text that may be cut, all is looked for that is looked for in another. The time is
+    that of the processor: a machine that does something else is no reason for more.
     """
-    begun = time.monotonic()
+    begun = time.thread_time()
     masked(text, secret, is_cut=True)
-    assert time.monotonic() - begun < PATIENCE
+    assert time.thread_time() - begun < PATIENCE / 4
 
 
 # What was cut off on the way
@@ -302,7 +303,7 @@ def test_a_header_that_says_it_in_utf_8_has_a_mask_for_it(header):
 
 
 @pytest.mark.parametrize(
-    "secret", ["A" * 80, "B" * 59, PRIVATE_KEY, "two  spaces " * 9, "C" * 300_000]
+    "secret", ["A" * 80, "B" * 59, PRIVATE_KEY, "two  spaces " * 9, "C" * 150_000]
 )
 @pytest.mark.parametrize("before", ["", "X", "x" * 50])
 @pytest.mark.parametrize("status", [200, 400])

@@ -14,7 +14,7 @@ from helpers.calls import ID, RUN_ID, document
 from helpers.documents import Maker
 from helpers.frames import done, reset, token
 from helpers.hub import CHUNKED, chunk, wire
-from helpers.package import ENV, FOLDER, NAME
+from helpers.package import ENV, FOLDER, NAME, nodes_of
 from helpers.servers import (
     CA_FILE,
     ScriptedServer,
@@ -173,8 +173,10 @@ def printed_by(program, *arguments, **environment):
     return result.stdout
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("scheme", "host"),
+    [("http", "127.0.0.1"), ("https", "127.0.0.1"), ("https", "localhost")],
+)
 def test_after_it_the_first_call_of_each_operation_loads_no_module_nor_does_its_error(
     scheme, host
 ):
@@ -189,7 +191,7 @@ def test_after_it_the_first_call_of_each_operation_loads_no_module_nor_does_its_
 def imported_in_functions(path):
     """The modules that a file of the package imports inside its functions."""
     package = ".".join([NAME, *path.relative_to(FOLDER).parts[:-1]])
-    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for function in nodes_of(path):
         if not isinstance(function, (ast.FunctionDef, ast.Lambda)):
             continue
         for node in ast.walk(function):
@@ -342,7 +344,7 @@ print("done", lines > 1000)
 
 
 # The moments over http are among those over https.
-@pytest.mark.parametrize(("scheme", "moments"), [("http", "10"), ("https", "30")])
+@pytest.mark.parametrize(("scheme", "moments"), [("http", "5"), ("https", "30")])
 def test_a_fork_at_any_moment_of_another_threads_first_calls_leaves_a_child_that_works(
     scheme, moments
 ):

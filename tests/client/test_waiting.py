@@ -222,12 +222,15 @@ def test_the_first_look_has_a_second_however_short_the_wait_is():
         assert polling.wait(timeout=0.03).status == "completed"
 
 
-def test_the_first_look_has_no_more_than_a_second_or_the_whole_wait():
+def test_the_first_look_has_no_more_than_a_second_or_the_whole_wait(monkeypatch):
+    assert caller.SHORTEST_FIRST_LOOK == 1
+    monkeypatch.setattr(caller, "SHORTEST_FIRST_LOOK", 0.2)
+
     def silent(conn, request):
         conn.hang()
 
     with Polling(silent) as polling:
-        for timeout, least in ((0.03, 1), (1.2, 1.2)):
+        for timeout, least in ((0.03, 0.2), (0.3, 0.3)):
             begun = time.monotonic()
             with pytest.raises(WaitTimeout):
                 polling.wait(timeout=timeout)
@@ -245,7 +248,7 @@ def test_all_looks_but_the_first_end_with_the_wait(monkeypatch):
     with Polling(PENDING, silent) as polling:
         begun = time.monotonic()
         with pytest.raises(WaitTimeout, match="was pending when last seen"):
-            polling.wait(timeout=0.5)
+            polling.wait(timeout=0.2)
         assert time.monotonic() - begun < PATIENCE / 2
 
 

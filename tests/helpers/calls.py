@@ -104,8 +104,9 @@ def client_of(server: ScriptedServer | str, **options: object) -> PromptJuggler:
     key = options.pop("api_key", getattr(server, "api_key", "key"))
     if options.get("opener") is None:
         options.setdefault("proxy", False)
-        if options["base_url"].startswith("https:"):
-            options.setdefault("ssl_context", client_context())
+        is_https = options["base_url"].startswith("https:")
+        if is_https and "ssl_context" not in options:
+            options["ssl_context"] = client_context()
     client = PromptJuggler(key, **options)
     client.delays = []
     replace_clock(client, sleep=client.delays.append, random=lambda: 0.0)

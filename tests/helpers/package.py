@@ -6,6 +6,8 @@ PROMPTJUGGLER_PACKAGE=acme._vendor.promptjuggler it is a copy under that name: e
 unchanged. A test that starts a process imports NAME there, with ENV as its environment.
 """
 
+import ast
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -70,3 +72,12 @@ _root = FOLDER.parents[NAME.count(".")]
 
 ENV = {name: value for name, value in os.environ.items() if not is_of_machine(name)}
 ENV["PYTHONPATH"] = str(_root)
+
+
+@functools.cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """Everything in the tree of a file of the package, from the module on.
+
+    Several tests look at every file: to read and walk them takes time.
+    """
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))

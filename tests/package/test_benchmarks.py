@@ -8,19 +8,10 @@ import pytest
 from benchmarks import calls, chart, decode, frozen, report, start, stream, upload
 from benchmarks.__main__ import main
 from benchmarks.documents import RUN_ID
-from benchmarks.environment import Bench
 from benchmarks.measure import Effort, Spread, in_turns, ratios, spread
 from benchmarks.process import Failed
 from benchmarks.report import FLOOR, OURS, PEER, Fact, Ratio, Table
 from helpers.package import FOLDER
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    """The smallest benchmark of the package under test, without the published one."""
-    return Bench(
-        FOLDER, tmp_path_factory.mktemp("benchmarks"), Effort(0.001), peer=False
-    )
 
 
 @pytest.fixture(scope="module")

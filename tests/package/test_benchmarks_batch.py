@@ -2,17 +2,7 @@
 
 import pytest
 from benchmarks import batch
-from benchmarks.environment import Bench
-from benchmarks.measure import Effort
 from benchmarks.report import FLOOR, OURS
-from helpers.package import FOLDER
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    """The smallest benchmark of the package under test, without the published one."""
-    work = tmp_path_factory.mktemp("benchmarks")
-    return Bench(FOLDER, work, Effort(0.001), peer=False)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers.package import FOLDER
+from helpers.package import FOLDER, nodes_of
 
 import promptjuggler
 from promptjuggler.testing import FakeServer, sign_webhook
@@ -27,7 +27,7 @@ OPENINGS = {"except": "try:\n    pj.get_prompt('no-such-prompt', 1)\n"}
 
 def docstrings(path: Path):
     """The docstrings of a module and of what is in it, by where they are."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             name = getattr(node, "name", "")
             yield f"{path.relative_to(FOLDER)} {name}", ast.get_docstring(node) or ""
@@ -53,12 +53,10 @@ def is_example(code: str) -> bool:
     return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
-EXAMPLES = [
-    pytest.param(block, id=place) for place, block in blocks() if is_example(block)
-]
-REST = [
-    pytest.param(block, id=place) for place, block in blocks() if not is_example(block)
-]
+EXAMPLES, REST = [], []
+for place, block in blocks():
+    kind = EXAMPLES if is_example(block) else REST
+    kind.append(pytest.param(block, id=place))
 
 
 @pytest.fixture(scope="module")

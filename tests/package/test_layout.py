@@ -9,7 +9,7 @@ import sys
 import tokenize
 
 import pytest
-from helpers.package import ENV, FOLDER, NAME
+from helpers.package import ENV, FOLDER, NAME, nodes_of
 
 # Who may import whom, types included: the rooms at the left those at the right, and no
 # others. A room is a module, or a folder with all that is in it. Besides, each may import
@@ -380,12 +380,17 @@ MODULES = sorted(
     for path in FOLDER.rglob("*.py")
 )
 TEXTS = {module: (FOLDER / f"{module}.py").read_text("utf-8") for module in MODULES}
-TREES = {module: ast.parse(text) for module, text in TEXTS.items()}
+TREES = {module: nodes_of(FOLDER / f"{module}.py")[0] for module in MODULES}
 
 
 def room(module):
     """The room of a module: its folder, or itself."""
     return module.partition("/")[0]
+
+
+def nodes(module):
+    """Everything in the tree of a module."""
+    return nodes_of(FOLDER / f"{module}.py")
 
 
 def is_in(module, places):
@@ -401,7 +406,7 @@ def imports(module):
     Where is "types" under `if TYPE_CHECKING`, "function" inside a function, else "module".
     """
     where = {}
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             where.update(
                 (id(inner), "types")
@@ -411,7 +416,7 @@ def imports(module):
     for function in functions(module):
         where.update((id(inner), "function") for inner in ast.walk(function))
     found = []
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             place = where.get(id(node), "module")
             found += [(0, alias.name, None, place) for alias in node.names]
@@ -442,7 +447,7 @@ def functions(module):
     """Every function of a module."""
     return [
         node
-        for node in ast.walk(TREES[module])
+        for node in nodes(module)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
 
@@ -477,7 +482,7 @@ def calls(module):
     """Every call of a module: (dotted text of what is called, node)."""
     return [
         (ast.unparse(node.func), node)
-        for node in ast.walk(TREES[module])
+        for node in nodes(module)
         if isinstance(node, ast.Call)
     ]
 
@@ -614,7 +619,7 @@ def test_nine_lines_of_ten_have_under_80_columns():
 def lines_of_prose(module):
     """The numbers of lines with docstrings or comments."""
     numbers = set()
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else []:
             value = getattr(statement, "value", None)
@@ -695,9 +700,7 @@ def test_a_library_module_does_not_print_or_exit(module):
         "input",
     }
     streams = {
-        ast.unparse(node)
-        for node in ast.walk(TREES[module])
-        if isinstance(node, ast.Attribute)
+        ast.unparse(node) for node in nodes(module) if isinstance(node, ast.Attribute)
     }
     assert not streams & {"sys.stdout", "sys.stderr", "sys.stdin", "warnings.warn"}
 
@@ -758,7 +761,7 @@ def test_no_module_changes_what_belongs_to_the_whole_process(module):
     if module in HANDLING_SIGNALS:
         called.remove("signal")
     assert not called & forbidden
-    for node in ast.walk(TREES[module]):
+    for node in nodes(module):
         assert not isinstance(node, ast.Global), (
             f"{module} has a global statement in line {node.lineno}"
         )

@@ -28,24 +28,47 @@ LAZY = {"": promptjuggler, "models": promptjuggler.models}
 lazy = pytest.mark.parametrize("package", LAZY)
 
 
-def new_process(code):
-    """What a new process prints, read as a Python literal.
-
-    NAME in its code is the name of the package.
-    """
+def printed_by(code):
+    """What a new process prints. NAME in its code is the name of the package."""
     command = [sys.executable, "-W", "error", "-c", code.replace("NAME", NAME)]
     result = subprocess.run(
         command, env=ENV, capture_output=True, text=True, timeout=60
     )
     assert (result.returncode, result.stderr) == (0, "")
-    return ast.literal_eval(result.stdout)
+    return result.stdout
+
+
+def new_process(code):
+    """What a new process prints, read as a Python literal."""
+    return ast.literal_eval(printed_by(code))
+
+
+def new_processes(codes):
+    """The same for each of some pieces of code, by piece.
+
+    What they load of the standard library is there already: it would take most of the time.
+    """
+    forks = f"""
+import dataclasses, datetime, json, os, sys, typing, uuid
+for code in {codes!r}:
+    if os.fork() == 0:
+        exec(code)
+        sys.stdout.flush()
+        os._exit(0)
+    assert os.wait()[1] == 0
+"""
+    lines = printed_by(forks).splitlines()
+    return dict(zip(codes, map(ast.literal_eval, lines), strict=True))
+
+
+LOADED = (
+    "import sys\nbefore = set(sys.modules)\n{}\nprint(set(sys.modules) - before or '')"
+)
 
 
 def loaded_by(code):
     """The modules that a new process loads for `code`."""
-    return new_process(
-        f"import sys\nbefore = set(sys.modules)\n{code}\nprint(set(sys.modules) - before or '')"
-    )
+    return new_process(LOADED.format(code))
 
 
 def imports_for_checkers(package):
@@ -150,12 +173,17 @@ def test_a_name_is_looked_up_once_and_is_an_ordinary_attribute_then():
     assert (before, after, again) == (False, True, True)
 
 
+SUBMODULE = "import NAME as p; print(repr(p.{}.__name__))"
+
+
+@pytest.fixture(scope="module")
+def submodules():
+    return new_processes([SUBMODULE.format(name) for name in SUBMODULES])
+
+
 @pytest.mark.parametrize("name", sorted(SUBMODULES))
-def test_a_submodule_is_there_after_importing_the_package_alone(name):
-    assert (
-        new_process(f"import NAME as p; print(repr(p.{name}.__name__))")
-        == f"{NAME}.{name}"
-    )
+def test_a_submodule_is_there_after_importing_the_package_alone(name, submodules):
+    assert submodules[SUBMODULE.format(name)] == f"{NAME}.{name}"
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error_with_the_name_in_it():
@@ -276,31 +304,36 @@ def test_constructing_a_client_imports_nothing_and_opens_no_file_and_no_socket()
     assert not [event for event in events if event.partition(".")[0] in does_io]
 
 
-def models_loaded_by(code):
-    """The modules of the results that a new process loads for `code`."""
+# The modules of the results that one of them loads.
+MODULES_OF = {
+    "PromptRun": {"prompt_runs", "transcripts", "usage", "enums"},
+    "WorkflowRun": {"workflow_runs", "usage", "enums"},
+    "CreatePromptRunResponse": {"run_prompt", "metadata"},
+    "CreateWorkflowRunResponse": {"run_workflow", "metadata"},
+    "StreamTokenResponse": {"streaming"},
+    "KnowledgeBaseResponse": {"knowledge", "enums"},
+    "PromptRunFinished": {"webhooks", "enums"},
+    "PromptRevision": {"prompts", "tools", "enums"},
+    "ErrorResponse": {"errors"},
+    "RunStatus": {"enums"},
+}
+# Two ways to ask for one.
+WAYS = ("from NAME import {}", "import NAME; NAME.models.{}")
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    ways = [way.format(name) for name in MODULES_OF for way in WAYS]
+    return new_processes([LOADED.format(way) for way in ways])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", MODULES_OF)
+def test_a_result_loads_no_class_that_it_has_no_use_for(name, way, loaded):
     prefix = f"{NAME}.models."
-    loaded = loaded_by(code)
-    return {name.removeprefix(prefix) for name in loaded if name.startswith(prefix)}
-
-
-@pytest.mark.parametrize(
-    ("name", "modules"),
-    [
-        ("PromptRun", {"prompt_runs", "transcripts", "usage", "enums"}),
-        ("WorkflowRun", {"workflow_runs", "usage", "enums"}),
-        ("CreatePromptRunResponse", {"run_prompt", "metadata"}),
-        ("CreateWorkflowRunResponse", {"run_workflow", "metadata"}),
-        ("StreamTokenResponse", {"streaming"}),
-        ("KnowledgeBaseResponse", {"knowledge", "enums"}),
-        ("PromptRunFinished", {"webhooks", "enums"}),
-        ("PromptRevision", {"prompts", "tools", "enums"}),
-        ("ErrorResponse", {"errors"}),
-        ("RunStatus", {"enums"}),
-    ],
-)
-def test_a_result_loads_no_class_that_it_has_no_use_for(name, modules):
-    assert models_loaded_by(f"from NAME import {name}") == modules
-    assert models_loaded_by(f"import NAME; NAME.models.{name}") == modules
+    modules = loaded[LOADED.format(way.format(name))]
+    models = {module for module in modules if module.startswith(prefix)}
+    assert models == {prefix + module for module in MODULES_OF[name]}
 
 
 def test_the_type_hints_of_every_result_can_be_had():
