@@ -136,7 +136,9 @@ class Process:
             self.stdin, its_stdin = _ends(stdin, "wb", stack)
             self.stdout, its_stdout = _ends(stdout, "rb", stack)
             self.stderr, its_stderr = _ends(stderr, "rb", stack)
-            self._report = LoadedProgram.fork(order, [its_stdin, its_stdout, its_stderr])
+            self._report = LoadedProgram.fork(
+                order, [its_stdin, its_stdout, its_stderr]
+            )
         self.pid = int(self._report.readline())
         self.returncode = None
 
@@ -220,16 +222,17 @@ def run(*arguments, env=PLAIN, **streams):
     return process.returncode, out, err
 
 
-def run_anew(*arguments, env=PLAIN):
-    """The same in a new Python: how that starts decides what is tested."""
+def run_anew(*arguments, env=PLAIN, **streams):
+    """The same in a new Python, where what is tested is decided when that starts."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     done = subprocess.run(
         [*PROGRAM, *arguments],
         env=env,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
         timeout=PATIENCE,
+        **pipes | streams,
     )
-    assert b"Traceback" not in done.stderr
+    assert b"Traceback" not in (done.stderr or b"")
     return done.returncode, done.stdout, done.stderr
 
 

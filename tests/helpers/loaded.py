@@ -1,12 +1,12 @@
-"""A Python that has loaded the package, and becomes the command line as often as it is asked to.
+"""A Python that has loaded the package, and forks to be the command line.
 
-To load its modules takes nine tenths of the time of a command. Here each one is a fork of
-a process that has them: with streams, arguments, an environment, signals and an end of its
-own, as if it had been started. `helpers.commandline` runs this as a program, and sends it
-orders.
+To load its modules is most of the work of a command. Here each one is a fork of a process
+that has them: with streams, arguments, an environment, signals and an end of its own, as
+if it had been started. `helpers.commandline` runs this as a program, and sends it orders.
 """
 
 import fcntl
+import gc
 import importlib
 import json
 import os
@@ -34,6 +34,7 @@ def next_order(orders):
         text, files, _, _ = socket.recv_fds(orders, 1_000_000, 4)
         reap()
         if not text:
+            orders.close()
             sys.exit()
         if not os.fork():
             orders.close()
@@ -66,15 +67,17 @@ def be_reported(report):
 def open_streams():
     """Open the standard streams as Python does when it starts."""
     texts = {"encoding": sys.stdin.encoding, "errors": sys.stdin.errors}
-    sys.stdin = open(0, newline="\n", closefd=False, **texts)
-    sys.stdout = open(1, "w", newline="\n", closefd=False, **texts)
+    sys.stdin = os.fdopen(0, newline="\n", closefd=False, **texts)
+    sys.stdout = os.fdopen(1, "w", newline="\n", closefd=False, **texts)
     texts["errors"] = "backslashreplace"
-    sys.stderr = open(2, "w", 1, newline="\n", closefd=False, **texts)
+    sys.stderr = os.fdopen(2, "w", 1, newline="\n", closefd=False, **texts)
 
 
 def main(orders, name):
     """Carry out orders, in forks, until no more can come."""
     load(name)
+    # Or the garbage collector of each fork would write to all that they share.
+    gc.freeze()
     order, (report, *streams) = next_order(orders)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
