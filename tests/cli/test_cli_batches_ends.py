@@ -18,6 +18,7 @@ from helpers.commandline import (
     account,
     modules_loaded_by,
     run,
+    run_pasted,
     started,
 )
 from helpers.package import NAME
@@ -123,8 +124,8 @@ def test_a_signal_ends_it_and_the_line_has_the_command_that_goes_on(
     assert len(out.splitlines()) - int(line[1]) in (0, 1)
     # Pasted into a shell, it does: no run is started twice, and none is unsure.
     own_server.run_seconds = 0
-    done = subprocess.run(["sh", "-c", line[2]], env=env, capture_output=True)
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 40), done.stderr
+    code, out, err = run_pasted(line[2], env=env)
+    assert (code, len(out.splitlines())) == (0, 40), err
     starts = starts_of(own_server)
     assert (len(starts), max(starts.values())) == (40, 1)
 

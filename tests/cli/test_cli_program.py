@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from helpers.commandline import PLAIN, account, run
+from helpers.commandline import PLAIN, account, run, run_pasted
 from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import PATIENCE
 
@@ -111,17 +111,6 @@ def test_the_hint_for_a_run_can_be_pasted_into_a_shell(own_server, script, tmp_p
     assert (pasted.returncode, pasted.stdout) == (0, b"Hello, Ada!\n")
 
 
-def words_of_bash(line):
-    """What bash makes of a line that is pasted into it."""
-    done = subprocess.run(
-        ["bash", "-c", f"printf '%s\\0' {line}"],
-        env=PLAIN,
-        capture_output=True,
-        timeout=PATIENCE,
-    )
-    return done.stdout.decode().split("\0")[:-1]
-
-
 @pytest.mark.parametrize(
     "slug",
     ["it's $HOME; `x`", "--wait", "two  spaces", "a\u3000b\xa0c", "it's\n\x1b[31m!\\"],
@@ -138,9 +127,7 @@ def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
     assert code == 4
     document, hint = re.search(r"; uploaded as (\S+): (.*)\n", err.decode()).groups()
     own_quick.finish(document)
-    words = words_of_bash(hint)
-    assert words[:3] == [sys.executable, "-m", NAME]
-    assert run(*words[3:], env=env) == (0, b"ready\n", b"")
+    assert run_pasted(hint, env=env) == (0, b"ready\n", b"")
 
 
 HOSTILE = [

@@ -236,6 +236,16 @@ def run_anew(*arguments, env=PLAIN, **streams):
     return done.returncode, done.stdout, done.stderr
 
 
+def run_pasted(line, *, env):
+    """The same for a line that is pasted into a shell, which cuts it into words."""
+    command = ["bash", "-c", f"printf '%s\\0' {line}"]
+    done = subprocess.run(command, env=env, capture_output=True, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    python, option, name, *arguments = done.stdout.decode().split("\0")[:-1]
+    assert (python, option, name) == (sys.executable, "-m", NAME)
+    return run(*arguments, env=env)
+
+
 @contextlib.contextmanager
 def started(*arguments, env, program=None):
     """The program while it runs; it does not outlive the block."""
