@@ -137,7 +137,7 @@ def test_a_second_signal_does_not_wait_for_the_requests_that_are_on_their_way(
     with started(*GREETINGS, names, env=account(own_server)) as process:
         eventually(lambda: own_server.requests)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)  # nothing shows from outside that it was handled
+        time.sleep(0.1)  # nothing shows from outside that it was handled
         assert process.poll() is None
         # More than once, if the first was not handled yet.
         eventually(lambda: process.poll() or process.terminate())

@@ -22,6 +22,7 @@ from helpers.commandline import (
 from helpers.servers import PATIENCE
 
 from promptjuggler import PromptJuggler
+from promptjuggler._cli import commands
 from promptjuggler._cli.session import Session
 
 
@@ -249,5 +250,6 @@ def test_fake_server_forgets_the_requests_which_nobody_can_read(monkeypatch, cli
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Session, "start_stand_in", start_and_call)
+    monkeypatch.setattr(commands, "LONGEST_SLEEP", 0.01)
     assert cli("fake-server")[0] == 0
     assert ends == ["forgotten"]

@@ -71,7 +71,7 @@ def account(server, **more):
 
 
 class LoadedProgram:
-    """A Python that has loaded the program, and forks to be it: see `helpers.loaded`.
+    """A Python that has loaded the program, and forks to be it: see `helpers._loaded`.
 
     A context manager, inside of which a `Process` can be started.
     """
@@ -80,7 +80,7 @@ class LoadedProgram:
 
     def __enter__(self):
         LoadedProgram._orders, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        code = Path(__file__).with_name("loaded.py").read_text("utf-8")
+        code = Path(__file__).with_name("_loaded.py").read_text("utf-8")
         command = [sys.executable, "-W", "error", "-c", code, str(its.fileno()), NAME]
         with its:
             self._process = subprocess.Popen(

@@ -44,7 +44,7 @@ def next_order(orders):
 
 
 def reap():
-    """Have an end with those that have ended."""
+    """Let those go that have ended, or the system would keep them."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -66,11 +66,11 @@ def be_reported(report):
 
 def open_streams():
     """Open the standard streams as Python does when it starts."""
-    texts = {"encoding": sys.stdin.encoding, "errors": sys.stdin.errors}
-    sys.stdin = os.fdopen(0, newline="\n", closefd=False, **texts)
-    sys.stdout = os.fdopen(1, "w", newline="\n", closefd=False, **texts)
-    texts["errors"] = "backslashreplace"
-    sys.stderr = os.fdopen(2, "w", 1, newline="\n", closefd=False, **texts)
+    encoding, errors = sys.stdin.encoding, sys.stdin.errors
+    options = {"encoding": encoding, "newline": "\n", "closefd": False}
+    sys.stdin = os.fdopen(0, errors=errors, **options)
+    sys.stdout = os.fdopen(1, "w", errors=errors, **options)
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", **options)
 
 
 def main(orders, name):
@@ -99,4 +99,5 @@ def main(orders, name):
         exec(order["program"], vars(sys.modules["__main__"]))
 
 
-main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
