@@ -40,7 +40,9 @@ def test_the_readmes_first_command_prints_the_greeting():
 
 def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(own_server):
     own_server.run_seconds = 60
-    with started(*GREET, env=account(own_server)) as process:
+    with subprocess.Popen(
+        [*PROGRAM, *GREET], env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
         eventually(lambda: len(own_server.requests) > 1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
