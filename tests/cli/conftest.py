@@ -5,10 +5,17 @@ import json
 import sys
 
 import pytest
-from helpers.commandline import COLOURS, KEY
+from helpers.commandline import COLOURS, KEY, LoadedProgram
 
 from promptjuggler._cli import main
 from promptjuggler.testing import FakeServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_program():
+    """What the processes of these tests are forks of."""
+    with LoadedProgram():
+        yield
 
 
 def new_server():

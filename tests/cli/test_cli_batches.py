@@ -245,9 +245,8 @@ def test_a_standard_stream_is_no_file_that_is_used_already(own_quick, names, cas
 def test_standard_streams_can_be_other_files(own_quick, names):
     path = names("Ada", "Bob")
     with open(path) as file, open(f"{path}.out", "w+") as out:
-        command = [*PROGRAM, *GREETINGS, "-", "--no-journal"]
-        env = account(own_quick)
-        code = subprocess.call(command, env=env, stdin=file, stdout=out)
+        command = [*GREETINGS, "-", "--no-journal"]
+        code, _, _ = run(*command, env=account(own_quick), stdin=file, stdout=out)
         out.seek(0)
         assert (code, len(out.readlines())) == (0, 2)
 
@@ -421,23 +420,20 @@ def test_a_full_disk_for_the_results_ends_it_and_the_same_command_goes_on(
 
 
 def test_a_pipe_that_closes_ends_it_and_the_same_command_goes_on(own_server, names):
-    path = names(*(f"n{number}" for number in range(300)))
-    command = shlex.join([*PROGRAM, *GREETINGS, path])
-    done = subprocess.run(
-        ["bash", "-c", f"{command} | head -n 1; exit ${{PIPESTATUS[0]}}"],
-        env=account(own_server),
-        capture_output=True,
-    )
-    assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (5, 1, b"")
-    code, out, _ = run(*GREETINGS, path, env=account(own_server))
-    assert (code, len(results_of(out))) == (0, 300)
-    assert len(posts_of(own_server)) == 300
+    # Together, the answers are longer than what a pipe takes (64 KiB on Linux).
+    own_server.add_prompt("long", lambda inputs: "x" * 3000)
+    command = ["run-prompts", "long", "1", names(*(f"n{n}" for n in range(50)))]
+    with started(*command, env=account(own_server)) as process:
+        assert process.stdout.readline().startswith(b'{"index": ')
+        process.stdout.close()
+        assert (process.wait(), process.stderr.read()) == (5, b"")
+    code, out, _ = run(*command, env=account(own_server))
+    assert (code, len(results_of(out))) == (0, 50)
+    assert len(posts_of(own_server)) == 50
 
 
 LIMITED = """
 import resource, signal, sys
-# What is compiled under the limit would be cut off, for all who come later.
-sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
 from NAME._cli import main
 sys.exit(main())
@@ -449,11 +445,11 @@ def test_a_journal_that_cannot_grow_ends_it_before_the_next_start(
     own_server, names, size, sent
 ):
     path = names(*(f"n{number}" for number in range(50)))
-    command = [PROGRAM[0], "-c", LIMITED, str(size), *GREETINGS, path]
-    done = subprocess.run(command, env=account(own_server), capture_output=True)
-    assert done.returncode == 1, done.stderr
+    command = [str(size), *GREETINGS, path]
+    code, _, err = run(*command, env=account(own_server), program=LIMITED)
+    assert code == 1, err
     said = f"the journal {path}.journal cannot be written: File too large"
-    assert said in done.stderr.decode()
+    assert said in err.decode()
     starts = len(posts_of(own_server))
     assert starts < 50 if sent is None else starts == sent
     # What was started is known, or at least known to be unsure: none is started twice.

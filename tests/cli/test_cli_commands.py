@@ -285,7 +285,7 @@ def test_verbose_shows_what_came_where_that_is_no_answer_of_the_api(cli, server)
 
 def test_verbose_shows_the_body_of_the_error_that_made_a_wait_too_long(cli, server):
     with ScriptedServer(respond((503, "<p>in maintenance</p>"))) as other:
-        options = ["--base-url", other.url, "--wait-timeout", "0.1", "--verbose"]
+        options = ["--base-url", other.url, "--wait-timeout", "0.01", "--verbose"]
         code, _, err = cli("wait-prompt-run", SOME_ID, *options)
     assert code == 4
     assert "the body of the answer:\n<p>in maintenance</p>\n" in err

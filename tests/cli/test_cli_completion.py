@@ -1,5 +1,6 @@
 """Completion: the scripts that `completion` prints; bash's in a real bash."""
 
+import functools
 import os
 import re
 import shlex
@@ -213,6 +214,7 @@ fi
 """)
 
 
+@functools.cache
 def lines_of_fish():
     """The words of each `complete`."""
     text = script_for("fish").partition("\ncomplete ")

@@ -16,6 +16,7 @@ from helpers.commandline import (
     PROGRAM,
     account,
     run,
+    run_anew,
     started,
 )
 from helpers.servers import PATIENCE
@@ -25,7 +26,7 @@ from promptjuggler._cli import commands, demo
 
 
 def test_the_readmes_first_command_prints_the_greeting():
-    code, out, err = run("--demo", *GREET)
+    code, out, err = run_anew("--demo", *GREET)
     assert (code, out) == (0, b"Hello, Ada!\n")
     assert (
         err
@@ -38,7 +39,9 @@ def test_the_readmes_first_command_prints_the_greeting():
 
 def test_ctrl_c_is_exit_code_130_with_the_id_of_a_run_that_was_started(own_server):
     own_server.run_seconds = 60
-    with started(*GREET, env=account(own_server)) as process:
+    with subprocess.Popen(
+        [*PROGRAM, *GREET], env=account(own_server), stdout=-1, stderr=-1
+    ) as process:
         eventually(lambda: len(own_server.requests) > 1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
@@ -75,27 +78,38 @@ def test_ctrl_c_while_standard_input_is_read_says_nothing_of_a_run(own_server):
 # --- streams that do not work ---
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_broken_pipe_is_silent(own_quick, unbuffered):
-    def answer_is_lost(code, *arguments):
-        assert run(*arguments, env=env, stdout=writing) == (code, None, b"")
-
-    def lines_for_people_are_lost(options):
-        assert run(*GREET, *options, env=env, stderr=writing)[:2] == (
-            0,
-            b"Hello, Ada!\n",
-        )
-
+@pytest.fixture
+def broken_pipe():
+    """What is written to it, nobody can read."""
     reading, writing = os.pipe()
     os.close(reading)
-    env = account(own_quick, PYTHONUNPLAIN=unbuffered)
-    # That of a run that was started is lost, too: the code says so.
-    at_once(
-        lambda case: answer_is_lost(*case),
-        [(5, *GREET), (5, *GREET, "--stream=always"), (1, "--help")],
-    )
-    at_once(lines_for_people_are_lost, [[], ["--demo"], ["--verbose"]])
+    yield writing
     os.close(writing)
+
+
+def test_a_broken_pipe_is_silent(own_quick, broken_pipe):
+    env = account(own_quick)
+    # That of a run that was started is lost, too: the code says so.
+    for code, *arguments in (
+        (5, *GREET),
+        (5, *GREET, "--stream=always"),
+        (1, "--help"),
+    ):
+        lost = run(*arguments, env=env, stdout=broken_pipe)
+        assert lost == (code, None, b""), arguments
+    for options in ([], ["--demo"], ["--verbose"]):
+        shown = run(*GREET, *options, env=env, stderr=broken_pipe)
+        assert shown == (0, b"Hello, Ada!\n", None), options
+
+
+def test_a_broken_pipe_is_silent_too_where_python_buffers_nothing(
+    own_quick, broken_pipe
+):
+    env = account(own_quick, PYTHONUNBUFFERED="1")
+    assert run_anew(*GREET, env=env, stdout=broken_pipe) == (5, None, b"")
+    assert run_anew("--help", env=env, stdout=broken_pipe) == (1, None, b"")
+    shown = run_anew(*GREET, "--verbose", env=env, stderr=broken_pipe)
+    assert shown == (0, b"Hello, Ada!\n", None)
 
 
 def test_a_result_that_cannot_be_written_is_exit_code_5_of_a_run_and_the_line_says_how_to_get_it(
@@ -147,12 +161,12 @@ def test_what_an_encoding_lacks_is_escaped_and_json_is_ascii_then(own_quick):
             else {"PYTHONIOENCODING": encoding}
         )
         env = account(own_quick, **own)
-        assert run("run-prompt", "greeting", "1", snow, env=env)[:2] == (
+        assert run_anew("run-prompt", "greeting", "1", snow, env=env)[:2] == (
             0,
             shown[encoding],
         )
         if encoding == "ascii":
-            code, out, _ = run("run-workflow", "echo", "1", snow, env=env)
+            code, out, _ = run_anew("run-workflow", "echo", "1", snow, env=env)
             assert (code, json.loads(out)) == (0, {"name": "\u2603 \u00e9"})
             assert out.isascii()
 
@@ -164,19 +178,19 @@ def test_arguments_and_file_names_that_are_not_utf_8(own_quick, tmp_path):
     with open(name, "wb") as file:
         file.write(b"Ada")
     env = account(own_quick, LC_ALL="C.UTF-8")
-    code, out, err = run("run-prompt", "greeting", "1", b"name=\xff", env=env)
+    code, out, err = run_anew("run-prompt", "greeting", "1", b"name=\xff", env=env)
     assert (code, out, err) == (
         2,
         b"",
         b"promptjuggler: the inputs and options must be valid text\n",
     )
-    assert run("run-prompt", "greeting", "1", b"name=@" + name, env=env)[:2] == (
+    assert run_anew("run-prompt", "greeting", "1", b"name=@" + name, env=env)[:2] == (
         0,
         b"Hello, Ada!\n",
     )
-    code, out, err = run("upload-documents", "manuals", name, env=env)
+    code, out, err = run_anew("upload-documents", "manuals", name, env=env)
     assert (code, json.loads(out)[0]["fileName"], err) == (0, "caf\ufffd=.txt", b"")
-    code, _, err = run("upload-documents", "manuals", name + b"x", env=env)
+    code, _, err = run_anew("upload-documents", "manuals", name + b"x", env=env)
     assert code == 2
     assert b"caf\\udce9=.txtx cannot be read" in err
 
@@ -236,5 +250,6 @@ def test_fake_server_forgets_the_requests_which_nobody_can_read(monkeypatch, cli
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(commands, "start_stand_in", start_and_call)
+    monkeypatch.setattr(commands, "LONGEST_SLEEP", 0.01)
     assert cli("fake-server")[0] == 0
     assert ends == ["forgotten"]

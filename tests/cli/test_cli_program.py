@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
-from helpers.commandline import GREET, PLAIN, account
+from helpers.commandline import PLAIN, account, run, run_pasted
 from helpers.package import ENV, FOLDER, NAME
 from helpers.servers import PATIENCE
 
@@ -93,14 +94,16 @@ def test_the_hint_for_a_run_can_be_pasted_into_a_shell(own_server, script, tmp_p
     key_file.write_text(own_server.api_key, "utf-8")
     env = account(own_server, PROMPTJUGGLER_API_KEY="", PROMPTJUGGLER_BASE_URL="")
     options = ["--base-url", own_server.url, "--api-key-file", str(key_file)]
-    own_server.run_seconds = 1
+    over = threading.Event()
+    own_server.add_prompt("slow", lambda inputs: over.wait(PATIENCE) and "Hello, Ada!")
     done = subprocess.run(
-        [script, *GREET, *options, "--wait-timeout", "0.1"],
+        [script, "run-prompt", "slow", "1", *options, "--wait-timeout", "0.1"],
         env=env,
         capture_output=True,
         timeout=PATIENCE,
     )
     assert done.returncode == 4
+    over.set()
     hint = re.search(r" was started: (.*)\n", done.stderr.decode())[1]
     pasted = subprocess.run(
         ["sh", "-c", hint], env=env, capture_output=True, timeout=PATIENCE
@@ -117,22 +120,14 @@ def test_the_hint_for_a_knowledge_base_can_be_pasted_whatever_its_name(
 ):
     own_quick.add_knowledge_base(slug)
     (tmp_path / "a.txt").write_bytes(b"x")
-    own_quick.run_seconds = 0.5
+    own_quick.run_seconds = 60
     env = account(own_quick)
-    command = [sys.executable, "-m", NAME, "upload-documents"]
-    options = ["--wait", "--wait-timeout", "0.05", "--"]
-    done = subprocess.run(
-        [*command, *options, slug, str(tmp_path / "a.txt")],
-        env=env,
-        capture_output=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 4
-    hint = re.search(r"; uploaded as \S+: (.*)\n", done.stderr.decode())[1]
-    pasted = subprocess.run(
-        ["bash", "-c", hint], env=env, capture_output=True, timeout=PATIENCE
-    )
-    assert (pasted.returncode, pasted.stdout) == (0, b"ready\n"), pasted.stderr
+    command = ["upload-documents", "--wait", "--wait-timeout", "0.05", "--", slug]
+    code, _, err = run(*command, str(tmp_path / "a.txt"), env=env)
+    assert code == 4
+    document, hint = re.search(r"; uploaded as (\S+): (.*)\n", err.decode()).groups()
+    own_quick.finish(document)
+    assert run_pasted(hint, env=env) == (0, b"ready\n", b"")
 
 
 HOSTILE = [

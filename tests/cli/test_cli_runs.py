@@ -139,7 +139,7 @@ def test_a_stream_gives_the_answer_in_a_pipe_as_without_and_fails_the_same(cli, 
     )
     quick.run_seconds = 30
     code, out, err = cli(
-        "run-prompt", "greeting", "1", "name=Ada", "--stream", "--wait-timeout", "0.3"
+        "run-prompt", "greeting", "1", "name=Ada", "--stream", "--wait-timeout", "0.1"
     )
     assert (code, out) == (4, "")
     assert re.search(r"run [0-9a-f-]{36} was started: ", err)

@@ -173,7 +173,7 @@ def test_the_line_is_ended_after_a_signal_only_where_it_is_known_that_nothing_wa
 
 def test_what_the_program_may_not_be_ended_by_stays_ignored(own_server):
     """As `nohup` has it for SIGHUP, and a shell for Ctrl-C in the background."""
-    own_server.run_seconds = 1
+    own_server.run_seconds = 0.3
     shell = 'trap "" HUP INT; exec "$@"'
     command = ["sh", "-c", shell, "sh", *PROGRAM, *GREET]
     with subprocess.Popen(
@@ -213,11 +213,8 @@ def test_a_second_signal_ends_at_once_and_the_run_is_named_all_the_same(
     own_server, first, second
 ):
     own_server.run_seconds = 60
-    command = [sys.executable, "-W", "error", "-c", SLOW_TO_END, *GREET]
-    # Unbuffered, so that no more than the first line is read by `readline`.
-    with subprocess.Popen(
-        command, env=account(own_server), stdout=-1, stderr=-1, bufsize=0
-    ) as process:
+    env = account(own_server)
+    with started(*GREET, env=env, program=SLOW_TO_END) as process:
         eventually(lambda: len(own_server.requests) > 1)
         process.send_signal(first)
         assert process.stderr.readline() == b"closing\n"
@@ -230,10 +227,7 @@ def test_a_second_signal_ends_at_once_and_the_run_is_named_all_the_same(
 
 def terminated(program, own_server):
     """Exit code and standard error of a program that gets SIGTERM while a run goes on."""
-    command = [sys.executable, "-W", "error", "-c", program, *GREET]
-    with subprocess.Popen(
-        command, env=account(own_server), stdout=-1, stderr=-1
-    ) as process:
+    with started(*GREET, env=account(own_server), program=program) as process:
         eventually(lambda: len(own_server.requests) > 1)
         return ended_by(signal.SIGTERM, process)
 

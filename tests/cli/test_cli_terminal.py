@@ -1,5 +1,6 @@
 """The command line in a terminal: progress, answers as they come, ^C, colours."""
 
+import io
 import json
 import re
 import sys
@@ -57,16 +58,15 @@ def test_while_a_run_is_pending_a_line_shows_for_how_long_and_it_is_gone_in_the_
     at_once(check, [80, 30])
 
 
-def drawn_while_waiting(server, slug, columns, **more):
+def drawn_while_waiting(server, slug, columns):
     """What is drawn while a knowledge base of this name is waited for."""
     server.run_seconds = 60
     server.add_knowledge_base(slug)
     with PromptJuggler(server.api_key, base_url=server.url) as client:
         client.upload_documents(slug, [("a.txt", b"x")])
     command = ["wait-knowledge-base", slug]
-    env = account(server, **more)
-    with Terminal(*command, env=env, columns=columns) as terminal:
-        terminal.read_until("pending for 1 s: knowledge base ")
+    with Terminal(*command, env=account(server), columns=columns) as terminal:
+        terminal.read_until("pending for 0 s: knowledge base .*\r")
         terminal.type("\x03")
         assert terminal.finish()[0] == 130
     shown = terminal.raw.partition("^C")[0]
@@ -101,12 +101,13 @@ def test_the_line_of_progress_is_as_wide_as_the_terminal_shows_it(
     assert {part.partition("knowledge base ")[2] for part in drawn} == {shown}
 
 
-def test_the_line_of_progress_counts_the_escapes_of_what_cannot_be_shown(own_server):
-    drawn = drawn_while_waiting(
-        own_server, "\xe9" * 20, len(BASE) + 18, PYTHONIOENCODING="ascii"
-    )
-    shown = "\\xe9" * 4 + "\\"
-    assert {part.partition("knowledge base ")[2] for part in drawn} == {shown}
+def test_the_line_of_progress_counts_the_escapes_of_what_cannot_be_shown(monkeypatch):
+    screen = io.TextIOWrapper(io.BytesIO(), "ascii", "backslashreplace")
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr("promptjuggler._cli.line.columns", lambda: 18)
+    Line(lambda seconds: "\xe9" * 20).make_room(lambda: None)
+    drawn = screen.buffer.getvalue().decode("ascii").split("\r")
+    assert drawn[-1] == "\\xe9" * 4 + "\\"
 
 
 def test_a_shorter_line_of_progress_leaves_nothing_of_a_longer_one(capsys):
@@ -261,23 +262,26 @@ def test_a_stream_is_shown_in_a_pipe_only_where_that_is_asked_for(own_server):
 
 # --- requests that are sent again ---
 
-DELAY = r"GET /api/v1/prompts/greeting/1: 503, again in \d\.\d s"
-
 
 def test_a_delay_before_a_request_is_sent_again_is_a_line_in_a_terminal(own_server):
+    def call_of(slug):
+        own_server.add_prompt(slug, lambda inputs: "x")
+        own_server.fail_next(503, path=f"/{slug}/")
+        return ["get-prompt", slug, "1"]
+
     def check(case):
-        options, is_shown = case
-        with Terminal("get-prompt", "greeting", "1", *options, env=env) as terminal:
+        slug, options, is_shown = case
+        with Terminal(*call_of(slug), *options, env=env) as terminal:
             code, _ = terminal.finish()
         assert code == 0
-        assert len(re.findall(f"^{DELAY}\r\n", terminal.raw, re.M)) == is_shown
+        delay = rf"^GET /api/v1/prompts/{slug}/1: 503, again in \d\.\d s\r\n"
+        assert len(re.findall(delay, terminal.raw, re.M)) == is_shown
 
     env = account(own_server)
-    for case in (([], 1), (["--quiet"], 0), (["--verbose"], 1)):
-        own_server.fail_next(503)
-        check(case)
-    own_server.fail_next(503)
-    code, _, err = run("get-prompt", "greeting", "1", env=env)
+    at_once(
+        check, [("plain", [], 1), ("quiet", ["--quiet"], 0), ("all", ["--verbose"], 1)]
+    )
+    code, _, err = run(*call_of("piped"), env=env)
     assert (code, err) == (0, b"")
 
 

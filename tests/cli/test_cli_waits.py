@@ -46,9 +46,9 @@ def test_a_run_that_fails_and_one_that_takes_too_long_have_the_codes_of_a_run(
     quick.run_seconds = 60
     slug, word = ("greeting", "name=x") if kind == "prompt" else ("summary", "text=x")
     run_id = started_run(cli, f"run-{kind}", slug, word)
-    code, out, err = cli(f"wait-{kind}-run", run_id, "--wait-timeout", "0.2")
+    code, out, err = cli(f"wait-{kind}-run", run_id, "--wait-timeout", "0.1")
     assert (code, out) == (4, "")
-    assert "has not ended within 0.2 s: was pending when last seen" in err
+    assert "has not ended within 0.1 s: was pending when last seen" in err
     # Nothing was started by this command.
     assert "was started" not in err
 
@@ -151,7 +151,7 @@ def test_an_upload_waits_until_all_documents_are_indexed(cli, quick, tmp_path):
     paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for path in paths:
         path.write_bytes(b"A page.")
-    quick.run_seconds = 0.2
+    quick.run_seconds = 0.05
     command = ["upload-documents", "manuals", *map(str, paths)]
     code, out, _ = cli(*command)
     assert (code, [each["status"] for each in json.loads(out)]) == (0, ["pending"] * 2)
@@ -159,7 +159,7 @@ def test_an_upload_waits_until_all_documents_are_indexed(cli, quick, tmp_path):
     assert (code, err) == (0, "")
     assert [each["status"] for each in json.loads(out)] == ["ready"] * 2
     quick.run_seconds = 60
-    code, out, err = cli(*command, "--wait", "--wait-timeout", "0.3")
+    code, out, err = cli(*command, "--wait", "--wait-timeout", "0.1")
     assert (code, out) == (4, "")
     assert "; uploaded as " in err
     assert err.endswith(f": python3 -m {NAME} wait-knowledge-base manuals\n")

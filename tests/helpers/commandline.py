@@ -2,15 +2,21 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
 import select
+import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE
@@ -23,11 +29,6 @@ PROGRAM = [sys.executable, "-W", "error", "-m", NAME]
 
 GREET = ["run-prompt", "greeting", "production", "name=Ada"]
 """Arguments that run a prompt that all servers of these tests have."""
-
-AS_MODULE = (
-    f"import runpy; runpy.run_module({NAME!r}, run_name='__main__', alter_sys=True)"
-)
-"""The same as the code of a program."""
 
 FLOOR = """
 import argparse
@@ -48,7 +49,7 @@ COLOURS = ("NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS")
 PLAIN = {
     name: value
     for name, value in ENV.items()
-    if name not in (*COLOURS, "PYTHONUNPLAIN")
+    if name not in (*COLOURS, "PYTHONUNBUFFERED")
 } | {"TERM": "xterm-256color"}
 """An environment with all as it is by default, in a terminal that can have colours."""
 
@@ -69,30 +70,186 @@ def account(server, **more):
     }
 
 
-def run(*arguments, env=PLAIN, **options):
+class LoadedProgram:
+    """A Python that has loaded the program, and forks to be it: see `helpers._loaded`.
+
+    A context manager, inside of which a `Process` can be started.
+    """
+
+    _orders = None
+
+    def __enter__(self):
+        LoadedProgram._orders, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        code = Path(__file__).with_name("_loaded.py").read_text("utf-8")
+        command = [sys.executable, "-W", "error", "-c", code, str(its.fileno()), NAME]
+        with its:
+            self._process = subprocess.Popen(
+                command,
+                env=PLAIN,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *exception):
+        self._orders.close()
+        assert self._process.wait(PATIENCE) == 0
+
+    @classmethod
+    def fork(cls, order, streams):
+        """Have it fork; gives the file that says which process that is, and how it ends."""
+        ours, its = os.pipe()
+        with open(its, "wb"):
+            socket.send_fds(cls._orders, [order.encode()], [its, *streams])
+        return open(ours, "rb", 0)
+
+
+class Process:
+    """The program as a process that need not load it; to be used as a `Popen`.
+
+    program                  the code of another program, to be that
+    stdin, stdout, stderr    files; None is for a pipe
+    has_terminal             whether they are a terminal, which becomes its own
+    """
+
+    def __init__(
+        self,
+        *arguments,
+        env,
+        program=None,
+        stdin=None,
+        stdout=None,
+        stderr=None,
+        has_terminal=False,
+    ):
+        order = json.dumps(
+            {
+                "arguments": arguments,
+                "env": env,
+                "program": program,
+                "folder": os.getcwd(),
+                "has_terminal": has_terminal,
+            }
+        )
+        with contextlib.ExitStack() as stack:
+            self.stdin, its_stdin = _ends(stdin, "wb", stack)
+            self.stdout, its_stdout = _ends(stdout, "rb", stack)
+            self.stderr, its_stderr = _ends(stderr, "rb", stack)
+            self._report = LoadedProgram.fork(
+                order, [its_stdin, its_stdout, its_stderr]
+            )
+        self.pid = int(self._report.readline())
+        self.returncode = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream:
+                stream.close()
+        self.wait()
+
+    def poll(self):
+        """The exit code, or None while it runs."""
+        try:
+            return self.wait(0)
+        except TimeoutError:
+            return None
+
+    def wait(self, timeout=PATIENCE):
+        """Wait for its end; gives the exit code, for which a signal counts below zero."""
+        if self.returncode is None:
+            if not select.select([self._report], [], [], timeout)[0]:
+                raise TimeoutError(f"it has not ended within {timeout} s")
+            self.returncode = int(self._report.readline())
+            self._report.close()
+        return self.returncode
+
+    def communicate(self, timeout=PATIENCE):
+        """Read what it writes, to its end."""
+        if self.stdin:
+            self.stdin.close()
+        overdue = threading.Timer(timeout, self.kill)
+        overdue.start()
+        with ThreadPoolExecutor(2) as pool:
+            written = pool.map(_rest_of, (self.stdout, self.stderr))
+        overdue.cancel()
+        self.wait(timeout)
+        return tuple(written)
+
+    def send_signal(self, number):
+        """Send a signal, if it has not ended."""
+        if self.poll() is None:
+            # It may have ended, and that not be reported yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self):
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _ends(file, mode, stack):
+    """Our end of a pipe, if no file is given, and the file of the program."""
+    if file is not None:
+        return None, file if isinstance(file, int) else file.fileno()
+    reading, writing = os.pipe()
+    ours, its = (writing, reading) if mode == "wb" else (reading, writing)
+    stack.callback(os.close, its)
+    return open(ours, mode), its
+
+
+def _rest_of(stream):
+    return stream.read() if stream else None
+
+
+def run(*arguments, env=PLAIN, **streams):
     """Run the program to its end; gives exit code, and as bytes, what it wrote.
 
     That is standard output and standard error.
     """
-    options = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-        "stdin": subprocess.DEVNULL,
-    } | options
-    result = subprocess.run(
-        [*PROGRAM, *arguments], env=env, timeout=PATIENCE, **options
+    with open(os.devnull, "rb") as nothing:
+        process = Process(*arguments, env=env, **{"stdin": nothing} | streams)
+    with process:
+        out, err = process.communicate()
+    assert b"Traceback" not in (err or b"")
+    return process.returncode, out, err
+
+
+def run_anew(*arguments, env=PLAIN, **streams):
+    """The same in a new Python, where what is tested is decided when that starts."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    done = subprocess.run(
+        [*PROGRAM, *arguments],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        timeout=PATIENCE,
+        **pipes | streams,
     )
-    assert b"Traceback" not in (result.stderr or b"")
-    return result.returncode, result.stdout, result.stderr
+    assert b"Traceback" not in (done.stderr or b"")
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_pasted(line, *, env):
+    """The same for a line that is pasted into a shell, which cuts it into words."""
+    command = ["bash", "-c", f"printf '%s\\0' {line}"]
+    done = subprocess.run(command, env=env, capture_output=True, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    python, option, name, *arguments = done.stdout.decode().split("\0")[:-1]
+    assert (python, option, name) == (sys.executable, "-m", NAME)
+    return run(*arguments, env=env)
 
 
 @contextlib.contextmanager
-def started(*arguments, env):
+def started(*arguments, env, program=None):
     """The program while it runs; it does not outlive the block."""
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments], env=env, stdin=-1, stdout=-1, stderr=-1
-    )
-    with process:
+    with Process(*arguments, env=env, program=program) as process:
         try:
             yield process
         finally:
@@ -121,23 +278,13 @@ class Terminal:
     raw       all that it has written there and that was read
     """
 
-    def __init__(self, *arguments, env, columns=80, program=AS_MODULE):
+    def __init__(self, *arguments, env, columns=80, program=None):
         self.raw = ""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        # In a new session, the terminal becomes the controlling one: ^C is a signal.
-        start = (
-            "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-            f"{program}"
-        )
-        command = [sys.executable, "-W", "error", "-c", start, *arguments]
-        self._process = subprocess.Popen(
-            command,
-            env=env,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
+        streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+        self._process = Process(
+            *arguments, env=env, program=program, has_terminal=True, **streams
         )
         os.close(slave)
 
@@ -145,8 +292,8 @@ class Terminal:
         return self
 
     def __exit__(self, *exception):
-        self._process.kill()
-        self._process.wait()
+        with self._process:
+            self._process.kill()
         if self._master is not None:
             os.close(self._master)
 
