@@ -30,6 +30,11 @@ PROGRAM = [sys.executable, "-W", "error", "-m", NAME]
 GREET = ["run-prompt", "greeting", "production", "name=Ada"]
 """Arguments that run a prompt that all servers of these tests have."""
 
+AS_MODULE = (
+    f"import runpy; runpy.run_module({NAME!r}, run_name='__main__', alter_sys=True)"
+)
+"""The same as the code of a program, for one that does something else before."""
+
 FLOOR = """
 import argparse
 style = lambda prog: argparse.HelpFormatter(prog, width=79)
