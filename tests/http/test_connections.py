@@ -863,7 +863,7 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
                 pass
             finally:
                 sys.settrace(before)
-            gc.collect()
+        gc.collect()
     assert lines > 100
 
 
