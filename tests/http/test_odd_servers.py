@@ -745,7 +745,7 @@ def test_a_server_that_sends_interim_answers_alone_is_cut_off_with_an_opener_too
             conn.send(b"HTTP/1.1 103 X\r\n\r\n")
 
     with ScriptedServer(handler) as server:
-        client = client_of(server, opener=from_outside(), max_retries=0, timeout=0.3)
+        client = client_of(server, opener=from_outside(), max_retries=0, timeout=0.1)
         with pytest.raises(RequestTimeout):
             get(client)
 

@@ -102,7 +102,7 @@ def few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_is_held_up_to_its_bound_and_goes_with_more() -> None:
     tokens = [token(seq, "x" * MEBIBYTE) for seq in range(1, 33)]
-    assert MOST_BYTES_OF_A_RUN == len(tokens) * MEBIBYTE
+    assert len(tokens) * MEBIBYTE == MOST_BYTES_OF_A_RUN
     assembler, events = assemble(*tokens[:-1])
     assert gaps_of(events) == []
     assert len(assembler.view(RUN).text) == 31 * MEBIBYTE

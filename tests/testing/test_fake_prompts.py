@@ -87,7 +87,9 @@ def test_tags_move_to_the_versions_that_are_added_with_them_and_old_versions_sta
     ]
     assert numbers == [1, 2, 3, 4]
     said = {
-        name: pj.wait_for_prompt_run(pj.run_prompt("p", name, {}).id).output
+        name: pj.wait_for_prompt_run(
+            pj.run_prompt("p", name, {}).id, poll_interval=0.02
+        ).output
         for name in (1, 2, 3, 4, "production", "qa", "beta", "__latest__")
     }
     assert list(said.values()) == [
