@@ -1005,7 +1005,7 @@ def test_whatever_a_server_sends_only_our_errors_leave(seed):
             conn.send(nonsense)
 
     with ScriptedServer(handler) as server, client_of(server, max_retries=0) as client:
-        for _ in range(400):
+        for _ in range(200):
             nonsense = _nonsense(chance)
             try:
                 CALLS[chance.choice(["GET", "DELETE", "prompt"])](client)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import random
 import sys
-import tracemalloc
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
@@ -27,7 +26,9 @@ from helpers.frames import (
     tool_end,
     tool_start,
 )
+from helpers.memory import held_by, traced_memory
 
+import promptjuggler
 from promptjuggler.streaming import _assembly
 from promptjuggler.streaming._assembly import (
     MOST_BYTES,
@@ -55,16 +56,12 @@ def held_after(frames: Iterable[Frame]) -> tuple[Assembler, list[UUID], int]:
     """A new assembler that has received the frames, the runs whose gaps were announced,
     and the bytes that it takes in memory."""
     texts = [(kind, json.dumps(fields)) for kind, fields in frames]
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
+    with traced_memory():
         assembler = Assembler()
         gaps: list[UUID] = []
         for kind, text in texts:
             gaps += gaps_of(assembler.receive(kind, text))
-        return assembler, gaps, tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
+        return assembler, gaps, held_by(promptjuggler, json)
 
 
 # --- what is held ---
