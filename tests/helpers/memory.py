@@ -29,10 +29,11 @@ def held_by(*modules: ModuleType) -> int:
 
     Of a package, it is that of all its modules. Who runs the tests has threads as well.
     """
-    files = []
-    for module in modules:
-        file = Path(module.__file__ or "")
-        files.append(f"{file.parent}/*" if file.name == "__init__.py" else str(file))
-    wanted = [tracemalloc.Filter(True, pattern) for pattern in files]
-    traces = tracemalloc.take_snapshot().filter_traces(wanted).traces
-    return sum(trace.size for trace in traces)
+    files = [Path(module.__file__ or "") for module in modules]
+    places = {file.parent if file.name == "__init__.py" else file for file in files}
+    held = 0
+    for of_a_file in tracemalloc.take_snapshot().statistics("filename"):
+        file = Path(of_a_file.traceback[0].filename)
+        if not places.isdisjoint({file, *file.parents}):
+            held += of_a_file.size
+    return held

@@ -34,6 +34,7 @@ from promptjuggler.streaming._assembly import (
     MOST_BYTES,
     MOST_BYTES_OF_A_RUN,
     MOST_RUNS,
+    MOST_VERDICTS,
     Assembler,
 )
 from promptjuggler.streaming._held import MOST_WAITING_ENDS
@@ -81,9 +82,10 @@ def test_of_more_runs_than_are_held_the_oldest_go_each_with_a_gap() -> None:
 
 def test_run_ids_without_end_take_no_more_memory_than_those_that_are_held() -> None:
     """That is less than 4 KiB for each, and something for the verdicts of the others."""
-    frames = (token(1, "a", run=run_id(number)) for number in range(6_000))
+    count = MOST_VERDICTS + MOST_RUNS + 100
+    frames = (token(1, "a", run=run_id(number)) for number in range(count))
     _, gaps, held = held_after(frames)
-    assert len(set(gaps)) == 6_000 - MOST_RUNS
+    assert len(set(gaps)) == count - MOST_RUNS
     assert held < 4 * MEBIBYTE
 
 
