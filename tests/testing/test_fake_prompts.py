@@ -27,6 +27,12 @@ from promptjuggler.testing import (
 SOURCES = [{"title": "A", "url": "https://a.example"}]
 
 
+@pytest.fixture(autouse=True)
+def no_run_seconds(server: FakeServer) -> None:
+    """A run takes no more time than its function."""
+    server.run_seconds = 0
+
+
 def ran(
     pj: PromptJuggler, slug: str, inputs: dict[str, str] | None = None, **options: Any
 ) -> PromptRun:
@@ -87,9 +93,7 @@ def test_tags_move_to_the_versions_that_are_added_with_them_and_old_versions_sta
     ]
     assert numbers == [1, 2, 3, 4]
     said = {
-        name: pj.wait_for_prompt_run(
-            pj.run_prompt("p", name, {}).id, poll_interval=0.02
-        ).output
+        name: pj.wait_for_prompt_run(pj.run_prompt("p", name, {}).id).output
         for name in (1, 2, 3, 4, "production", "qa", "beta", "__latest__")
     }
     assert list(said.values()) == [
