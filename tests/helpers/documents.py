@@ -3,6 +3,7 @@
 There are valid ones, newer ones, and broken ones.
 """
 
+import copy
 import json
 import random
 import string
@@ -103,7 +104,7 @@ class Maker:
                 self.random.choice(
                     ["newKey", "_original_values", "class", "data", "created_at"]
                 )
-            ] = self.random.choice(JUNK)
+            ] = self._junk()
         pairs = list(document.items())
         self.random.shuffle(pairs)
         return dict(pairs)
@@ -125,8 +126,8 @@ class Maker:
             if self.newer and self.random.random() < 0.4:
                 return {
                     "type": choose(["brewing", "", "Text"]),
-                    "data": choose(JUNK),
-                    "citations": choose(JUNK),
+                    "data": self._junk(),
+                    "citations": self._junk(),
                 }
             return self.document(choose(list(VARIANTS[kind].values())))
         if kind in SPEC["unions"]:
@@ -189,7 +190,12 @@ class Maker:
         return f"{date}{choose('TTt ')}{time}{fraction}{offset}"
 
     def _any(self):
-        return self.random.choice([value for value in JUNK if value != 10**400])
+        junk = self._junk()
+        return None if junk == 10**400 else junk
+
+    def _junk(self):
+        """A copy: what is broken further must not be that of all documents."""
+        return copy.deepcopy(self.random.choice(JUNK))
 
     def broken(self, document):
         """A copy of a document with one to three changes, which may be valid all the same."""
@@ -197,7 +203,7 @@ class Maker:
         for _ in range(self.random.choice([1, 1, 2, 3])):
             places = list(_places(document))
             if not places:
-                return self.random.choice(JUNK)
+                return self._junk()
             container, key = self.random.choice(places)
             change = self.random.randrange(6)
             if change == 0:
@@ -218,7 +224,7 @@ class Maker:
                     else None
                 )
             else:
-                container[key] = self.random.choice(JUNK)
+                container[key] = self._junk()
         return document
 
     def torn(self, text):

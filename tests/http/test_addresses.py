@@ -65,6 +65,12 @@ def refusing():
         yield port
 
 
+@pytest.fixture
+def quick_turns(monkeypatch):
+    """The next attempt begins sooner than after a quarter of a second."""
+    monkeypatch.setattr(addresses, "_STAGGER", 0.05)
+
+
 def resolve(monkeypatch, *addresses):
     """Every name has these addresses; gives what is looked up."""
     names = []
@@ -271,21 +277,26 @@ def test_a_client_calls_where_the_first_address_cannot_be_had(server, monkeypatc
 # --- the error ---
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_the_error_is_that_of_the_address_which_tells_most(refusing, silent, reverse):
-    def failure(*addresses):
-        addresses = addresses[::-1] if reverse else addresses
+def test_the_error_is_that_of_the_address_which_tells_most(refusing, silent):
+    def check(case):
+        addresses, failed, kind = case
         with pytest.raises(AddressError) as caught:
             connected_socket(addresses, Deadline(0.3))
-        return caught.value.address, type(caught.value.failure)
+        assert caught.value.address == f"127.0.0.1:{failed}"
+        assert type(caught.value.failure) is kind
 
-    refused = (f"127.0.0.1:{refusing}", ConnectionRefusedError)
-    assert failure(address(refusing), address_of_no_family()) == refused
-    assert failure(address(refusing), address(silent)) == refused
-    assert failure(address(silent), address_of_no_family()) == (
-        f"127.0.0.1:{silent}",
-        TimeoutError,
+    refuses, is_silent, is_none = (
+        address(refusing),
+        address(silent),
+        address_of_no_family(),
     )
+    cases = [
+        ([refuses, is_none], refusing, ConnectionRefusedError),
+        ([refuses, is_silent], refusing, ConnectionRefusedError),
+        ([is_silent, is_none], silent, TimeoutError),
+    ]
+    # The order of the addresses makes no difference.
+    at_once(check, [*cases, *((case[0][::-1], *case[1:]) for case in cases)])
 
 
 def test_where_no_address_can_be_had_the_error_says_so():
@@ -354,33 +365,36 @@ def test_a_dot_at_the_end_of_a_name_is_for_the_look_up_alone(monkeypatch):
 # --- nothing is left behind ---
 
 
+@pytest.mark.usefixtures("quick_turns")
 @pytest.mark.parametrize("winner", [True, False])
 def test_no_socket_of_an_attempt_is_left_open(server, silent, refusing, winner):
     before = descriptors()
     addresses = [address_of_no_family(), address(silent), address(refusing)]
     addresses += [address(silent)] + [address(server.port)] * winner
     try:
-        connected_socket(addresses, Deadline(0.8)).close()
+        connected_socket(addresses, Deadline(PATIENCE if winner else 0.2)).close()
     except AddressError:
         assert not winner
     # The server closes its side then, a little later.
     eventually(lambda: descriptors() == before)
 
 
+@pytest.mark.usefixtures("quick_turns")
 def test_another_thread_can_end_several_attempts_at_once(silent):
     before = descriptors()
     deadline = CancellableDeadline(PATIENCE)
-    timer = threading.Timer(0.6, deadline.cancel)
-    timer.start()
     begun = time.monotonic()
+    timer = threading.Timer(0.2, deadline.cancel)
+    timer.start()
     with pytest.raises(ConnectionAbortedError):
         connected_socket([address(silent)] * 3, deadline)
-    assert 0.55 < time.monotonic() - begun < PATIENCE / 2
+    assert 0.19 < time.monotonic() - begun < PATIENCE / 2
     timer.join()
     assert deadline._watched == ()
     assert descriptors() == before
 
 
+@pytest.mark.usefixtures("quick_turns")
 def test_all_attempts_under_way_are_watched_and_then_the_winner(server, silent):
     watched = []
 
@@ -400,6 +414,7 @@ class Interruption(BaseException):
     """What the handler of a signal raises."""
 
 
+@pytest.mark.usefixtures("quick_turns")
 def test_a_signal_ends_the_attempts_and_leaves_nothing_open(silent):
     def interrupt(*_):
         raise Interruption
@@ -407,7 +422,7 @@ def test_a_signal_ends_the_attempts_and_leaves_nothing_open(silent):
     descriptors_before, before = descriptors(), signal.signal(signal.SIGALRM, interrupt)
     try:
         for addresses in ([address(silent)], [address(silent)] * 3):
-            signal.setitimer(signal.ITIMER_REAL, 0.4)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
             with pytest.raises(Interruption):
                 connected_socket(addresses, Deadline(PATIENCE))
     finally:
@@ -419,10 +434,11 @@ def test_a_signal_ends_the_attempts_and_leaves_nothing_open(silent):
 # What is interrupted before anything knows of it is closed by Python, with a warning.
 @pytest.mark.filterwarnings("ignore:unclosed", "ignore:Exception ignored")
 def test_wherever_the_attempts_are_interrupted_nothing_is_left_open(
-    server, silent, refusing
+    server, silent, refusing, monkeypatch
 ):
     """Before each of the lines that they come to, one after the other."""
-    addresses = [address(refusing), address(silent), address(server.port)]
+    monkeypatch.setattr(addresses, "_STAGGER", 0.01)
+    three = [address(refusing), address(silent), address(server.port)]
 
     def trace(frame, event, _):
         nonlocal left
@@ -440,10 +456,10 @@ def test_wherever_the_attempts_are_interrupted_nothing_is_left_open(
         left = lines
         try:
             sys.settrace(trace)
-            connected_socket(addresses, Deadline(0.15)).close()
+            connected_socket(three, Deadline(PATIENCE)).close()
             interrupted = left <= 0
-        except (Interruption, AddressError):
-            pass  # On a busy machine the time can run out as well.
+        except Interruption:
+            pass
         finally:
             sys.settrace(before)
         gc.collect()

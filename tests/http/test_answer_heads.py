@@ -412,7 +412,7 @@ def test_a_head_that_is_cut_off_is_asked_for_again(begun):
         assert server.connections == 2
 
 
-def test_any_number_of_interim_answers_is_skipped_within_the_deadline():
+def test_any_number_of_interim_answers_is_skipped_within_the_deadline(clock):
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     end = b"Content-Length: %d\r\n\r\n" % LENGTH + DOCUMENT
     result, requests, _ = outcome(interim * 5000 + OK + end)
@@ -422,11 +422,12 @@ def test_any_number_of_interim_answers_is_skipped_within_the_deadline():
         conn.read_request()
         with contextlib.suppress(OSError):
             while not conn.server.closing.is_set():
+                clock.move(PATIENCE / 100)
                 conn.send(interim * 50)
 
     with (
         ScriptedServer(handler) as server,
-        client_of(server, timeout=0.3, max_retries=0) as client,
+        client_of(server, max_retries=0) as client,
         pytest.raises(RequestTimeout),
     ):
         CALLS["GET"](client)

@@ -863,6 +863,7 @@ def test_wherever_a_call_is_interrupted_its_connection_is_closed(tls, step):
                 pass
             finally:
                 sys.settrace(before)
+            # Now: it must not happen, and be interrupted, in one of the next calls.
             gc.collect()
     assert lines > 100
 

@@ -16,6 +16,7 @@ import warnings
 
 import pytest
 from helpers.calls import RUN_ID, client_of, eventually, in_threads
+from helpers.clock import replace_clock
 from helpers.package import ENV, NAME
 from helpers.servers import (
     CA_FILE,
@@ -420,6 +421,7 @@ def test_a_signal_handler_can_call_while_its_thread_makes_the_context(monkeypatc
 def test_nobody_waits_for_long_for_a_thread_that_makes_the_context(monkeypatch):
     """It can wait for this thread itself: a handler that interrupts an import, say."""
     monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
+    monkeypatch.setattr(certificates, "_LONGEST_WAIT", 0.05)
     usual, making, enough = (
         ssl.create_default_context,
         threading.Event(),
@@ -532,6 +534,7 @@ def test_a_context_that_cannot_be_made_was_not_sent(monkeypatch, tmp_path):
     """The run was certainly not started: no connection was made for it."""
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "missing" / "keys"))
     with PromptJuggler("k", base_url="https://localhost:1", proxy=False) as pj:
+        replace_clock(pj, sleep=lambda seconds: None)
         with pytest.raises(NetworkError) as caught:
             pj.run_prompt("greeting", 1, {})
         assert caught.value.request_sent is False

@@ -260,7 +260,7 @@ def test_a_path_that_is_gone_when_it_is_sent_is_a_network_error(server, tmp_path
 
 def test_memory_stays_flat_however_large_the_file_is(tmp_path):
     path = tmp_path / "sparse.bin"
-    size = 64 * 2**20
+    size = 16 * 2**20
     with open(path, "wb") as file:
         file.truncate(size)
     arrived = []

@@ -150,7 +150,10 @@ def test_no_version_of_tls_in_common_is_tried_once_and_says_so(kind, contexts):
 def test_what_is_no_http_is_tried_once_and_its_text_is_printable(kind, data, outside):
     opener = None
     if outside:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=client_context()),
+        )
     with ScriptedServer(says(data)) as server:
         error = failure_of(
             client_of(server, opener=opener) if outside else client_of(server), kind

@@ -388,7 +388,7 @@ def test_broken_documents_give_a_result_with_its_types_or_a_validation_error(nam
     model = getattr(promptjuggler, name)
     fields = [snake(field["wire"]) for field in SCHEMAS[name]]
     outcomes = collections.Counter()
-    for seed in range(150):
+    for seed in range(75):
         maker = Maker(seed)
         document = maker.broken(maker.document(name))
         if not isinstance(document, dict):

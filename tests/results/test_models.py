@@ -97,13 +97,17 @@ def default_of(name, field):
     return None if name in DEFAULTS_OF_THE_SERVER else field.get("default")
 
 
+@functools.cache
+def largest_document(name, seed):
+    """The largest of some documents of a schema."""
+    documents = (Maker(seed + number).document(name) for number in range(40))
+    return max(documents, key=lambda document: len(json.dumps(document)))
+
+
 def example(name, seed=0):
     """A result with everything in it that it can have."""
     if name in SCHEMAS:
-        documents = (Maker(seed + number).document(name) for number in range(40))
-        return MODELS[name].from_dict(
-            max(documents, key=lambda document: len(json.dumps(document)))
-        )
+        return MODELS[name].from_dict(copy.deepcopy(largest_document(name, seed)))
     return MODELS[name].from_dict({"type": "brewing", "strength": [1, {"a": None}]})
 
 

@@ -24,7 +24,9 @@ from helpers.frames import (
     tool_start,
     view_of,
 )
+from helpers.memory import held_by, traced_memory
 
+import promptjuggler
 from promptjuggler import (
     ToolStatus,
     TranscriptData,
@@ -74,15 +76,13 @@ def test_the_text_of_finished_runs_is_let_go() -> None:
         (kind, json.dumps(fields))
         for kind, fields in (token(seq, "x" * 20_000) for seq in range(1, 101))
     ]
-    tracemalloc.start()
-    try:
+    with traced_memory():
         for number in range(10):
             for kind, data in frames:
                 assembler.receive(kind, data.replace(str(RUN), str(UUID(int=number))))
             receive(assembler, done(UUID(int=number)))
-        held, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+        held = held_by(promptjuggler, json)
+        _, peak = tracemalloc.get_traced_memory()
     assert held < 100_000
     assert peak < 8_000_000
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import random
 import sys
-import tracemalloc
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
@@ -27,11 +26,15 @@ from helpers.frames import (
     tool_end,
     tool_start,
 )
+from helpers.memory import held_by, traced_memory
 
+import promptjuggler
+from promptjuggler.streaming import _assembly
 from promptjuggler.streaming._assembly import (
     MOST_BYTES,
     MOST_BYTES_OF_A_RUN,
     MOST_RUNS,
+    MOST_VERDICTS,
     Assembler,
 )
 from promptjuggler.streaming._held import MOST_WAITING_ENDS
@@ -53,17 +56,13 @@ def gaps_of(events: Iterable[StreamEvent]) -> list[UUID]:
 def held_after(frames: Iterable[Frame]) -> tuple[Assembler, list[UUID], int]:
     """A new assembler that has received the frames, the runs whose gaps were announced,
     and the bytes that it takes in memory."""
-    texts = ((kind, json.dumps(fields)) for kind, fields in frames)
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
+    texts = [(kind, json.dumps(fields)) for kind, fields in frames]
+    with traced_memory():
         assembler = Assembler()
         gaps: list[UUID] = []
         for kind, text in texts:
             gaps += gaps_of(assembler.receive(kind, text))
-        return assembler, gaps, tracemalloc.get_traced_memory()[0] - before
-    finally:
-        tracemalloc.stop()
+        return assembler, gaps, held_by(promptjuggler, json)
 
 
 # --- what is held ---
@@ -83,16 +82,36 @@ def test_of_more_runs_than_are_held_the_oldest_go_each_with_a_gap() -> None:
 
 def test_run_ids_without_end_take_no_more_memory_than_those_that_are_held() -> None:
     """That is less than 4 KiB for each, and something for the verdicts of the others."""
-    frames = (token(1, "a", run=run_id(number)) for number in range(6_000))
+    count = MOST_VERDICTS + MOST_RUNS + 100
+    frames = (token(1, "a", run=run_id(number)) for number in range(count))
     _, gaps, held = held_after(frames)
-    assert len(set(gaps)) == 6_000 - MOST_RUNS
+    assert len(set(gaps)) == count - MOST_RUNS
     assert held < 4 * MEBIBYTE
+
+
+FEW_BYTES = MOST_BYTES_OF_A_RUN // 8
+"""A bound for tests of what is reckoned, which need not be about as much as a run may be."""
+
+
+@pytest.fixture
+def few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run, `FEW_BYTES` are held."""
+    monkeypatch.setattr(_assembly, "MOST_BYTES_OF_A_RUN", FEW_BYTES)
+
+
+def test_a_run_is_held_up_to_its_bound_and_goes_with_more() -> None:
+    tokens = [token(seq, "x" * MEBIBYTE) for seq in range(1, 33)]
+    assert len(tokens) * MEBIBYTE == MOST_BYTES_OF_A_RUN
+    assembler, events = assemble(*tokens[:-1])
+    assert gaps_of(events) == []
+    assert len(assembler.view(RUN).text) == 31 * MEBIBYTE
+    assert gaps_of(receive(assembler, tokens[-1])) == [RUN]
 
 
 BIG = {
     "tokens": lambda number: token(number + 1, "x" * MEBIBYTE),
     "payloads": lambda number: payload(number + 1, "x" * MEBIBYTE),
-    "payloads of tiny values": lambda number: payload(number + 1, [[]] * 10_000),
+    "payloads of tiny values": lambda number: payload(number + 1, [[]] * 2_000),
     "calls": lambda number: tool_start(number + 1, f"{number}" * 100_000),
     "the same call": lambda number: tool_start(number + 1, "ref", tool="x" * MEBIBYTE),
     "ends that wait": lambda number: tool_end(f"{number}", queries=["x" * MEBIBYTE]),
@@ -100,11 +119,12 @@ BIG = {
     "segments of tokens": lambda number: token(1, "x" * 10_000, segment=number),
     "a channel": lambda number: (
         "reset",
-        {**reset()[1], "channel": "x" * (MOST_BYTES_OF_A_RUN + 1)},
+        {**reset()[1], "channel": "x" * (FEW_BYTES + 1)},
     ),
 }
 
 
+@pytest.mark.usefixtures("few_bytes")
 @pytest.mark.parametrize("make", BIG.values(), ids=BIG)
 def test_a_run_without_end_goes_when_it_is_too_big_and_leaves_the_others(
     make: Callable[[int], Frame],
@@ -117,7 +137,7 @@ def test_a_run_without_end_goes_when_it_is_too_big_and_leaves_the_others(
     while not gaps:
         gaps = gaps_of(receive(assembler, make(number)))
         number += 1
-        assert number < 1_000_000
+        assert number < 10_000
     assert gaps == [RUN]
     assert assembler.view(RUN) == LOST
     assert receive(assembler, reset(), make(number), tool_end("r")) == []
@@ -146,12 +166,12 @@ def test_of_runs_that_are_too_big_together_the_oldest_go() -> None:
     of_one = MOST_BYTES_OF_A_RUN // MEBIBYTE - 1
     assembler = Assembler()
     gaps: list[UUID] = []
-    for number in range(6):
+    for number in range(4):
         for seq in range(1, of_one + 1):
             frame = token(seq, text, run=run_id(number))
             gaps += gaps_of(receive(assembler, frame))
-    assert gaps == [run_id(number) for number in range(4)]
-    assert len(assembler.view(run_id(5)).text) == of_one * MEBIBYTE
+    assert gaps == [run_id(number) for number in range(2)]
+    assert len(assembler.view(run_id(3)).text) == of_one * MEBIBYTE
     assert sum(run.size for run in assembler._runs.values()) <= MOST_BYTES
 
 
@@ -173,7 +193,7 @@ def test_ends_of_tools_without_starts_take_no_more_memory_than_those_that_are_he
     None
 ):
     """Nothing is held of their run, in the end."""
-    frames = (tool_end(f"{number}") for number in range(10_000))
+    frames = (tool_end(f"{number}") for number in range(4_000))
     _, gaps, held = held_after(frames)
     assert gaps == [RUN]
     assert held < MEBIBYTE
@@ -190,18 +210,20 @@ def test_an_answer_of_150_000_tokens_is_held_whole() -> None:
     assert (len(event.view.text), event.gapped) == (600_000, False)
 
 
+@pytest.mark.usefixtures("few_bytes")
 def test_what_a_reset_removes_is_held_no_longer() -> None:
     """A run that is generated again and again goes on, however long that is."""
+    part = FEW_BYTES // 32
     assembler = Assembler()
     events: list[StreamEvent] = []
-    for _ in range(3 * MOST_BYTES_OF_A_RUN // (4 * MEBIBYTE)):
+    for _ in range(3 * FEW_BYTES // (4 * part)):
         events += receive(
             assembler,
             reset(),
-            token(1, "x" * MEBIBYTE),
-            payload(2, "x" * MEBIBYTE),
-            tool_start(3, "r" * MEBIBYTE),
-            tool_end("early", queries=["x" * MEBIBYTE]),
+            token(1, "x" * part),
+            payload(2, "x" * part),
+            tool_start(3, "r" * part),
+            tool_end("early", queries=["x" * part]),
         )
     assert gaps_of(events) == []
     assert len(assembler.view(RUN).transcript) == 3
@@ -224,7 +246,7 @@ def random_frame(rng: random.Random) -> Frame:
 def test_the_reckoning_is_right_whatever_comes() -> None:
     """After a reset of all, it is as if nothing had come before."""
     rng = random.Random(12)
-    for _ in range(300):
+    for _ in range(100):
         assembler, _ = assemble(reset(), *(random_frame(rng) for _ in range(40)))
         receive(assembler, reset())
         fresh, _ = assemble(reset())
@@ -312,7 +334,6 @@ MANY: dict[str, Callable[[int], list[Frame]]] = {
         *in_each_segment(n, same_ref),
         *[frame for _ in range(n) for frame in (reset(n), same_ref(n))],
     ],
-    "runs": lambda n: [token(1, "a", run=run_id(number)) for number in range(20 * n)],
     "gapped runs that end": lambda n: [done(run_id(number)) for number in range(n)],
 }
 
@@ -325,3 +346,16 @@ def test_each_frame_takes_the_time_of_its_own_length(
     segments, calls and runs are held."""
     few, many = steps_of(make(100)), steps_of(make(200))
     assert many < few * 2.2
+
+
+def test_a_run_takes_the_time_of_its_own_length_however_many_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where one of those that are held is let go for it."""
+
+    def steps(most: int) -> int:
+        monkeypatch.setattr(_assembly, "MOST_RUNS", most)
+        frames = [token(1, "a", run=run_id(number)) for number in range(2 * most)]
+        return steps_of(frames)
+
+    assert steps(100) < steps(50) * 2.2

@@ -530,7 +530,7 @@ def test_an_answer_that_is_no_event_stream_and_says_no_more_is_not_waited_for_lo
 
     with (
         Hub(page) as server,
-        streaming(server, client={"max_retries": 0, "timeout": 1.0}) as stream,
+        streaming(server, client={"max_retries": 0, "timeout": 0.5}) as stream,
         pytest.raises(DecodeError, match="no text/event-stream but text/html"),
     ):
         stream.__enter__()

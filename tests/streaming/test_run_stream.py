@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 
 import pytest
-from helpers.calls import eventually
+from helpers.calls import at_once, eventually
 from helpers.clock import after_answers
 from helpers.frames import LOST, RUN, STALE, done, failure, reset, token
 from helpers.hub import (
@@ -54,6 +54,7 @@ from promptjuggler import (
     ValidationError,
     WaitTimeout,
     WorkflowRun,
+    _retry,
 )
 from promptjuggler.testing import FakeServer, Payload, Reset, Tool
 
@@ -904,25 +905,27 @@ LOOKS_THAT_FAIL = {
 NOTHING_CAME = (sends(then=ends), says())  # So a look tells whether it has ended.
 
 
-@pytest.mark.parametrize("look", LOOKS_THAT_FAIL.values(), ids=LOOKS_THAT_FAIL)
 @pytest.mark.parametrize("kind", ["prompt", "workflow"])
-def test_the_timeout_bounds_the_look_at_a_missed_end(kind, look):
-    script, max_retries, cause = look
-    with (
-        RunHub(*NOTHING_CAME, script) as server,
-        client_of(server, max_retries=max_retries) as pj,
-        getattr(pj, f"stream_{kind}")("p", 1, {}, timeout=0.3) as stream,
-    ):
-        instead_of_waiting(stream, lambda seconds: None)
-        begun = time.monotonic()
-        with pytest.raises(WaitTimeout, match="within 0.3 s") as caught:
-            list(stream)
-        assert 0.3 <= time.monotonic() - begun < PATIENCE
-        assert type(caught.value.__cause__) is cause
-        assert_silent(caught.value)
-        assert caught.value.may_have_taken_effect is True
-        assert list(stream) == []
-        assert len(server.gets) == 3
+def test_the_timeout_bounds_the_look_at_a_missed_end(kind):
+    def check(look):
+        script, max_retries, cause = LOOKS_THAT_FAIL[look]
+        with (
+            RunHub(*NOTHING_CAME, script) as server,
+            client_of(server, max_retries=max_retries) as pj,
+            getattr(pj, f"stream_{kind}")("p", 1, {}, timeout=0.4) as stream,
+        ):
+            instead_of_waiting(stream, lambda seconds: None)
+            begun = time.monotonic()
+            with pytest.raises(WaitTimeout, match="within 0.4 s") as caught:
+                list(stream)
+            assert 0.4 <= time.monotonic() - begun < PATIENCE
+            assert type(caught.value.__cause__) is cause
+            assert_silent(caught.value)
+            assert caught.value.may_have_taken_effect is True
+            assert list(stream) == []
+            assert len(server.gets) == 3
+
+    at_once(check, LOOKS_THAT_FAIL)
 
 
 @pytest.mark.parametrize("script", [hangs, BUSY], ids=["no answer", "a delay"])
@@ -956,6 +959,13 @@ def test_a_closed_stream_does_not_look():
     assert look.times == 1
 
 
+@pytest.fixture
+def hardly_any_delay(monkeypatch):
+    """A look that failed is sent again nearly at once."""
+    monkeypatch.setattr(_retry, "_FIRST_DELAY", 0.01)
+
+
+@pytest.mark.usefixtures("hardly_any_delay")
 def test_a_look_is_sent_again_where_that_is_right():
     failed = answers(503, {"error": "Busy."})
     completed = answers(200, {**RUN_OF_A_PROMPT, "status": "completed"})
@@ -969,6 +979,7 @@ def test_a_look_is_sent_again_where_that_is_right():
         assert len(server.gets) == 4
 
 
+@pytest.mark.usefixtures("hardly_any_delay")
 @pytest.mark.parametrize("status", [404, 503])
 def test_the_error_of_a_look_that_is_not_sent_again_is_that_of_the_last(status):
     with (

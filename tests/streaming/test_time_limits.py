@@ -162,23 +162,23 @@ def test_the_timeout_begins_with_the_iteration(clock):
             next(stream)
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
+def test_what_failed_when_the_time_was_over_is_the_cause():
+    def check(way):
+        scripts, mints = WAYS_TO_WAIT[way]
+        with (
+            Hub(*scripts, mints=mints) as server,
+            streaming(server, waits=[], timeout=0.5) as stream,
+        ):
+            with pytest.raises(WaitTimeout) as caught:
+                list(stream)
+            assert type(caught.value.__cause__) is RequestTimeout
+
+    ways = (
         "while nothing comes",
         "in the step in which a token is made",
         "in the step in which the stream is opened",
-    ],
-)
-def test_what_failed_when_the_time_was_over_is_the_cause(way):
-    scripts, mints = WAYS_TO_WAIT[way]
-    with (
-        Hub(*scripts, mints=mints) as server,
-        streaming(server, waits=[], timeout=0.5) as stream,
-    ):
-        with pytest.raises(WaitTimeout) as caught:
-            list(stream)
-        assert type(caught.value.__cause__) is RequestTimeout
+    )
+    at_once(check, ways)
 
 
 def test_where_the_time_is_over_in_a_delay_there_is_no_cause(clock):

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from helpers.servers import ScriptedServer, respond
+from helpers.servers import CA_FILE, ScriptedServer, respond
 from helpers.stand_in import Api
 
 from promptjuggler import PromptJuggler
 from promptjuggler.testing import FakeServer
+
+
+@pytest.fixture(autouse=True)
+def few_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the system, which an opener of urllib loads, take ten milliseconds."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(CA_FILE))
 
 
 @pytest.fixture

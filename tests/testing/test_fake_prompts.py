@@ -27,6 +27,12 @@ from promptjuggler.testing import (
 SOURCES = [{"title": "A", "url": "https://a.example"}]
 
 
+@pytest.fixture(autouse=True)
+def no_run_seconds(server: FakeServer) -> None:
+    """A run takes no more time than its function."""
+    server.run_seconds = 0
+
+
 def ran(
     pj: PromptJuggler, slug: str, inputs: dict[str, str] | None = None, **options: Any
 ) -> PromptRun:
