@@ -191,7 +191,8 @@ def _status_text(request: UrllibRequest, response: http.client.HTTPResponse) -> 
     text = f"HTTP {status} {reason or http.client.responses.get(status, '')}".rstrip()
     if target:
         try:
-            target = urljoin(request.full_url, target)
+            # A target that is but a fragment would bring the query with it.
+            target = urljoin(request.shown_url, target)
         except ValueError:
             pass  # It is no URL: it is shown as it is.
         text += f": redirects are not followed, this one leads to {target}"

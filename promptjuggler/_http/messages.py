@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import urllib.request
+from urllib.parse import urlsplit
 
 from .. import __version__
 from .._masking import Secrets
@@ -232,9 +233,13 @@ class UrllibRequest(urllib.request.Request):
 
     @property
     def host_and_port(self) -> str:
-        """The host of the API, with its port, for errors."""
+        """The host of the API, with its port, for errors.
+
+        Not from `self.host`: a ProxyHandler of an opener puts its proxy there.
+        """
         usual_port = 443 if self.type == "https" else 80
-        authority = self.full_url.split("/", 3)[2].removesuffix(":")
+        # A URL can go on behind the host with a query: that is not to be shown.
+        authority = urlsplit(self.full_url).netloc.removesuffix(":")
         has_port = authority.rpartition(":")[2].isdigit()
         return authority if has_port else f"{authority}:{usual_port}"
 
