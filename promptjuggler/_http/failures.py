@@ -102,12 +102,18 @@ def is_final(error: PromptJugglerError) -> bool:
     """
     if isinstance(error, ApiError):
         return error.status_code == PROXY_WANTS_PASSWORD
+    if not isinstance(error, NetworkError):
+        return False  # An answer that cannot be read may be that of a gateway.
     cause = error.__cause__
     if isinstance(cause, RemoteDisconnected):
         return False  # Nothing came at all; http.client counts it as a bad answer.
     if is_certificate_failure(cause) or isinstance(cause, _NO_HTTP):
         return True
     if isinstance(cause, _NOT_LOADED):
+        return True
+    if isinstance(cause, ValueError):
+        # Under an opener of the caller, a handler tried to follow a redirect to what is no
+        # URL. No ApiError can be made of it: nothing public leads to that answer.
         return True
     if isinstance(cause, ssl.SSLError):
         return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS

@@ -193,9 +193,9 @@ class Transport:
         except HTTPError as error:
             response = _answer_of(call, error)
         except ValueError as error:
-            # A handler tried to follow a redirect to something that is no URL. The frames
-            # of urllib hold an open answer: they go with the traceback.
-            raise URLError(error) from error
+            # A handler tried to follow a redirect to what is no URL. The frames of urllib
+            # hold an open answer: they go with the traceback.
+            raise error.with_traceback(None) from None
         if response is None:
             raise URLError(f"the opener has no handler for {call.type}")
         if response.status not in success:
