@@ -12,7 +12,7 @@ from .addresses import addresses_of, connected_socket
 from .deadline import Deadline
 from .exceptions import NotHttp, TunnelRefused, UnreadableBody
 from .messages import Route, Stage, UrllibRequest
-from .response import Response
+from .response import Response, makes_tunnel
 from .sockets import CHUNK_SIZE, Wire
 
 TYPE_CHECKING = False
@@ -266,8 +266,7 @@ def _open_tunnel(wire: Wire, route: Route) -> None:
     wire.sendall(_connect_request(route))
     answer = Response(wire, method="CONNECT")
     answer.begin()
-    # Any of the successful ones (RFC 9110, 9.3.6).
-    if not 200 <= answer.status < 300:
+    if not makes_tunnel(answer.status):
         raise TunnelRefused(answer.status, answer.reason.strip())
     # Over TLS the client speaks first: this is not the host. TLS would wait for ever, as
     # it would not see what the buffer has.

@@ -43,6 +43,13 @@ _NEVER = float("inf")
 _TIMEOUT = r'(?:^|[,;])\s*timeout\s*=\s*"?([0-9]+(?:\.[0-9]*)?)"?\s*(?=[,;]|$)'
 
 
+def makes_tunnel(status: int) -> bool:
+    """Whether an answer to a CONNECT makes a tunnel: any of the successful ones does. It
+    has no body then, whatever its headers say (RFC 9110, 9.3.6).
+    """
+    return 200 <= status < 300
+
+
 def _is_interim(status: int) -> bool:
     """Whether another answer follows (RFC 9110, 15.2); none does in HTTP after a 101."""
     return 100 <= status < 200 and status != _SWITCHING_PROTOCOLS
@@ -68,7 +75,7 @@ class Response(HTTPResponse):
     ) -> None:
         # Before anything can fail: __del__ and close() need it.
         self.when_ended: Callable[[bool], None] | None = None
-        self._makes_tunnel = method == "CONNECT"
+        self._is_asked_for_tunnel = method == "CONNECT"
         # seam: HTTPResponse(sock). It makes its file by sock.makefile("rb"), and no
         # more.
         super().__init__(wire, debuglevel, method, url)  # type: ignore[arg-type]
@@ -149,7 +156,7 @@ class Response(HTTPResponse):
         serve another request then."""
         length = None
         codings: list[str] = []
-        if not (self._makes_tunnel and self.status == 200):  # RFC 9110, 9.3.6.
+        if not (self._is_asked_for_tunnel and makes_tunnel(self.status)):
             length = _content_length(self.headers)
             codings = _listed(self.headers, "Transfer-Encoding")
         if codings not in ([], ["chunked"]):
