@@ -407,7 +407,7 @@ def _read(kind: type[_T], reply: Reply) -> _T:
     from .._decode import decoded_text
 
     # Rule 5 of _secrets.py: an error cuts what it shows.
-    result = decoded_text(kind, reply.body.value, secrets=lambda: reply.request.secrets)
+    result = decoded_text(kind, reply.body.value, secrets=lambda: reply.call.secrets)
     if isinstance(result, DecodeError):
         raise decode_error(reply, result) from result.__cause__
     return result

@@ -55,7 +55,7 @@ _TLS_RECORD = r"\\x1[56]\\x03\\x0[0-4]"
 _LONGEST_QUOTE = 60
 
 
-class network_errors:  # noqa: N801  # read as a statement: `with network_errors(request):`
+class network_errors:  # noqa: N801  # read as a statement: `with network_errors(call):`
     """Within it, what the standard library raises for a request becomes a `NetworkError`.
 
     Four families: URLError and OSError, HTTPException, the ValueErrors of bodies and of
@@ -66,10 +66,10 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
     A class, and not a generator: that would cost 2 µs of each call.
     """
 
-    __slots__ = ("_handled", "_request")
+    __slots__ = ("_call", "_handled")
 
-    def __init__(self, request: UrllibRequest) -> None:
-        self._request = request
+    def __init__(self, call: UrllibRequest) -> None:
+        self._call = call
         self._handled: BaseException | None = None
 
     def __enter__(self) -> None:
@@ -81,13 +81,13 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
     ) -> None:
         if error is None or isinstance(error, PromptJugglerError):
             return
-        scrub(error, self._request.secrets, self._handled)
+        scrub(error, self._call.secrets, self._handled)
         if isinstance(error, (OSError, HTTPException, ValueError, EOFError)):
             reason = reason_of(error)
             cause = cause_of(reason)
             # Of a file that is uploaded, what the file raised.
             shown = cause.__cause__ if isinstance(cause, UnreadableBody) else cause
-            raise _network_error(self._request, reason, cause) from shown
+            raise _network_error(self._call, reason, cause) from shown
         try:
             raise error
         finally:
@@ -131,7 +131,7 @@ def _status_of_refusal(cause: BaseException | None) -> int | None:
 
 
 def _network_error(
-    request: UrllibRequest, reason: BaseException, cause: BaseException
+    call: UrllibRequest, reason: BaseException, cause: BaseException
 ) -> NetworkError:
     """The error of a request that has no complete answer.
 
@@ -139,23 +139,23 @@ def _network_error(
     cause   what is behind it, of the standard library
     """
     kind = NetworkError
-    sent = _may_have_been_sent(request, cause)
+    sent = _may_have_been_sent(call, cause)
     if isinstance(cause, TimeoutError):
         kind = RequestTimeout
-        failed = _what_failed(request, reason, sent, verb="no connection to")
-        limit = request.deadline.limit
+        failed = _what_failed(call, reason, sent, verb="no connection to")
+        limit = call.deadline.limit
         text = f"{failed} within {limit:g} s" if limit else f"{failed} in time"
     elif isinstance(reason, UnreadableBody):
         text = f"the request could not be sent whole: {reason}"
     else:
-        failed = _what_failed(request, reason, sent, verb="could not connect to")
-        text = f"{failed}: {_said_by(cause)}{_advice(request, cause)}"
+        failed = _what_failed(call, reason, sent, verb="could not connect to")
+        text = f"{failed}: {_said_by(cause)}{_advice(call, cause)}"
     return kind(
-        request.clean(text),
+        call.clean(text),
         request_sent=sent,
-        attempts=request.times_sent or 1,
-        method=request.get_method(),
-        url=request.shown_url,
+        attempts=call.times_sent or 1,
+        method=call.get_method(),
+        url=call.shown_url,
     )
 
 
@@ -188,10 +188,10 @@ def add_total_timeout(error: ApiError | NetworkError, seconds: float) -> None:
         error.add_note(text)
 
 
-def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
+def _may_have_been_sent(call: UrllibRequest, cause: BaseException) -> bool:
     """False only where it is certain that no byte of the request left."""
-    if not request.by_opener:
-        return request.times_sent > 0
+    if not call.by_opener:
+        return call.times_sent > 0
     # With an opener of the caller we did not see the connect: the kind of error tells.
     before_sending = (
         socket.gaierror,
@@ -202,18 +202,18 @@ def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
 
 
 def _what_failed(
-    request: UrllibRequest, reason: BaseException, sent: bool, *, verb: str
+    call: UrllibRequest, reason: BaseException, sent: bool, *, verb: str
 ) -> str:
     """Which part of the way failed: the answer, the proxy, or the way to the host."""
-    host = request.host_and_port
-    route = request.route
+    host = call.host_and_port
+    route = call.route
     through = ""
     if route is not None and route.through_proxy:
         proxy = f"the proxy {route.address}"
-        if not sent and request.stage == Stage.CONNECT:
-            return f"{verb} {proxy} (for {request.host})"
-        if not sent and request.stage == Stage.TUNNEL:
-            return f"no tunnel through {proxy} (for {request.host})"
+        if not sent and call.stage == Stage.CONNECT:
+            return f"{verb} {proxy} (for {call.host})"
+        if not sent and call.stage == Stage.TUNNEL:
+            return f"no tunnel through {proxy} (for {call.host})"
         through = f" (through {proxy})"
     if sent:
         return f"no complete answer from {host}{through}"
@@ -222,12 +222,12 @@ def _what_failed(
     return f"{verb} {host}{through}"
 
 
-def _advice(request: UrllibRequest, cause: BaseException) -> str:
+def _advice(call: UrllibRequest, cause: BaseException) -> str:
     """What can be done about a failure, in brackets; "" where there is nothing to say."""
-    if request.type == "http" and isinstance(cause, ConnectionResetError):
-        return _advice_about_plain_http(request)
+    if call.type == "http" and isinstance(cause, ConnectionResetError):
+        return _advice_about_plain_http(call)
     if is_certificate_failure(cause):
-        trust = request.route.trust if request.route is not None else None
+        trust = call.route.trust if call.route is not None else None
         return advice_about_certificate(cause, trust)
     came = cause.came if isinstance(cause, NotHttp) else str(cause)
     if isinstance(cause, _NO_HTTP) and re.match(_TLS_RECORD, came):
@@ -242,10 +242,10 @@ def _advice(request: UrllibRequest, cause: BaseException) -> str:
     return ""
 
 
-def _advice_about_plain_http(request: UrllibRequest) -> str:
+def _advice_about_plain_http(call: UrllibRequest) -> str:
     """For a server that hung up without an answer, as many do that speak TLS alone."""
-    route = request.route
-    if route is None or route.through_proxy or request.stage != Stage.ANSWER:
+    route = call.route
+    if route is None or route.through_proxy or call.stage != Stage.ANSWER:
         return ""
     return " (if it speaks TLS alone, the URL must begin with https://)"
 

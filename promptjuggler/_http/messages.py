@@ -75,16 +75,16 @@ class Request:
 class Reply:
     """The whole answer to a request that the API carried out."""
 
-    __slots__ = ("body", "headers", "request", "status")
+    __slots__ = ("body", "call", "headers", "status")
 
     def __init__(
         self,
-        request: UrllibRequest,
+        call: UrllibRequest,
         status: int,
         headers: Message,
         body: Secret[bytes],
     ) -> None:
-        self.request = request
+        self.call = call
         self.status = status
         self.headers = headers
         self.body = body
@@ -169,6 +169,8 @@ class _RefuseEveryRedirect(dict[str, int]):
 
 class UrllibRequest(urllib.request.Request):
     """A request as an opener of urllib takes it, with what sending it needs.
+
+    In this folder it is always the `call`; a `request` is what it is made of, a `Request`.
 
     deadline      bounds each step of it
     by_opener     whether an opener of the caller sends it, and finds its way
