@@ -203,7 +203,7 @@ class Connection:
             )
         except OSError:
             # A server that refuses a body often answers and hangs up (RFC 9112, 9.6).
-            if not self._answer_began():
+            if not self._stop_if_answered():
                 raise
 
     def _body_of(
@@ -234,14 +234,16 @@ class Connection:
             except OSError as error:
                 # Rule 4 of _secrets.py: its frames hold the document.
                 raise UnreadableBody(str(error)) from error.with_traceback(None)
-            if chunk is None or self._answer_began():
+            if chunk is None or self._stop_if_answered():
                 return
             # A slow disk is not the fault of the other side.
             deadline.postpone(RealTime.monotonic() - begun)
             yield chunk
 
-    def _answer_began(self) -> bool:
-        """Whether the server answers, or hung up, before it has the whole request."""
+    def _stop_if_answered(self) -> bool:
+        """Send no more where the server answers, or hung up, before it has the whole
+        request. True if it did.
+        """
         if self._wire is None or not self._wire.reader.answer_began():
             return False
         self._request_fully_sent = False

@@ -15,6 +15,7 @@ from http.client import (
 )
 
 from .exceptions import NotHttp
+from .sockets import is_interim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,11 +49,6 @@ def makes_tunnel(status: int) -> bool:
     has no body then, whatever its headers say (RFC 9110, 9.3.6).
     """
     return 200 <= status < 300
-
-
-def _is_interim(status: int) -> bool:
-    """Whether another answer follows (RFC 9110, 15.2); none does in HTTP after a 101."""
-    return 100 <= status < 200 and status != _SWITCHING_PROTOCOLS
 
 
 class Response(HTTPResponse):
@@ -92,7 +88,7 @@ class Response(HTTPResponse):
         minor_version, status, reason = self._read_status_line()
         headers = self._read_headers()
         # Any number of them: the deadline bounds the wait.
-        while _is_interim(status):
+        while is_interim(status):
             minor_version, status, reason = self._read_status_line()
             headers = self._read_headers()
         self.version = 11 if minor_version else 10
