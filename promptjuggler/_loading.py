@@ -18,6 +18,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+FAILURES_OF_LOADING = (ImportError, AttributeError, LookupError)
+"""What `load` makes its `NetworkError` of, as the `__cause__`. To send again is no use: nothing
+more is loaded before the caller goes on."""
+
 _loaded: set[str] = set()
 
 
@@ -54,7 +58,7 @@ def _load_all(names: tuple[str, ...], caller: FrameType | None) -> None:
             if attribute:
                 getattr(loaded, attribute)
             _loaded.add(name)
-    except (ImportError, AttributeError, LookupError) as error:
+    except FAILURES_OF_LOADING as error:
         raise NetworkError(
             "nothing was sent: what the call needs cannot be loaded now"
             f" ({error}); where calls are made in signal handlers or in __del__, call"

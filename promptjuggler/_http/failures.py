@@ -23,6 +23,7 @@ from .._errors import (
     PromptJugglerError,
     RequestTimeout,
 )
+from .._loading import FAILURES_OF_LOADING
 from .causes import cause_of, reason_of, scrub
 from .certificates import advice_about_certificate, is_certificate_failure
 from .exceptions import AddressError, NotHttp, TunnelRefused, UnreadableBody
@@ -44,9 +45,6 @@ _OTHER_PASSWORD = (401, PROXY_WANTS_PASSWORD)
 
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
-
-# What `load` raises its error from: nothing more is loaded before the caller goes on.
-_NOT_LOADED = (ImportError, AttributeError, LookupError)
 
 # How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446,
 # 5.1). As `scrub` has made it printable.
@@ -85,7 +83,7 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
         if isinstance(error, (OSError, HTTPException, ValueError, EOFError)):
             reason = reason_of(error)
             cause = cause_of(reason)
-            # Of a file that is uploaded, what the file raised.
+            # The `__cause__`. Of a file that is uploaded, it is what the file raised.
             shown = cause.__cause__ if isinstance(cause, UnreadableBody) else cause
             raise _network_error(self._call, reason, cause) from shown
         try:
@@ -109,7 +107,7 @@ def is_final(error: PromptJugglerError) -> bool:
         return False  # Nothing came at all; http.client counts it as a bad answer.
     if is_certificate_failure(cause) or isinstance(cause, _NO_HTTP):
         return True
-    if isinstance(cause, _NOT_LOADED):
+    if isinstance(cause, FAILURES_OF_LOADING):
         return True
     if isinstance(cause, ValueError):
         # Under an opener of the caller, a handler tried to follow a redirect to what is no
@@ -135,20 +133,20 @@ def _network_error(
 ) -> NetworkError:
     """The error of a request that has no complete answer.
 
-    reason  what was raised; it can be one of our own exceptions
-    cause   what is behind it, of the standard library
+    reason  what was raised, by the standard library or by us: it says what failed
+    cause   what is behind it, as `cause_of` has it: it says why
     """
     kind = NetworkError
     sent = _may_have_been_sent(call, cause)
     if isinstance(cause, TimeoutError):
         kind = RequestTimeout
-        failed = _what_failed(call, reason, sent, verb="no connection to")
+        failed = _what_failed(call, reason, sent, if_not_sent="no connection to")
         limit = call.deadline.limit
         text = f"{failed} within {limit:g} s" if limit else f"{failed} in time"
     elif isinstance(reason, UnreadableBody):
         text = f"the request could not be sent whole: {reason}"
     else:
-        failed = _what_failed(call, reason, sent, verb="could not connect to")
+        failed = _what_failed(call, reason, sent, if_not_sent="could not connect to")
         text = f"{failed}: {_said_by(cause)}{_advice(call, cause)}"
     return kind(
         call.clean(text),
@@ -202,24 +200,27 @@ def _may_have_been_sent(call: UrllibRequest, cause: BaseException) -> bool:
 
 
 def _what_failed(
-    call: UrllibRequest, reason: BaseException, sent: bool, *, verb: str
+    call: UrllibRequest, reason: BaseException, sent: bool, *, if_not_sent: str
 ) -> str:
-    """Which part of the way failed: the answer, the proxy, or the way to the host."""
+    """Which part of the way failed: the answer, the proxy, or the way to the host.
+
+    if_not_sent  what stands before the host, or the proxy, that was not reached
+    """
     host = call.host_and_port
     route = call.route
     through = ""
     if route is not None and route.through_proxy:
         proxy = f"the proxy {route.address}"
         if not sent and call.stage == Stage.CONNECT:
-            return f"{verb} {proxy} (for {call.host})"
+            return f"{if_not_sent} {proxy} (for {call.host})"
         if not sent and call.stage == Stage.TUNNEL:
             return f"no tunnel through {proxy} (for {call.host})"
         through = f" (through {proxy})"
     if sent:
         return f"no complete answer from {host}{through}"
     if isinstance(reason, AddressError) and reason.address != host:
-        return f"{verb} {host} ({reason.address})"
-    return f"{verb} {host}{through}"
+        return f"{if_not_sent} {host} ({reason.address})"
+    return f"{if_not_sent} {host}{through}"
 
 
 def _advice(call: UrllibRequest, cause: BaseException) -> str:
