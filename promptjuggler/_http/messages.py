@@ -99,7 +99,10 @@ SERVER_SPEAKS_TLS = " (the server speaks TLS there: is the URL to begin with htt
 
 
 class Stage:
-    """How far a request is, for the text of its error."""
+    """How far a request is, by which its error says what failed.
+
+    No Enum: to make one takes a tenth of a millisecond, whenever a client starts.
+    """
 
     CONNECT = "connect"
     TUNNEL = "ask the proxy for a tunnel"
@@ -209,8 +212,11 @@ class UrllibRequest(urllib.request.Request):
             self.add_unredirected_header(name, value)
 
     def authorize(self) -> None:
-        """Add the header with the key. Its frames in urllib hold it: rule 4 of _secrets.py
-        is seen to where this is called."""
+        """Add the header with the key.
+
+        Call it within `network_errors` alone: that takes away the frames of urllib, which
+        hold the key (rule 4 of _secrets.py).
+        """
         # Rule 2 of _secrets.py.
         self.add_unredirected_header("Authorization", f"Bearer {self._key.value}")
 

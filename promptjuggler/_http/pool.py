@@ -138,6 +138,9 @@ class KeepAliveHandler(urllib.request.BaseHandler):
         except TimeoutError:
             raise
         except (OSError, HTTPException):
+            # By the method, as HTTP has it (RFC 9110, 9.2.2), and not by `repeatable` of a
+            # `Request`: of the POSTs, that is true of stream tokens alone, and for those
+            # the loop of the client makes another attempt.
             if call.get_method() == "POST" or idle.any_received:
                 raise
         return self._exchange(self._pool.new_connection(route), call)
