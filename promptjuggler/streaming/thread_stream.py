@@ -225,6 +225,7 @@ class ThreadStream:
 
     def _connect(self) -> None:
         """One attempt, after the delay that is due. Raises where no other is made."""
+        self._leave_to_parent()
         delay = self._attempts.delay
         if delay:
             self._wait(min(delay, self._deadline.overall - self._clock.monotonic()))
