@@ -25,6 +25,17 @@ more is loaded before the caller goes on."""
 _loaded: set[str] = set()
 
 
+def refuse_at_exit() -> None:
+    """Raise `NetworkError` once Python is ending: it loads no module any more, and each
+    step of a request may need one.
+    """
+    if sys.meta_path is None:
+        raise NetworkError(
+            "nothing can be sent: Python is ending, and loads no module any more",
+            request_sent=False,
+        )
+
+
 def load(*names: str) -> None:
     """Load what a call needs, unless it was loaded before.
 
@@ -33,11 +44,7 @@ def load(*names: str) -> None:
 
     Raises `NetworkError` where that is not possible now.
     """
-    if sys.meta_path is None:
-        raise NetworkError(
-            "nothing can be sent: Python is ending, and loads no module any more",
-            request_sent=False,
-        )
+    refuse_at_exit()
     if _loaded.issuperset(names):
         return
     _load_all(names, sys._getframe(1))
