@@ -134,7 +134,7 @@ class Assembler:
             new = HeldRun(UUID(key), channel_of(fields))
             run = self._runs.setdefault(key, new)
         events = run.receive(kind, fields, data)
-        if run.size >= run.next_look:
+        if run.size.total >= run.size.next_look:
             events += self._let_go_of_excess(key, run)
         return events
 
@@ -169,7 +169,7 @@ class Assembler:
     def _remove(self, key: str) -> HeldRun | None:
         run = self._runs.pop(key, None)
         if run is not None:
-            self._noted_size -= run.noted_size
+            self._noted_size -= run.size.noted
         return run
 
     def _settle(self, key: str, gapped: bool) -> bool:
@@ -181,12 +181,10 @@ class Assembler:
 
     def _let_go_of_excess(self, key: str, run: HeldRun) -> list[GapEvent]:
         """Let go of what is too much, by rule 12. The run is new, or has changed much."""
-        self._noted_size += run.size - run.noted_size
-        run.noted_size = run.size
-        run.next_look = run.size + _STEP
+        self._noted_size += run.size.note(_STEP)
         gaps: list[GapEvent] = []
         too_many_ends = len(run.early_tool_ends) > MOST_WAITING_ENDS
-        if run.size > MOST_BYTES_OF_A_RUN or too_many_ends:
+        if run.size.total > MOST_BYTES_OF_A_RUN or too_many_ends:
             gaps.append(self._let_go(key))
         while len(self._runs) > MOST_RUNS or self._noted_size > MOST_BYTES:
             gaps.append(self._let_go(next(iter(self._runs))))
