@@ -18,7 +18,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+FAILURES_OF_LOADING = (ImportError, AttributeError, LookupError)
+"""What `load` makes its `NetworkError` of, as the `__cause__`. To send again is no use: nothing
+more is loaded before the caller goes on."""
+
 _loaded: set[str] = set()
+
+
+def refuse_at_exit() -> None:
+    """Raise `NetworkError` once Python is ending: it loads no module any more, and each
+    step of a request may need one.
+    """
+    if sys.meta_path is None:
+        raise NetworkError(
+            "nothing can be sent: Python is ending, and loads no module any more",
+            request_sent=False,
+        )
 
 
 def load(*names: str) -> None:
@@ -29,11 +44,7 @@ def load(*names: str) -> None:
 
     Raises `NetworkError` where that is not possible now.
     """
-    if sys.meta_path is None:
-        raise NetworkError(
-            "nothing can be sent: Python is ending, and loads no module any more",
-            request_sent=False,
-        )
+    refuse_at_exit()
     if _loaded.issuperset(names):
         return
     _load_all(names, sys._getframe(1))
@@ -54,7 +65,7 @@ def _load_all(names: tuple[str, ...], caller: FrameType | None) -> None:
             if attribute:
                 getattr(loaded, attribute)
             _loaded.add(name)
-    except (ImportError, AttributeError, LookupError) as error:
+    except FAILURES_OF_LOADING as error:
         raise NetworkError(
             "nothing was sent: what the call needs cannot be loaded now"
             f" ({error}); where calls are made in signal handlers or in __del__, call"

@@ -76,8 +76,8 @@ class Caller:
     ) -> _T:
         """The same within a deadline of a stream, which another thread can cancel.
 
-        `total_timeout` is not for it. Where the deadline allows no further attempt, it is
-        over when this raises.
+        `total_timeout` is not for it. Where the deadline allows no further attempt, this
+        raises when that is over, and not before.
         """
         return _read(kind, self._send(request, _AttemptsWithin(deadline)))
 
@@ -115,7 +115,8 @@ class Caller:
                 delay = self._delay_before_retry(request, error, attempts.count)
                 now = self._clock.monotonic()
                 if attempts.is_out_of_time(error, now, delay):
-                    attempts.run_out(error, now, self._total_timeout)
+                    attempts.wait_for_end(now)
+                    attempts.say_time_is_over(error, self._total_timeout)
                     raise
                 if delay is None or attempts.are_cancelled():
                     raise
@@ -192,10 +193,7 @@ class Caller:
         end = min(begun + wanted, end_of_call)
         poller = Poller(end, interval)
         wait = _Wait(request, begun)
-        # Even without any time, there is one look, and it gets the time that it needs.
-        end_of_look = min(max(end, begun + SHORTEST_FIRST_LOOK), end_of_call)
-        if wanted == 0:
-            end_of_look = end_of_call
+        end_of_look = _end_of_first_look(begun, wanted, end_of_call)
         while True:
             deadline = Deadline(self._timeout, end_of_look)
             end_of_look = end
@@ -216,6 +214,17 @@ class Caller:
             delay = poller.next_delay(now, asked)
             wait.log_delay(delay)
             self._clock.sleep(delay)
+
+
+def _end_of_first_look(begun: float, wanted: float, end_of_call: float) -> float:
+    """When the first look of a wait must be over: it is made even without any time, and
+    then has that of any call.
+
+    wanted  the seconds of the wait
+    """
+    if wanted == 0:
+        return end_of_call
+    return min(begun + max(wanted, SHORTEST_FIRST_LOOK), end_of_call)
 
 
 class _Attempts:
@@ -245,7 +254,8 @@ class _Attempts:
 
     def failed(self, error: ApiError | NetworkError) -> None:
         """An attempt failed. Its error then tells of all attempts."""
-        # The transport may have sent it twice, see KeepAliveHandler.
+        # The pool sent it twice, see KeepAliveHandler: the first may have arrived, whatever
+        # became of the second.
         was_lost_before = error.attempts > 1
         self.reached_before = self._reached or was_lost_before
         self._reached = isinstance(error, ApiError) or error.request_sent
@@ -275,8 +285,11 @@ class _Attempts:
         """The delay before the next attempt."""
         clock.sleep(seconds)
 
-    def run_out(
-        self, error: ApiError | NetworkError, now: float, total_timeout: float | None
+    def wait_for_end(self, now: float) -> None:
+        """The time allows no further attempt: nothing has to wait for the rest of it."""
+
+    def say_time_is_over(
+        self, error: ApiError | NetworkError, total_timeout: float | None
     ) -> None:
         """The time allows no further attempt: the error is to say so."""
         add_total_timeout(error, total_timeout or 0.0)
@@ -304,11 +317,14 @@ class _AttemptsWithin(_Attempts):
         """It ends at once where the stream is closed."""
         self._deadline.wait(seconds)
 
-    def run_out(
-        self, error: ApiError | NetworkError, now: float, total_timeout: float | None
-    ) -> None:
-        """The stream has an error of its own for that, once its time is over."""
+    def wait_for_end(self, now: float) -> None:
+        """The time that is over is that of the stream: whoever streams has all of it."""
         self._deadline.wait(self.end - now)
+
+    def say_time_is_over(
+        self, error: ApiError | NetworkError, total_timeout: float | None
+    ) -> None:
+        """The stream has an error of its own for that: this one stays as it is."""
 
     def are_cancelled(self) -> bool:
         """Whether the stream was closed."""
@@ -407,7 +423,7 @@ def _read(kind: type[_T], reply: Reply) -> _T:
     from .._decode import decoded_text
 
     # Rule 5 of _secrets.py: an error cuts what it shows.
-    result = decoded_text(kind, reply.body.value, secrets=lambda: reply.request.secrets)
+    result = decoded_text(kind, reply.body.value, secrets=lambda: reply.call.secrets)
     if isinstance(result, DecodeError):
         raise decode_error(reply, result) from result.__cause__
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from .. import models, streaming
 from .._arguments import checked_optional_seconds, checked_seconds
@@ -148,7 +149,7 @@ class StreamMethods(RunMethods):
             events,
             thread_id,
             channel or "default",
-            start=lambda end: self._run(models.CreatePromptRunResponse, request, end),
+            start=partial(self._start_run, models.CreatePromptRunResponse, request),
             get=self._look_at_prompt_run,
             wait=self.wait_for_prompt_run,
         )
@@ -189,12 +190,12 @@ class StreamMethods(RunMethods):
             events,
             thread_id,
             "default",
-            start=lambda end: self._run(models.CreateWorkflowRunResponse, request, end),
+            start=partial(self._start_run, models.CreateWorkflowRunResponse, request),
             get=self._look_at_workflow_run,
             wait=self.wait_for_workflow_run,
         )
 
-    def _run(
+    def _start_run(
         self,
         kind: type[models.CreatePromptRunResponse | models.CreateWorkflowRunResponse],
         request: Request,

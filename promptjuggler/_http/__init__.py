@@ -14,12 +14,27 @@ The life of one request
 4. `Transport` has the body read (`bodies`) and unpacked, should it come packed
    (`codings`), and closes the answer. The answer tells that it ended, and the connection
    goes back into the pool if it can serve another request, or is closed.
-5. What goes wrong on the way becomes an error of the package in `failures`, and there
-   alone.
+5. What goes wrong on the way becomes a `NetworkError` in `failures`; an answer that is an
+   error, or cannot be read, becomes an `ApiError` or a `DecodeError` in `error_answers`.
+   No other file makes one of an answer, or of a failure on the way.
 
-Files: deadline <- sockets <- response <- connection <- pool <- transport. Beside them are
-addresses, certificates, messages, proxy, failures, bodies, codings and multipart. No file
-knows one that stands further right.
+Files
+-----
+deadline <- sockets <- response <- connection <- pool <- transport: no file knows one that
+stands further right. Beside them are
+
+addresses      the addresses of a host, and a socket to one of them
+certificates   whom to trust over TLS, and what to say where that fails
+messages       a request and its answer; the request as urllib wants it; routes
+proxy          the proxy of an argument or of the environment
+multipart      files as the body of a request
+bodies         the body of an answer, within its bounds
+codings        what comes packed, unpacked
+exceptions     what can go wrong, where the standard library has no error for it
+causes         the `__cause__` of an error of ours, without secrets
+failures       what goes wrong on the way, in our errors
+error_answers  answers that are errors, or cannot be read, in our errors
+retry_after    when a server asks to come back
 
 What is used of the insides of the standard library
 ---------------------------------------------------

@@ -1,5 +1,8 @@
-"""What the standard library raised, as the cause of an error of ours: without anything
-secret (rule 4 of _secrets.py).
+"""What is behind an error of ours, as its `__cause__`: without anything secret (rule 4 of
+_secrets.py).
+
+Three steps lead to it: the *error* that was raised; the *reason*, which urllib may have
+wrapped; and the *cause*, which may be behind the reason.
 """
 
 from __future__ import annotations
@@ -18,14 +21,16 @@ if TYPE_CHECKING:
 
 
 def reason_of(error: BaseException) -> BaseException:
-    """What urllib has wrapped, or else the error itself. It can be an exception of ours."""
+    """What urllib has wrapped, or else the error itself."""
     if isinstance(error, URLError) and isinstance(error.reason, BaseException):
         return error.reason
     return error
 
 
 def cause_of(reason: BaseException) -> BaseException:
-    """The error of the standard library that is behind a reason."""
+    """What is behind a reason: for hosts that could not be connected to, the failure of one
+    address. Else it is the reason itself, be it of the standard library or of `exceptions`.
+    """
     return reason.failure if isinstance(reason, AddressError) else reason
 
 

@@ -12,7 +12,7 @@ from .addresses import addresses_of, connected_socket
 from .deadline import Deadline
 from .exceptions import NotHttp, TunnelRefused, UnreadableBody
 from .messages import Route, Stage, UrllibRequest
-from .response import Response
+from .response import Response, makes_tunnel
 from .sockets import CHUNK_SIZE, Wire
 
 TYPE_CHECKING = False
@@ -57,19 +57,19 @@ class Connection:
         self._http.auto_open = 0
         self._http.response_class = Response
 
-    def exchange(self, request: UrllibRequest) -> Response:
+    def exchange(self, call: UrllibRequest) -> Response:
         """Send a request, and read the head of its answer.
 
         Raises OSError, HTTPException, or `UnreadableBody`; the connection is closed then.
         """
         try:
             if self._wire is None:
-                self.connect(request)
+                self.connect(call)
             else:
-                self._go_on_with(self._wire, request.deadline)
-            self._send(request)
-            request.stage = Stage.ANSWER
-            request.deadline.restart()
+                self._go_on_with(self._wire, call.deadline)
+            self._send(call)
+            call.stage = Stage.ANSWER
+            call.deadline.restart()
             # It is of our class, see __init__.
             response: Response = self._http.getresponse()  # type: ignore[assignment]
             self._idle_limit = response.keep_alive_seconds
@@ -135,12 +135,12 @@ class Connection:
 
     # Connecting
 
-    def connect(self, request: UrllibRequest) -> None:
+    def connect(self, call: UrllibRequest) -> None:
         """Connect, with the handshakes of a proxy and of TLS: together they are one step."""
-        deadline = request.deadline
+        deadline = call.deadline
         self._deadline = deadline
         route = self.route
-        request.stage = Stage.CONNECT
+        call.stage = Stage.CONNECT
         deadline.restart()
         usual_port = 80 if route.through_proxy or route.trust is None else 443
         host, port = _host_and_port(route.address, usual_port)
@@ -148,10 +148,10 @@ class Connection:
         wire = Wire(sock, deadline)
         self._use(wire)
         if route.tunnel_to is not None:
-            request.stage = Stage.TUNNEL
+            call.stage = Stage.TUNNEL
             _open_tunnel(wire, route)
         if route.trust is not None:
-            request.stage = Stage.TLS
+            call.stage = Stage.TLS
             self._start_tls(wire, route.trust.context(), deadline)
 
     def _use(self, wire: Wire) -> None:
@@ -186,39 +186,39 @@ class Connection:
 
     # Sending
 
-    def _send(self, request: UrllibRequest) -> None:
+    def _send(self, call: UrllibRequest) -> None:
         """Send a request, or as much of it as the server wants to read."""
         assert self._wire is not None, "it is connected"
-        request.stage = Stage.SEND
+        call.stage = Stage.SEND
         self._wire.begin_step()
-        request.times_sent += 1
+        call.times_sent += 1
         self._request_fully_sent = True
         try:
             # Rule 2 of _secrets.py: the headers hold the key, so they are in no variable.
             self._http.request(
-                request.get_method(),
-                request.target,
-                self._body_of(request),
-                {name.title(): value for name, value in request.header_items()},
+                call.get_method(),
+                call.target,
+                self._body_of(call),
+                {name.title(): value for name, value in call.header_items()},
             )
         except OSError:
             # A server that refuses a body often answers and hangs up (RFC 9112, 9.6).
-            if not self._answer_began():
+            if not self._stop_if_answered():
                 raise
 
     def _body_of(
-        self, request: UrllibRequest
+        self, call: UrllibRequest
     ) -> bytes | Iterator[bytes | memoryview] | None:
         """The body: all at once with the head where it is small, else in chunks."""
-        data = request.data
+        data = call.data
         if data is None:
             return None
         if isinstance(data, bytes):
             if len(data) <= CHUNK_SIZE:
                 return data
-            return self._request_chunks(_slices(data), request.deadline)
+            return self._request_chunks(_slices(data), call.deadline)
         # The transport sets it: it is no file.
-        return self._request_chunks(data, request.deadline)  # type: ignore[arg-type]
+        return self._request_chunks(data, call.deadline)  # type: ignore[arg-type]
 
     def _request_chunks(
         self, chunks: Iterable[bytes | memoryview], deadline: Deadline
@@ -234,14 +234,16 @@ class Connection:
             except OSError as error:
                 # Rule 4 of _secrets.py: its frames hold the document.
                 raise UnreadableBody(str(error)) from error.with_traceback(None)
-            if chunk is None or self._answer_began():
+            if chunk is None or self._stop_if_answered():
                 return
             # A slow disk is not the fault of the other side.
             deadline.postpone(RealTime.monotonic() - begun)
             yield chunk
 
-    def _answer_began(self) -> bool:
-        """Whether the server answers, or hung up, before it has the whole request."""
+    def _stop_if_answered(self) -> bool:
+        """Send no more where the server answers, or hung up, before it has the whole
+        request. True if it did.
+        """
         if self._wire is None or not self._wire.reader.answer_began():
             return False
         self._request_fully_sent = False
@@ -266,8 +268,7 @@ def _open_tunnel(wire: Wire, route: Route) -> None:
     wire.sendall(_connect_request(route))
     answer = Response(wire, method="CONNECT")
     answer.begin()
-    # Any of the successful ones (RFC 9110, 9.3.6).
-    if not 200 <= answer.status < 300:
+    if not makes_tunnel(answer.status):
         raise TunnelRefused(answer.status, answer.reason.strip())
     # Over TLS the client speaks first: this is not the host. TLS would wait for ever, as
     # it would not see what the buffer has.

@@ -13,7 +13,7 @@ from .._clock import RealTime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
+    from queue import SimpleQueue
 
 _NEVER = float("inf")
 
@@ -47,7 +47,8 @@ class Deadline:
 
     @property
     def limit(self) -> float:
-        """The seconds that this step was given, in milliseconds; for errors."""
+        """The time that this step was given, in seconds, rounded to milliseconds; for
+        errors."""
         return round(max(self._limit, 0.0), 3)
 
     def begin_wait(self) -> None:
@@ -80,19 +81,31 @@ class CancellableDeadline(Deadline):
     made the socket shuts it down: that would end the connection of both.
     """
 
-    __slots__ = ("_cancelled", "_lock", "_process", "_watched", "per_read")
+    __slots__ = (
+        "_alarm",
+        "_is_cancelled",
+        "_lock",
+        "_process",
+        "_watched",
+        "per_read",
+    )
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.per_read = False
+        self._is_cancelled = False
         self._begin_in_this_process()
 
     def _begin_in_this_process(self) -> None:
-        # A client that streams nothing needs no threading.
+        # A client that streams nothing needs neither.
         import threading
+        from queue import SimpleQueue
 
         self._process = os.getpid()
-        self._cancelled: threading.Event = threading.Event()
+        # What is put in wakes who sleeps. `SimpleQueue.put` is reentrant, as its
+        # documentation says: a signal handler can cancel while its own thread sleeps, or
+        # cancels. An Event is not: the handler would wait for the lock of that thread.
+        self._alarm: SimpleQueue[None] = SimpleQueue()
         self._watched: tuple[socket.socket, ...] = ()
         # Held while a socket is registered or shut down, so that cancel() never shuts
         # down a descriptor that was closed and is used again. A signal handler can
@@ -106,20 +119,31 @@ class CancellableDeadline(Deadline):
         """
         if self._process == os.getpid():
             return False
-        was_cancelled = self.cancelled
         self._begin_in_this_process()
-        if was_cancelled:
-            self._cancelled.set()
         return True
 
     @property
     def cancelled(self) -> bool:
         """Whether `cancel()` was called."""
-        return self._cancelled.is_set()
+        return self._is_cancelled
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; ends at once where it is cancelled. True if it was."""
-        return self._cancelled.wait(seconds)
+        """Sleep; ends at once where it is cancelled. True if it was.
+
+        0 or less: no sleep.
+        """
+        self.leave_to_parent()
+        # It is loaded, see _begin_in_this_process.
+        from queue import Empty
+
+        if not self._is_cancelled:
+            try:
+                self._alarm.get(timeout=max(seconds, 0.0))
+            except Empty:
+                return self._is_cancelled
+            # For the next that sleeps: several threads can.
+            self._alarm.put(None)
+        return self._is_cancelled
 
     def begin_wait(self) -> None:
         """A wait begins: it has all of `seconds` where the deadline is `per_read`."""
@@ -141,7 +165,10 @@ class CancellableDeadline(Deadline):
     def cancel(self) -> None:
         """End the wait, and all that would follow, for good. From any thread."""
         self.leave_to_parent()
-        self._cancelled.set()
+        # In this order: who comes too late to be woken finds that it is cancelled.
+        self._is_cancelled = True
+        if self._alarm.empty():
+            self._alarm.put(None)
         with self._lock:
             for sock in self._watched:
                 _shut_down(sock)

@@ -46,32 +46,32 @@ _TOLD_TO_SPEAK_TLS = (
 
 
 def api_error(
-    request: UrllibRequest,
+    call: UrllibRequest,
     response: http.client.HTTPResponse,
     chunks: Iterable[bytes],
 ) -> ApiError:
     """The error of an answer with an error status; `chunks` are those of its body."""
     content, problem = _read_as_far_as_possible(chunks)
     body = content.decode("utf-8-sig", "replace")
-    message = "" if problem else _message_of(body, response.status, request.secrets)
+    message = "" if problem else _message_of(body, response.status, call.secrets)
     if not message:
-        message = _status_text(request, response)
+        message = _status_text(call, response)
         if problem:
             message += f" (its body {problem})"
-        if request.type == "http" and any(said in body for said in _TOLD_TO_SPEAK_TLS):
+        if call.type == "http" and any(said in body for said in _TOLD_TO_SPEAK_TLS):
             message += SERVER_SPEAKS_TLS
-    route = request.route
+    route = call.route
     if response.status == PROXY_WANTS_PASSWORD and route and route.through_proxy:
         message += f" (from the proxy {route.address})"
     return ApiError(
-        request.clean(message),
+        call.clean(message),
         response.status,
         body=body,
         headers=response.headers,
         retry_after=retry_after_seconds(response.headers),
-        attempts=request.times_sent or 1,
-        method=request.get_method(),
-        url=request.shown_url,
+        attempts=call.times_sent or 1,
+        method=call.get_method(),
+        url=call.shown_url,
     )
 
 
@@ -182,7 +182,7 @@ def _texts_of_fields(errors: object, depth: int) -> str:
     return "; ".join(texts)
 
 
-def _status_text(request: UrllibRequest, response: http.client.HTTPResponse) -> str:
+def _status_text(call: UrllibRequest, response: http.client.HTTPResponse) -> str:
     """`HTTP 502 Bad Gateway`; for a redirect with where it leads to."""
     status = response.status
     target = response.headers.get("Location") if 300 <= status < 400 else None
@@ -191,7 +191,8 @@ def _status_text(request: UrllibRequest, response: http.client.HTTPResponse) -> 
     text = f"HTTP {status} {reason or http.client.responses.get(status, '')}".rstrip()
     if target:
         try:
-            target = urljoin(request.full_url, target)
+            # A target that is but a fragment would bring the query with it.
+            target = urljoin(call.shown_url, target)
         except ValueError:
             pass  # It is no URL: it is shown as it is.
         text += f": redirects are not followed, this one leads to {target}"
@@ -204,13 +205,13 @@ def _status_text(request: UrllibRequest, response: http.client.HTTPResponse) -> 
 def decode_error(reply: Reply, problem: DecodeError) -> DecodeError:
     """The error of an answer, from that of its document."""
     return DecodeError(
-        reply.request.clean(f"{problem}{_what_came(reply)}"),
+        reply.call.clean(f"{problem}{_what_came(reply)}"),
         path=problem.path,
         status_code=reply.status,
         body=reply.body.value,
         headers=reply.headers,
-        method=reply.request.get_method(),
-        url=reply.request.shown_url,
+        method=reply.call.get_method(),
+        url=reply.call.shown_url,
     )
 
 
@@ -266,7 +267,7 @@ def _what_came(reply: Reply) -> str:
         return f": it is {_kind_of(reply)}"
     if not said.value:
         return ""
-    text = reply.request.secrets.masked(said.value)[:_LONGEST_MESSAGE]
+    text = reply.call.secrets.masked(said.value)[:_LONGEST_MESSAGE]
     return f" (the answer says: {text})"
 
 
@@ -280,12 +281,12 @@ def _kind_of(reply: Reply) -> str:
     """What an answer is that is no JSON, its status, where it is from, how it begins."""
     begin = Secret(reply.body.value[:_MOST_QUOTED].decode("utf-8-sig", "replace"))
     # Rule 5 of _secrets.py. Of a stream, it is what came first.
-    begin = Secret(reply.request.secrets.masked(begin.value, is_cut=True))
+    begin = Secret(reply.call.secrets.masked(begin.value, is_cut=True))
     text = Secret(" ".join(begin.value.split()))
     kind = reply.headers.get("Content-Type", "").partition(";")[0] or "of no known type"
     if text.value.lower().startswith(_STARTS_OF_PAGES):
         kind = "an HTML page"
-    came = f"{kind}, {reply.status}, from {reply.request.shown_url}"
+    came = f"{kind}, {reply.status}, from {reply.call.shown_url}"
     # A broken document of the API can have secrets.
     if text.value.startswith(("{", "[", '"')) or "\ufffd" in text.value:
         return came

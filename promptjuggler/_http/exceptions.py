@@ -1,7 +1,9 @@
 """What can go wrong on the way, where the standard library has no error that says it.
 
-They never leave the package: `failures` makes a `NetworkError` of each, with the
-standard library's own error, if there is one, as its cause.
+`failures` makes a `NetworkError` of each, but for `UnreadableCoding`. They leave the
+package as the `__cause__` of that only, by which `failures.is_final` goes: `NotHttp` and
+`TunnelRefused`. Of an `AddressError` and an `UnreadableBody`, the error of the standard
+library that is behind it is the `__cause__`.
 """
 
 from __future__ import annotations
@@ -49,7 +51,10 @@ class NotHttp(HTTPException):
 
 
 class UnreadableCoding(HTTPException):
-    """The Content-Encoding of an answer is not known, or its body does not have it."""
+    """The Content-Encoding of an answer is not known, or its body does not have it.
+
+    `bodies` makes a `DecodeError` of it; of the body of an error, its text says so.
+    """
 
 
 class UnreadableBody(HTTPException):

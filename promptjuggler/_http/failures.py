@@ -23,6 +23,7 @@ from .._errors import (
     PromptJugglerError,
     RequestTimeout,
 )
+from .._loading import FAILURES_OF_LOADING
 from .causes import cause_of, reason_of, scrub
 from .certificates import advice_about_certificate, is_certificate_failure
 from .exceptions import AddressError, NotHttp, TunnelRefused, UnreadableBody
@@ -45,9 +46,6 @@ _OTHER_PASSWORD = (401, PROXY_WANTS_PASSWORD)
 # What http.client raises, also under an opener of the caller, for what is no HTTP/1.
 _NO_HTTP = (NotHttp, BadStatusLine, LineTooLong, UnknownProtocol)
 
-# What `load` raises its error from: nothing more is loaded before the caller goes on.
-_NOT_LOADED = (ImportError, AttributeError, LookupError)
-
 # How an answer of a server begins that speaks TLS: an alert, or a handshake (RFC 8446,
 # 5.1). As `scrub` has made it printable.
 _TLS_RECORD = r"\\x1[56]\\x03\\x0[0-4]"
@@ -55,7 +53,7 @@ _TLS_RECORD = r"\\x1[56]\\x03\\x0[0-4]"
 _LONGEST_QUOTE = 60
 
 
-class network_errors:  # noqa: N801  # read as a statement: `with network_errors(request):`
+class network_errors:  # noqa: N801  # read as a statement: `with network_errors(call):`
     """Within it, what the standard library raises for a request becomes a `NetworkError`.
 
     Four families: URLError and OSError, HTTPException, the ValueErrors of bodies and of
@@ -66,10 +64,10 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
     A class, and not a generator: that would cost 2 µs of each call.
     """
 
-    __slots__ = ("_handled", "_request")
+    __slots__ = ("_call", "_handled")
 
-    def __init__(self, request: UrllibRequest) -> None:
-        self._request = request
+    def __init__(self, call: UrllibRequest) -> None:
+        self._call = call
         self._handled: BaseException | None = None
 
     def __enter__(self) -> None:
@@ -81,13 +79,13 @@ class network_errors:  # noqa: N801  # read as a statement: `with network_errors
     ) -> None:
         if error is None or isinstance(error, PromptJugglerError):
             return
-        scrub(error, self._request.secrets, self._handled)
+        scrub(error, self._call.secrets, self._handled)
         if isinstance(error, (OSError, HTTPException, ValueError, EOFError)):
             reason = reason_of(error)
             cause = cause_of(reason)
-            # Of a file that is uploaded, what the file raised.
+            # The `__cause__`. Of a file that is uploaded, it is what the file raised.
             shown = cause.__cause__ if isinstance(cause, UnreadableBody) else cause
-            raise _network_error(self._request, reason, cause) from shown
+            raise _network_error(self._call, reason, cause) from shown
         try:
             raise error
         finally:
@@ -102,12 +100,18 @@ def is_final(error: PromptJugglerError) -> bool:
     """
     if isinstance(error, ApiError):
         return error.status_code == PROXY_WANTS_PASSWORD
+    if not isinstance(error, NetworkError):
+        return False  # An answer that cannot be read may be that of a gateway.
     cause = error.__cause__
     if isinstance(cause, RemoteDisconnected):
         return False  # Nothing came at all; http.client counts it as a bad answer.
     if is_certificate_failure(cause) or isinstance(cause, _NO_HTTP):
         return True
-    if isinstance(cause, _NOT_LOADED):
+    if isinstance(cause, FAILURES_OF_LOADING):
+        return True
+    if isinstance(cause, ValueError):
+        # Under an opener of the caller, a handler tried to follow a redirect to what is no
+        # URL. No ApiError can be made of it: nothing public leads to that answer.
         return True
     if isinstance(cause, ssl.SSLError):
         return _reason_of_tls(cause) in _NO_TLS | _OLD_TLS
@@ -125,31 +129,31 @@ def _status_of_refusal(cause: BaseException | None) -> int | None:
 
 
 def _network_error(
-    request: UrllibRequest, reason: BaseException, cause: BaseException
+    call: UrllibRequest, reason: BaseException, cause: BaseException
 ) -> NetworkError:
     """The error of a request that has no complete answer.
 
-    reason  what was raised; it can be one of our own exceptions
-    cause   what is behind it, of the standard library
+    reason  what was raised, by the standard library or by us: it says what failed
+    cause   what is behind it, as `cause_of` has it: it says why
     """
     kind = NetworkError
-    sent = _may_have_been_sent(request, cause)
+    sent = _may_have_been_sent(call, cause)
     if isinstance(cause, TimeoutError):
         kind = RequestTimeout
-        failed = _what_failed(request, reason, sent, verb="no connection to")
-        limit = request.deadline.limit
+        failed = _what_failed(call, reason, sent, if_not_sent="no connection to")
+        limit = call.deadline.limit
         text = f"{failed} within {limit:g} s" if limit else f"{failed} in time"
     elif isinstance(reason, UnreadableBody):
         text = f"the request could not be sent whole: {reason}"
     else:
-        failed = _what_failed(request, reason, sent, verb="could not connect to")
-        text = f"{failed}: {_said_by(cause)}{_advice(request, cause)}"
+        failed = _what_failed(call, reason, sent, if_not_sent="could not connect to")
+        text = f"{failed}: {_said_by(cause)}{_advice(call, cause)}"
     return kind(
-        request.clean(text),
+        call.clean(text),
         request_sent=sent,
-        attempts=request.times_sent or 1,
-        method=request.get_method(),
-        url=request.shown_url,
+        attempts=call.times_sent or 1,
+        method=call.get_method(),
+        url=call.shown_url,
     )
 
 
@@ -182,10 +186,10 @@ def add_total_timeout(error: ApiError | NetworkError, seconds: float) -> None:
         error.add_note(text)
 
 
-def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
+def _may_have_been_sent(call: UrllibRequest, cause: BaseException) -> bool:
     """False only where it is certain that no byte of the request left."""
-    if not request.by_opener:
-        return request.times_sent > 0
+    if not call.by_opener:
+        return call.times_sent > 0
     # With an opener of the caller we did not see the connect: the kind of error tells.
     before_sending = (
         socket.gaierror,
@@ -196,32 +200,35 @@ def _may_have_been_sent(request: UrllibRequest, cause: BaseException) -> bool:
 
 
 def _what_failed(
-    request: UrllibRequest, reason: BaseException, sent: bool, *, verb: str
+    call: UrllibRequest, reason: BaseException, sent: bool, *, if_not_sent: str
 ) -> str:
-    """Which part of the way failed: the answer, the proxy, or the way to the host."""
-    host = request.host_and_port
-    route = request.route
+    """Which part of the way failed: the answer, the proxy, or the way to the host.
+
+    if_not_sent  what stands before the host, or the proxy, that was not reached
+    """
+    host = call.host_and_port
+    route = call.route
     through = ""
     if route is not None and route.through_proxy:
         proxy = f"the proxy {route.address}"
-        if not sent and request.stage == Stage.CONNECT:
-            return f"{verb} {proxy} (for {request.host})"
-        if not sent and request.stage == Stage.TUNNEL:
-            return f"no tunnel through {proxy} (for {request.host})"
+        if not sent and call.stage == Stage.CONNECT:
+            return f"{if_not_sent} {proxy} (for {call.host})"
+        if not sent and call.stage == Stage.TUNNEL:
+            return f"no tunnel through {proxy} (for {call.host})"
         through = f" (through {proxy})"
     if sent:
         return f"no complete answer from {host}{through}"
     if isinstance(reason, AddressError) and reason.address != host:
-        return f"{verb} {host} ({reason.address})"
-    return f"{verb} {host}{through}"
+        return f"{if_not_sent} {host} ({reason.address})"
+    return f"{if_not_sent} {host}{through}"
 
 
-def _advice(request: UrllibRequest, cause: BaseException) -> str:
+def _advice(call: UrllibRequest, cause: BaseException) -> str:
     """What can be done about a failure, in brackets; "" where there is nothing to say."""
-    if request.type == "http" and isinstance(cause, ConnectionResetError):
-        return _advice_about_plain_http(request)
+    if call.type == "http" and isinstance(cause, ConnectionResetError):
+        return _advice_about_plain_http(call)
     if is_certificate_failure(cause):
-        trust = request.route.trust if request.route is not None else None
+        trust = call.route.trust if call.route is not None else None
         return advice_about_certificate(cause, trust)
     came = cause.came if isinstance(cause, NotHttp) else str(cause)
     if isinstance(cause, _NO_HTTP) and re.match(_TLS_RECORD, came):
@@ -236,10 +243,10 @@ def _advice(request: UrllibRequest, cause: BaseException) -> str:
     return ""
 
 
-def _advice_about_plain_http(request: UrllibRequest) -> str:
+def _advice_about_plain_http(call: UrllibRequest) -> str:
     """For a server that hung up without an answer, as many do that speak TLS alone."""
-    route = request.route
-    if route is None or route.through_proxy or request.stage != Stage.ANSWER:
+    route = call.route
+    if route is None or route.through_proxy or call.stage != Stage.ANSWER:
         return ""
     return " (if it speaks TLS alone, the URL must begin with https://)"
 

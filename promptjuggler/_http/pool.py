@@ -122,29 +122,32 @@ class KeepAliveHandler(urllib.request.BaseHandler):
         In a cycle, the connections would outlive the client until the collector runs.
         """
 
-    def http_open(self, request: UrllibRequest) -> Response:
+    def http_open(self, call: UrllibRequest) -> Response:
         """Send a request over an idle connection, or else over a new one.
 
         A GET or DELETE that fails on an idle one before anything of the answer came is
         sent once more, on a new one: the server may have closed the connection just now.
         """
-        route = request.route
+        route = call.route
         assert route is not None, "only the transport sends requests here"
-        idle = self._pool.take(route, request.longest_idle)
+        idle = self._pool.take(route, call.longest_idle)
         if idle is None:
-            return self._exchange(self._pool.new_connection(route), request)
+            return self._exchange(self._pool.new_connection(route), call)
         try:
-            return self._exchange(idle, request)
+            return self._exchange(idle, call)
         except TimeoutError:
             raise
         except (OSError, HTTPException):
-            if request.get_method() == "POST" or idle.any_received:
+            # By the method, as HTTP has it (RFC 9110, 9.2.2), and not by `repeatable` of a
+            # `Request`: of the POSTs, that is true of stream tokens alone, and for those
+            # the loop of the client makes another attempt.
+            if call.get_method() == "POST" or idle.any_received:
                 raise
-        return self._exchange(self._pool.new_connection(route), request)
+        return self._exchange(self._pool.new_connection(route), call)
 
     https_open = http_open
 
-    def _exchange(self, connection: Connection, request: UrllibRequest) -> Response:
-        response = connection.exchange(request)
+    def _exchange(self, connection: Connection, call: UrllibRequest) -> Response:
+        response = connection.exchange(call)
         response.when_ended = partial(self._pool.take_back, connection)
         return response

@@ -15,6 +15,7 @@ from http.client import (
 )
 
 from .exceptions import NotHttp
+from .sockets import is_interim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ _NEVER = float("inf")
 _TIMEOUT = r'(?:^|[,;])\s*timeout\s*=\s*"?([0-9]+(?:\.[0-9]*)?)"?\s*(?=[,;]|$)'
 
 
-def _is_interim(status: int) -> bool:
-    """Whether another answer follows (RFC 9110, 15.2); none does in HTTP after a 101."""
-    return 100 <= status < 200 and status != _SWITCHING_PROTOCOLS
+def makes_tunnel(status: int) -> bool:
+    """Whether an answer to a CONNECT makes a tunnel: any of the successful ones does. It
+    has no body then, whatever its headers say (RFC 9110, 9.3.6).
+    """
+    return 200 <= status < 300
 
 
 class Response(HTTPResponse):
@@ -68,7 +71,7 @@ class Response(HTTPResponse):
     ) -> None:
         # Before anything can fail: __del__ and close() need it.
         self.when_ended: Callable[[bool], None] | None = None
-        self._makes_tunnel = method == "CONNECT"
+        self._is_asked_for_tunnel = method == "CONNECT"
         # seam: HTTPResponse(sock). It makes its file by sock.makefile("rb"), and no
         # more.
         super().__init__(wire, debuglevel, method, url)  # type: ignore[arg-type]
@@ -85,7 +88,7 @@ class Response(HTTPResponse):
         minor_version, status, reason = self._read_status_line()
         headers = self._read_headers()
         # Any number of them: the deadline bounds the wait.
-        while _is_interim(status):
+        while is_interim(status):
             minor_version, status, reason = self._read_status_line()
             headers = self._read_headers()
         self.version = 11 if minor_version else 10
@@ -149,7 +152,7 @@ class Response(HTTPResponse):
         serve another request then."""
         length = None
         codings: list[str] = []
-        if not (self._makes_tunnel and self.status == 200):  # RFC 9110, 9.3.6.
+        if not (self._is_asked_for_tunnel and makes_tunnel(self.status)):
             length = _content_length(self.headers)
             codings = _listed(self.headers, "Transfer-Encoding")
         if codings not in ([], ["chunked"]):

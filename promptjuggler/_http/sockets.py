@@ -29,11 +29,16 @@ _LONGEST_QUEUE = 16 * 1024
 # Bytes in a second, over the time of a step: what is sent more slowly is cut off.
 _LEAST_RATE = 1024
 
-# A whole interim answer (RFC 9110, 15.2): status line, headers, empty line. Not 101,
-# which is the last answer in HTTP. Compiled when first used, see _arguments.py.
-_INTERIM_HEAD = rb"HTTP/1\.\d 1(?!01)\d\d.*\n([^\r\n].*\n)*\r?\n"
+# A whole answer that can be interim: status line, headers, empty line. Compiled when
+# first used, see _arguments.py.
+_HEAD = rb"HTTP/1\.\d (1\d\d).*\n(?:[^\r\n].*\n)*\r?\n"
 _STARTS_OF_INTERIM_ANSWERS = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 _LENGTH_OF_START = len(_STARTS_OF_INTERIM_ANSWERS[0])
+
+
+def is_interim(status: int) -> bool:
+    """Whether another answer follows (RFC 9110, 15.2); none does in HTTP after a 101."""
+    return 100 <= status < 200 and status != 101
 
 
 class SocketReader(io.RawIOBase):
@@ -74,18 +79,24 @@ class SocketReader(io.RawIOBase):
 
     def answer_began(self) -> bool:
         """Whether the peer hung up, or began an answer that is not interim. Never waits."""
-        if self._has_answer():
-            # To look further could meet the end of the connection: it is behind it.
-            return True
-        piece = bytearray(_READ_EARLY)
-        count = self._receive_now(memoryview(piece))
-        self._pushback += piece[: count or 0]
+        # The end of the connection, which may follow the answer, must not be met before
+        # the answer is read: so no further look where there is one.
+        if not self._has_answer():
+            piece = bytearray(_READ_EARLY)
+            count = self._receive_now(memoryview(piece))
+            self._pushback += piece[: count or 0]
+            self._drop_interim_answers()
         return self._has_answer()
+
+    def _drop_interim_answers(self) -> None:
+        """Forget those that came early: nobody reads them."""
+        while match := re.match(_HEAD, self._pushback):
+            if not is_interim(int(match[1])):
+                return
+            del self._pushback[: match.end()]
 
     def _has_answer(self) -> bool:
         """Whether what was received early is the end, or no interim answer."""
-        while match := re.match(_INTERIM_HEAD, self._pushback):
-            del self._pushback[: match.end()]
         if self.peer_closed or len(self._pushback) > CHUNK_SIZE:
             return True
         begun = bytes(self._pushback[:_LENGTH_OF_START])

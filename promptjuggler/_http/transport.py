@@ -35,7 +35,7 @@ from .failures import add_total_timeout, is_final, network_errors
 from .messages import Reply, Request, Route, UrllibRequest
 from .pool import KeepAliveHandler, Pool
 from .proxy import Proxy, proxy_of_environment, proxy_of_url
-from .sockets import CHUNK_SIZE
+from .sockets import CHUNK_SIZE, is_interim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,6 @@ _LONGEST_IDLE_FOR_WHAT_IS_SENT_ONCE = 5.0
 
 # For names of hosts, which getaddrinfo() takes as str, and for what errors say.
 _CODECS = ("encodings.idna:getregentry", "encodings.utf_8_sig:getregentry")
-
-# RFC 9110, 15.2; none follows in HTTP after a 101.
-_INTERIM = range(102, 200)
 
 _SUCCESS = range(200, 300)
 _STREAM_OPENED = range(200, 201)
@@ -193,9 +190,9 @@ class Transport:
         except HTTPError as error:
             response = _answer_of(call, error)
         except ValueError as error:
-            # A handler tried to follow a redirect to something that is no URL. The frames
-            # of urllib hold an open answer: they go with the traceback.
-            raise URLError(error) from error
+            # A handler tried to follow a redirect to what is no URL. The frames of urllib
+            # hold an open answer: they go with the traceback.
+            raise error.with_traceback(None) from None
         if response is None:
             raise URLError(f"the opener has no handler for {call.type}")
         if response.status not in success:
@@ -332,7 +329,7 @@ def _checked_proxy(proxy: Secret[str | Literal[False]] | None) -> Proxy | None:
 
 def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPResponse:
     """The answer of an HTTPError, which has all that is used of one."""
-    if error.code in _INTERIM and isinstance(error.fp, http.client.HTTPResponse):
+    if is_interim(error.code) and isinstance(error.fp, http.client.HTTPResponse):
         _skip_interim(call, error)
     # seam: HTTPError.fp, HTTPError.hdrs. None where a handler raised it without an answer
     # behind it.
@@ -344,7 +341,8 @@ def _answer_of(call: UrllibRequest, error: HTTPError) -> http.client.HTTPRespons
 
 
 def _skip_interim(call: UrllibRequest, error: HTTPError) -> None:
-    """Read on, to the answer behind interim ones: http.client skips those of 100 alone.
+    """Read on, to the answer behind interim ones. Those of 100 are none of them:
+    http.client has skipped them already.
 
     seam: HTTPResponse.headers, HTTPResponse.begin. The second reads the next head where
     the first is None. Raises TimeoutError, or what http.client raises.
@@ -353,7 +351,7 @@ def _skip_interim(call: UrllibRequest, error: HTTPError) -> None:
     assert isinstance(response, http.client.HTTPResponse)
     sock = socket_behind(response)
     try:
-        while response.status in _INTERIM:
+        while is_interim(response.status):
             if sock is not None:
                 sock.settimeout(call.deadline.remaining())
             response.headers = None  # type: ignore[assignment]
@@ -381,8 +379,11 @@ def socket_behind(response: http.client.HTTPResponse) -> socket.socket | None:
 
 
 def _logger() -> logging.Logger | None:
-    """The logger of the package, if the program has imported logging: to its end, too,
-    which is not so for a call in a signal handler."""
+    """The logger of the package, if the program uses `logging`.
+
+    None where that is not loaded, or only in part: a signal handler can come amid its
+    import.
+    """
     get_logger = getattr(sys.modules.get("logging"), "getLogger", None)
     return None if get_logger is None else get_logger("promptjuggler")
 

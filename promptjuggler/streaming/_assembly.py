@@ -101,39 +101,25 @@ class Assembler:
 
         It reads the frame once more, so it is not for each of them.
         """
-        if kind not in _KINDS:
+        fields = _document_of(kind, data)
+        if fields is None:
             return False
-        try:
-            fields = decoded(data or "null")
-        except (ValueError, RecursionError):
-            return False
-        if kind == "stale":
-            return True
-        if not isinstance(fields, dict):
-            return False
-        return canonical_uuid(text_of(fields, "runId")) is not None
+        return kind == "stale" or canonical_uuid(text_of(fields, "runId")) is not None
 
-    def receive(  # noqa: C901  # one after the other, what makes a frame be skipped
-        self, kind: str, data: str
-    ) -> list[StreamEvent]:
+    def receive(self, kind: str, data: str) -> list[StreamEvent]:
         """The events that a frame gives: mostly one, at times none or several.
 
         kind  the name of the frame
         data  its JSON text; "" for a `stale`, which says it all by its name
         """
-        if kind not in _KINDS:
-            return []
-        try:
-            fields = decoded(data or "null")
-        except (ValueError, RecursionError):  # Too deep.
+        fields = _document_of(kind, data)
+        if fields is None:
             return []
         if kind == "stale":
             self._runs.clear()
             self._noted_size = 0
             self._gapped_verdicts.clear()
             return [StaleEvent()]
-        if not isinstance(fields, dict):
-            return []
         run_id = text_of(fields, "runId")
         # Nearly every frame is of a run that is held, and spells its id in the one way.
         run = self._runs.get(run_id)
@@ -148,8 +134,8 @@ class Assembler:
             new = HeldRun(UUID(key), channel_of(fields))
             run = self._runs.setdefault(key, new)
         events = run.receive(kind, fields, data)
-        if run.size >= run.next_look:
-            events += self._hold_bounds(key, run)
+        if run.size.total >= run.size.next_look:
+            events += self._let_go_of_excess(key, run)
         return events
 
     def view(self, run_id: str | UUID) -> RunView:
@@ -183,7 +169,7 @@ class Assembler:
     def _remove(self, key: str) -> HeldRun | None:
         run = self._runs.pop(key, None)
         if run is not None:
-            self._noted_size -= run.noted_size
+            self._noted_size -= run.size.noted
         return run
 
     def _settle(self, key: str, gapped: bool) -> bool:
@@ -193,14 +179,12 @@ class Assembler:
             del self._gapped_verdicts[next(iter(self._gapped_verdicts))]
         return gapped
 
-    def _hold_bounds(self, key: str, run: HeldRun) -> list[GapEvent]:
+    def _let_go_of_excess(self, key: str, run: HeldRun) -> list[GapEvent]:
         """Let go of what is too much, by rule 12. The run is new, or has changed much."""
-        self._noted_size += run.size - run.noted_size
-        run.noted_size = run.size
-        run.next_look = run.size + _STEP
+        self._noted_size += run.size.note(_STEP)
         gaps: list[GapEvent] = []
         too_many_ends = len(run.early_tool_ends) > MOST_WAITING_ENDS
-        if run.size > MOST_BYTES_OF_A_RUN or too_many_ends:
+        if run.size.total > MOST_BYTES_OF_A_RUN or too_many_ends:
             gaps.append(self._let_go(key))
         while len(self._runs) > MOST_RUNS or self._noted_size > MOST_BYTES:
             gaps.append(self._let_go(next(iter(self._runs))))
@@ -213,3 +197,19 @@ class Assembler:
         self._settle(key, True)
         self._remove(key)
         return GapEvent(run.id, run.channel, 0)
+
+
+def _document_of(kind: str, data: str) -> Fields | None:
+    """The document of a frame; None where it is no frame of the protocol, and skipped.
+
+    That of a `stale` can be any: it says it all by its name.
+    """
+    if kind not in _KINDS:
+        return None
+    try:
+        fields = decoded(data or "null")
+    except (ValueError, RecursionError):  # Too deep.
+        return None
+    if isinstance(fields, dict):
+        return fields
+    return {} if kind == "stale" else None

@@ -14,6 +14,9 @@ from ..models.streaming import StreamTokenResponse
 
 EVENT_STREAM = "text/event-stream"
 
+_ADDRESS = "url"
+"""The path of the address of the stream, in the document of a token."""
+
 _REFUSALS = frozenset({401, 403, 404})
 """Statuses that another attempt would get too: not allowed, or no such thread."""
 
@@ -39,9 +42,9 @@ def stream_url(
         parts = urlsplit(quote(token.url, safe="!#$%&'()*+,/:;=?@[]"))
         checked_base_url("url", f"{parts.scheme}://{parts.netloc}")
     except ValueError as error:
-        raise _wrong_token(problem, "url", token_url) from error
+        raise _wrong_token(problem, _ADDRESS, token_url) from error
     if parts.scheme == "http" and urlsplit(token_url).scheme == "https":
-        raise _wrong_token(problem, "url", token_url)
+        raise _wrong_token(problem, _ADDRESS, token_url)
     if not re.fullmatch("[!-~]+", token.token):
         raise _wrong_token("token: expected printable ASCII", "token", token_url)
     query = "&".join(filter(None, [parts.query, *parameters]))
@@ -76,8 +79,9 @@ def is_final_failure(error: ApiError | NetworkError | DecodeError) -> bool:
     if isinstance(error, ApiError) and error.status_code in _REFUSALS:
         return True
     if isinstance(error, DecodeError):
-        # An address that no token is sent to; other answers may be those of a gateway.
-        return error.path == "url"
+        # The address that came with a token: there is none, or no token is sent to it. All
+        # other answers that cannot be read may be those of a gateway.
+        return error.path == _ADDRESS
     return is_final(error)
 
 

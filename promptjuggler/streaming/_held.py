@@ -50,25 +50,63 @@ _SIZE_OF_SEGMENT = 512
 _SIZE_OF_CALL = 1024
 
 
+class Size:
+    """About the bytes that a run takes in memory, and when its bounds are looked at.
+
+    total      all of them
+    noted      what of it is in the sum of all runs
+    next_look  with so much in total, it is time to look at the bounds again
+    """
+
+    __slots__ = ("_of_ends", "next_look", "noted", "total")
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.noted = 0
+        self.next_look = 0
+        self._of_ends = 0
+
+    def add_end(self, size: int) -> None:
+        """The end of a tool waits for its start."""
+        self._of_ends += size
+        self.total += size
+
+    def remove_end(self, size: int) -> None:
+        """It does not wait any more."""
+        self.add_end(-size)
+
+    def remove_ends(self) -> None:
+        """None waits any more."""
+        self.remove_end(self._of_ends)
+
+    def look_soon(self) -> None:
+        """The bounds are to be looked at with the next frame, however little it has."""
+        self.next_look = 0
+
+    def note(self, step: int) -> int:
+        """The bounds are looked at: so much has come since they were.
+
+        step  the bytes after which they are looked at again
+        """
+        grown = self.total - self.noted
+        self.noted = self.total
+        self.next_look = self.total + step
+        return grown
+
+
 class HeldRun:
     """What is held of a run that has not finished.
 
-    channel     that of its first frame
-    size        about the bytes that it takes in memory
-    noted_size  what of it is in the sum of all runs
-    next_look   the size at which it is time to look at the bounds again
+    channel  that of its first frame
     """
 
     __slots__ = (
         "_numbers",
         "_open_tools",
-        "_size_of_ends",
         "channel",
         "early_tool_ends",
         "id",
         "missed_beginning",
-        "next_look",
-        "noted_size",
         "segments",
         "size",
     )
@@ -76,9 +114,7 @@ class HeldRun:
     def __init__(self, run_id: UUID, channel: str) -> None:
         self.id = run_id
         self.channel = channel
-        self.size = _SIZE_OF_RUN + getsizeof(channel)
-        self.noted_size = 0
-        self.next_look = 0
+        self.size = Size(_SIZE_OF_RUN + getsizeof(channel))
         # By number. Empty only before the first frame in sequence: a reset that removes
         # all of them adds its own.
         self.segments: dict[int, _Segment] = {}
@@ -88,7 +124,6 @@ class HeldRun:
         self._open_tools: dict[str, list[int]] = {}
         # Those that overtook their starts, by ref.
         self.early_tool_ends: dict[str, _WaitingEnd] = {}
-        self._size_of_ends = 0
 
     def _in_order(self) -> list[_Segment]:
         # Another thread may be asking for the view; copy() is a single step.
@@ -131,13 +166,13 @@ class HeldRun:
                 event = TokenEvent(self.id, channel, number, seq, text)
                 lost = segment.add(seq, text)
                 if not segment.gapped:
-                    self.size += getsizeof(text)
+                    self.size.total += getsizeof(text)
             elif kind == "data":
                 tool, payload = text_of(fields, "tool"), object_of(fields, "payload")
                 event = DataEvent(self.id, channel, tool, payload)
                 lost = segment.add(seq, TranscriptData(tool, payload))
                 self._count(segment, size_in_memory(data))
-            else:
+            else:  # tool_start
                 ref, tool = text_of(fields, "ref"), text_of(fields, "tool")
                 event = ToolStartEvent(self.id, channel, ref, tool)
                 lost = self._start_tool(number, seq, ref, tool)
@@ -156,7 +191,7 @@ class HeldRun:
         """A segment holds so much more; a frozen one does not."""
         if not segment.gapped:
             segment.size_without_texts += size
-            self.size += size
+            self.size.total += size
 
     def _reset(self, number: int) -> None:
         """A segment is generated, by rule 5."""
@@ -166,14 +201,13 @@ class HeldRun:
         # The highest first: who looks meanwhile sees a true beginning.
         for held in reversed(void):
             segment = self.segments.pop(held)
-            self.size -= segment.size
+            self.size.total -= segment.size
             for ref in segment.open_tools:
                 self._forget_calls(ref, number)
         if void:
             self.early_tool_ends.clear()
-            self.size -= self._size_of_ends
-            self._size_of_ends = 0
-            self.next_look = 0
+            self.size.remove_ends()
+            self.size.look_soon()
         self._begin_segment(number)
 
     def _forget_calls(self, ref: str, number: int) -> None:
@@ -194,7 +228,7 @@ class HeldRun:
         if waiting is None:
             lost = segment.add_tool(seq, ref, tool, None)
         else:
-            self._count_ends(-waiting.size)
+            self.size.remove_end(waiting.size)
             lost = segment.add_tool(seq, ref, tool, waiting.end)
             self._count(segment, waiting.size)
         if ref in segment.open_tools and not was_open:
@@ -228,15 +262,11 @@ class HeldRun:
         """Hold an end for its start; instead of another with its ref, if there is one."""
         before = self.early_tool_ends.get(end.ref)
         if before is not None:
-            self._count_ends(-before.size)
+            self.size.remove_end(before.size)
         waiting = self.early_tool_ends[end.ref] = _WaitingEnd(end, _SIZE_OF_CALL + size)
-        self._count_ends(waiting.size)
+        self.size.add_end(waiting.size)
         if len(self.early_tool_ends) > MOST_WAITING_ENDS:
-            self.next_look = 0
-
-    def _count_ends(self, size: int) -> None:
-        self._size_of_ends += size
-        self.size += size
+            self.size.look_soon()
 
     def view(self, gapped: bool) -> RunView:
         """What is shown of the run."""

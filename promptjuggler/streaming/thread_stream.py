@@ -34,7 +34,7 @@ from .._http.transport import (
     log_attempt,
     log_delay,
 )
-from .._loading import load
+from .._loading import refuse_at_exit
 from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT
 from .._secrets import Secret
 from ..errors import WaitTimeout
@@ -123,7 +123,7 @@ class ThreadStream:
         # These first: __del__ needs them even where a check below has failed.
         self._deadline = CancellableDeadline(limits.connect_timeout)
         self._reading = threading.Lock()
-        self._entering = threading.Lock()  # Held from then on.
+        self._entrance = threading.Lock()  # Who enters takes it for good.
         self._answer: StreamedAnswer | None = None
 
         self._channel_parameters = channel_parameters(channels)
@@ -136,8 +136,9 @@ class ThreadStream:
         self._reconnect = reconnect
         self._clock = clock
 
-        self._end_of_entering = inf  # By the clock; also of the start of a run.
+        self._end_of_entering = inf  # By the clock; a RunStream goes by both.
         self._end = inf  # Of the iteration.
+        self._is_entering = False
         self._url = ""  # Of the stream, for errors.
         self._phase = _Phase.NEW
         self._attempts = Attempts()
@@ -149,19 +150,23 @@ class ThreadStream:
         self._events: deque[StreamEvent] = deque()
 
     def __enter__(self) -> ThreadStream:
-        load()
-        if not self._entering.acquire(blocking=False):
+        refuse_at_exit()
+        # A flag that is looked at and set in one step: several threads can enter at once.
+        is_first = self._entrance.acquire(blocking=False)
+        if not is_first:
             raise RuntimeError("a stream is entered once: make another")
         try:
             if self._limits.total_timeout is not None:
                 now = self._clock.monotonic()
                 self._end_of_entering = now + self._limits.total_timeout
                 self._deadline.overall = min(self._end_of_entering, self._end)
+            self._is_entering = True
             while self._phase is not _Phase.CONNECTED and not self.closed:
                 self._connect()
         except BaseException:
             self.close()
             raise
+        self._is_entering = False
         self._deadline.overall = self._end
         return self
 
@@ -225,6 +230,7 @@ class ThreadStream:
 
     def _connect(self) -> None:
         """One attempt, after the delay that is due. Raises where no other is made."""
+        self._leave_to_parent()
         delay = self._attempts.delay
         if delay:
             self._wait(min(delay, self._deadline.overall - self._clock.monotonic()))
@@ -241,8 +247,7 @@ class ThreadStream:
             if not isinstance(error, DecodeError):
                 error.attempts = self._attempts.number
             self._attempts.failed(retry_after_of(error))
-            if self._gives_up_after(error):
-                raise
+            self._raise_if_last(error)
             self._log_delay(error)
             # NEW and LOST stay what they are.
             if self._phase is _Phase.LOST:
@@ -291,26 +296,31 @@ class ThreadStream:
         if delay:
             log_delay(error.method, urlsplit(error.url).path, delay, error)
 
-    def _gives_up_after(self, error: ApiError | NetworkError | DecodeError) -> bool:
-        """Whether this attempt, which failed, is the last."""
+    def _raise_if_last(self, error: ApiError | NetworkError | DecodeError) -> None:
+        """Raise the error of an attempt that failed, where no other is made."""
         if is_final_failure(error):
-            return True
+            raise error
         if not self._has_time_for_another():
             if not isinstance(error, DecodeError):
                 add_total_timeout(error, self._limits.total_timeout or 0.0)
-            return True
+            raise error
+        if self._was_last(error):
+            raise error
+
+    def _has_time_for_another(self) -> bool:
+        """Whether another attempt can begin within the `total_timeout` of entering."""
+        if not self._is_entering:
+            return True  # The iteration ends by itself, at its time.
+        next_attempt = self._clock.monotonic() + self._attempts.delay
+        return next_attempt + SHORTEST_ATTEMPT < self._end_of_entering
+
+    def _was_last(self, error: ApiError | NetworkError | DecodeError) -> bool:
+        """Whether no other attempt is made at a first connection, after this error."""
         if self._phase is not _Phase.NEW:
             return False
         if self._attempts.number >= self._limits.attempts:
             return True
         return (retry_after_of(error) or 0.0) > LONGEST_RETRY_AFTER
-
-    def _has_time_for_another(self) -> bool:
-        """Whether another attempt can begin within the `total_timeout` of entering."""
-        if self._deadline.overall == self._end:
-            return True  # It is none, or it is the iteration's: that ends by itself.
-        next_attempt = self._clock.monotonic() + self._attempts.delay
-        return next_attempt + SHORTEST_ATTEMPT < self._deadline.overall
 
     def _connected(self) -> None:
         """NEW or LOST becomes CONNECTED."""
@@ -410,7 +420,7 @@ class ThreadStream:
         return True
 
     def _check_time(self, last_failure: Exception | None = None) -> None:
-        """Raise WaitTimeout once the whole time of the stream is over."""
+        """Raise WaitTimeout once the whole time of the stream is over. A RunStream asks, too."""
         if self._end == inf or self._clock.monotonic() < self._end:
             return
         text = f"the stream has not ended within {self._limits.timeout:g} s"

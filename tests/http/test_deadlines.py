@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 import urllib.request
@@ -666,3 +667,88 @@ def test_a_limit_of_years_can_be_given_to_a_socket(serve):
 def test_a_timeout_is_a_finite_number_of_seconds_above_nothing(timeout):
     with pytest.raises(ValidationError, match="timeout"):
         PromptJuggler("key", timeout=timeout)
+
+
+# --- ending a wait from a signal handler ---
+
+
+def calls_amid(step, interrupt):
+    """Take a step again and again: each time `interrupt` is called at its next line.
+
+    As by a signal handler: in the same thread, between two lines of whatever it does.
+    """
+    place = 0
+    was_interrupted = True
+    while was_interrupted:
+        place += 1
+        was_interrupted = False
+        lines = 0
+        limit = CancellableDeadline(PATIENCE)
+
+        def trace(frame, event, arg, limit=limit, place=place):
+            nonlocal lines, was_interrupted
+            lines += event == "line"
+            if lines == place and not was_interrupted:
+                was_interrupted = True
+                interrupt(limit)
+            return trace
+
+        sys.settrace(trace)
+        try:
+            step(limit)
+        finally:
+            sys.settrace(None)
+    return place
+
+
+STEPS = {
+    "sleeps": lambda limit: limit.wait(0.001),
+    "cancels": CancellableDeadline.cancel,
+    "watches": lambda limit: limit.watch(),
+    "leaves it to the parent": CancellableDeadline.leave_to_parent,
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_signal_handler_can_cancel_a_limit_amid_anything_that_its_thread_does_with_it(
+    step,
+):
+    """An Event has a lock that its own thread cannot take twice: that waited for ever."""
+    outcomes = []
+
+    def interrupt(limit):
+        limit.cancel()
+        assert limit.cancelled
+        assert limit.wait(PATIENCE)
+
+    def run():
+        outcomes.append(calls_amid(step, interrupt))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert outcomes, "it hangs"
+    assert outcomes[0] > 2
+
+
+def test_who_sleeps_within_a_limit_is_woken_when_it_is_cancelled_all_of_them():
+    limit = CancellableDeadline(PATIENCE)
+    woken = []
+    threads = [
+        threading.Thread(target=lambda: woken.append(limit.wait(PATIENCE)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    limit.cancel()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert woken == [True] * 3
+    assert time.monotonic() - begun < PATIENCE
+    assert limit.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0, -1])
+def test_who_sleeps_within_a_limit_that_is_not_cancelled_is_told_so(seconds):
+    assert not CancellableDeadline(PATIENCE).wait(seconds)

@@ -809,3 +809,26 @@ def test_a_host_that_is_an_ipv6_address_keeps_its_brackets_in_a_tunnel():
         (request,) = proxy.requests
         assert (request.method, request.target) == ("CONNECT", f"[::1]:{server.port}")
         assert request.headers["host"] == f"[::1]:{server.port}"
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+@pytest.mark.parametrize(
+    "header", ["Content-Length: 5", "Content-Length: 5, 6", "Transfer-Encoding: odd"]
+)
+def test_any_successful_answer_makes_a_tunnel_and_has_no_body_whatever_it_says(
+    status, header
+):
+    """RFC 9110, 9.3.6."""
+
+    def handler(conn):
+        conn.read_request()
+        with socket.create_connection(("localhost", server.port), PATIENCE) as other:
+            conn.send(f"HTTP/1.1 {status} Yes\r\n{header}\r\n\r\n".encode())
+            conn.tunnel(other)
+
+    with (
+        ScriptedServer(respond((200, RUN)), tls=server_context()) as server,
+        ScriptedServer(handler) as proxy,
+        client(server.url, proxy=url_of(proxy), max_retries=0) as pj,
+    ):
+        assert pj.get_prompt_run(RUN_ID).status == "completed"

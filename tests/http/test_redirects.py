@@ -159,3 +159,18 @@ def test_a_redirect_without_a_target_is_an_api_error_too():
     ):
         pj.get_prompt_run(RUN_ID)
     assert str(caught.value) == "HTTP 302 Found"
+
+
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize("opener", [None, plain_opener()], ids=["built-in", "outside"])
+def test_what_is_redirected_to_something_that_is_no_url_is_not_sent_again(
+    opener, method
+):
+    reply = (302, "<p>moved</p>", {"Location": "http://[broken"})
+    with (
+        ScriptedServer(respond(reply)) as server,
+        PromptJuggler("k", base_url=server.url, opener=opener, max_retries=2) as pj,
+    ):
+        with pytest.raises((ApiError, NetworkError)) as caught:
+            CALLS[method](pj)
+        assert (caught.value.attempts, len(server.requests)) == (1, 1)

@@ -188,7 +188,7 @@ def test_our_begin_sets_what_that_of_http_client_sets(head):
         attributes["headers"] = attributes.pop("msg").items()
         del attributes["fp"]
     assert ours.pop("when_ended") is None
-    assert ours.pop("_makes_tunnel") is False
+    assert ours.pop("_is_asked_for_tunnel") is False
     assert ours == theirs
 
 

@@ -10,6 +10,7 @@ import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from helpers.calls import refusing_port
 from helpers.frames import done, reset, token
 from helpers.hub import (
     EACH_STEP,
@@ -596,3 +597,31 @@ def test_the_error_of_a_token_that_is_not_right_names_the_request(changes, path)
     assert error.may_have_taken_effect
     assert error.body == b""  # It has the token.
     assert getattr(error, "__notes__", []) in ([], [f"HTTP 200: POST {url}"])
+
+
+@pytest.mark.parametrize("path", ["", "/", "/stream"])
+def test_no_error_shows_the_query_of_a_streams_address_be_it_without_a_path(path):
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}{path}?signature=private"
+        with (
+            Hub(mints=[minted(url=url)]) as server,
+            streaming(server, client={"max_retries": 0}) as stream,
+            pytest.raises(NetworkError) as caught,
+        ):
+            stream.__enter__()
+    error = caught.value
+    assert str(error).startswith(f"could not connect to 127.0.0.1:{port}: ")
+    assert "private" not in f"{error} {error.url} {getattr(error, '__notes__', '')}"
+
+
+@pytest.mark.parametrize("target", ["#there", "?other=1", "/login"])
+def test_the_target_of_a_redirect_does_not_show_the_query_of_a_streams_address(target):
+    moved = answers(302, "<p>moved</p>", {"Location": target})
+    with (
+        Hub(moved, path="/stream?signature=private") as server,
+        streaming(server, client={"max_retries": 0}) as stream,
+        pytest.raises(ApiError) as caught,
+    ):
+        stream.__enter__()
+    assert str(caught.value).endswith(target)
+    assert "private" not in f"{caught.value} {caught.value.url}"

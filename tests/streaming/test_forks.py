@@ -134,7 +134,7 @@ go = threading.Event()
 
 def hold():
     # As a thread of the parent holds them at the moment of a fork.
-    with stream._reading, deadline._lock, deadline._cancelled._cond:
+    with stream._reading, deadline._lock:
         held.set()
         go.wait()
 
@@ -227,3 +227,33 @@ with FakeServer() as server:
 def test_a_forked_child_that_leaves_its_copy_of_a_fake_server_does_not_touch_the_parents():
     with Hub() as server:
         run(STAND_IN.format(name=NAME, thread=THREAD), server)
+
+
+CONNECTS = """
+stream = pj.stream({thread!r})
+held = threading.Event()
+go = threading.Event()
+
+def hold():
+    # As a thread of the parent that reads what is no stream, at the moment of a fork.
+    with stream._reading:
+        held.set()
+        go.wait()
+
+def in_child():
+    assert type(next(stream)).__name__ == "ConnectedEvent"
+    stream.close()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+fork(in_child)
+go.set()
+thread.join()
+"""
+
+
+def test_a_forked_child_that_connects_does_not_wait_for_a_thread_that_it_has_not():
+    with Hub() as server:
+        server.scripts = [lambda conn: (conn.send(CHUNKED), conn.hang())]
+        run(CONNECTS.format(thread=THREAD), server)
