@@ -5,6 +5,10 @@ from __future__ import annotations
 import random
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from queue import SimpleQueue
+
 
 class RealTime:
     """The clock for deadlines, taken when this module is loaded.
@@ -44,3 +48,45 @@ class Clock:
     def random(self) -> float:
         """A number from 0 up to, not including, 1."""
         return random.random()
+
+
+class Alarm:
+    """Ends sleep, and all that would follow, for good: from any thread or signal handler.
+
+    is_ringing  whether `ring()` was called
+    """
+
+    __slots__ = ("_bell", "is_ringing")
+
+    def __init__(self) -> None:
+        # Loaded here: a client without streams and batches needs none.
+        from queue import SimpleQueue
+
+        self.is_ringing = False
+        # There is something in it once it rings. `SimpleQueue.put` is reentrant, as its
+        # documentation says: a signal handler, or what ends where something is collected,
+        # can ring while its own thread sleeps or rings. An Event is not: it would wait
+        # for the lock of that thread.
+        self._bell: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake all who sleep."""
+        # In this order: who comes too late to be woken finds that it rings.
+        self.is_ringing = True
+        if self._bell.empty():
+            self._bell.put(None)
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep until it rings; True if it does. 0 or less: no sleep."""
+        # It is loaded, see __init__.
+        from queue import Empty
+
+        if self.is_ringing:
+            return True
+        try:
+            self._bell.get(timeout=max(seconds, 0.0))
+        except Empty:
+            return self.is_ringing
+        # For the next who sleeps: several threads can.
+        self._bell.put(None)
+        return True

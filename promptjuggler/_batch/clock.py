@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from queue import Empty, SimpleQueue
-
-from .._clock import Clock
+from .._clock import Alarm, Clock
 
 
 class Stopped(Exception):
@@ -18,30 +16,20 @@ class StoppableClock(Clock):
     its way gets its answer first.
     """
 
-    __slots__ = ("_alarm", "_is_stopped")
+    __slots__ = ("_alarm",)
 
     def __init__(self) -> None:
-        self._is_stopped = False
-        # Has something in it once it is stopped. By its documentation a put may come amid
-        # a get of the same thread, as where a generator that has a batch is collected and
-        # leaves it. An Event would wait for itself.
-        self._alarm: SimpleQueue[None] = SimpleQueue()
+        self._alarm = Alarm()
 
     def sleep(self, seconds: float) -> None:
         """Do nothing for some time. Raises `Stopped`."""
-        try:
-            self._alarm.get(timeout=max(seconds, 0.0))
-        except Empty:
-            return
-        # For the next that sleeps.
-        self._alarm.put(None)
-        raise Stopped
+        if self._alarm.sleep(seconds):
+            raise Stopped
 
     def stop(self) -> None:
         """End what sleeps, and what will."""
-        self._is_stopped = True
-        self._alarm.put(None)
+        self._alarm.ring()
 
     def is_stopped(self) -> bool:
         """Whether it was stopped."""
-        return self._is_stopped
+        return self._alarm.is_ringing

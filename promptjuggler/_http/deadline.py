@@ -9,11 +9,7 @@ from __future__ import annotations
 import os
 import socket
 
-from .._clock import RealTime
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from queue import SimpleQueue
+from .._clock import Alarm, RealTime
 
 _NEVER = float("inf")
 
@@ -83,7 +79,6 @@ class CancellableDeadline(Deadline):
 
     __slots__ = (
         "_alarm",
-        "_is_cancelled",
         "_lock",
         "_process",
         "_watched",
@@ -93,19 +88,14 @@ class CancellableDeadline(Deadline):
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.per_read = False
-        self._is_cancelled = False
-        self._begin_in_this_process()
+        self._begin_in_this_process(Alarm())
 
-    def _begin_in_this_process(self) -> None:
-        # A client that streams nothing needs neither.
+    def _begin_in_this_process(self, alarm: Alarm) -> None:
+        # A client that streams nothing does not need it.
         import threading
-        from queue import SimpleQueue
 
         self._process = os.getpid()
-        # What is put in wakes who sleeps. `SimpleQueue.put` is reentrant, as its
-        # documentation says: a signal handler can cancel while its own thread sleeps, or
-        # cancels. An Event is not: the handler would wait for the lock of that thread.
-        self._alarm: SimpleQueue[None] = SimpleQueue()
+        self._alarm = alarm
         self._watched: tuple[socket.socket, ...] = ()
         # Held while a socket is registered or shut down, so that cancel() never shuts
         # down a descriptor that was closed and is used again. A signal handler can
@@ -119,13 +109,16 @@ class CancellableDeadline(Deadline):
         """
         if self._process == os.getpid():
             return False
-        self._begin_in_this_process()
+        alarm = Alarm()
+        if self.cancelled:
+            alarm.ring()
+        self._begin_in_this_process(alarm)
         return True
 
     @property
     def cancelled(self) -> bool:
         """Whether `cancel()` was called."""
-        return self._is_cancelled
+        return self._alarm.is_ringing
 
     def wait(self, seconds: float) -> bool:
         """Sleep; ends at once where it is cancelled. True if it was.
@@ -133,17 +126,7 @@ class CancellableDeadline(Deadline):
         0 or less: no sleep.
         """
         self.leave_to_parent()
-        # It is loaded, see _begin_in_this_process.
-        from queue import Empty
-
-        if not self._is_cancelled:
-            try:
-                self._alarm.get(timeout=max(seconds, 0.0))
-            except Empty:
-                return self._is_cancelled
-            # For the next that sleeps: several threads can.
-            self._alarm.put(None)
-        return self._is_cancelled
+        return self._alarm.sleep(seconds)
 
     def begin_wait(self) -> None:
         """A wait begins: it has all of `seconds` where the deadline is `per_read`."""
@@ -165,10 +148,7 @@ class CancellableDeadline(Deadline):
     def cancel(self) -> None:
         """End the wait, and all that would follow, for good. From any thread."""
         self.leave_to_parent()
-        # In this order: who comes too late to be woken finds that it is cancelled.
-        self._is_cancelled = True
-        if self._alarm.empty():
-            self._alarm.put(None)
+        self._alarm.ring()
         with self._lock:
             for sock in self._watched:
                 _shut_down(sock)
