@@ -536,6 +536,23 @@ def test_an_answer_that_is_no_event_stream_and_says_no_more_is_not_waited_for_lo
         stream.__enter__()
 
 
+def test_an_answer_that_is_no_event_stream_is_closed_before_the_next_attempt():
+    hung_up = threading.Event()
+
+    def page(conn):
+        conn.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 99\r\n\r\n"
+            b"<html>"
+        )
+        conn.hang()
+        hung_up.set()
+
+    with Hub(page, says(done())) as server, streaming(server) as stream:
+        instead_of_waiting(stream, lambda seconds: hung_up.wait(PATIENCE))
+        assert isinstance(next(stream.__enter__()), ConnectedEvent)
+        assert hung_up.is_set()
+
+
 def test_what_a_page_says_of_the_token_is_masked():
     """A server that shows the request shows the token too."""
     page = "<html>Bearer sekret-token-1\x1b[2J"
