@@ -604,3 +604,26 @@ def test_no_repr_shows_a_secret():
 def test_a_token_and_the_variables_of_a_run_are_there_for_who_asks_for_them():
     assert StreamTokenResponse.from_dict(TOKEN).token == "sekret-token"
     assert CreatePromptRun({}, env_vars=ENV_VARS).env_vars == ENV_VARS
+
+
+@pytest.mark.parametrize(
+    ("read", "error", "document"),
+    [
+        (lambda: json.loads('{"a": "sekret'), json.JSONDecodeError, ("doc", "")),
+        (lambda: b"sekret\xff".decode(), UnicodeDecodeError, ("object", b"")),
+    ],
+)
+def test_what_a_handler_of_an_opener_could_not_read_is_not_in_the_cause(
+    read, error, document
+):
+    class Handler(urllib.request.BaseHandler):
+        def http_open(self, request):
+            read()
+
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(Handler())
+    pj = client_of("http://a.example", api_key=KEY, opener=opener)
+    cause = failure_of(lambda: pj.get_prompt_run(RUN_ID)).__cause__
+    assert type(cause) is error
+    name, empty = document
+    assert getattr(cause, name) == empty
