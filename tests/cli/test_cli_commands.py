@@ -438,3 +438,12 @@ def test_no_body_shows_what_a_proxy_was_sent(cli, server, monkeypatch, where):
         err = cli("get-prompt", "x", "1", *options)[2]
     shown = "Proxy-Authorization: Basic ***, for user:***"
     assert f"the body of the answer:\n{shown}\n" in err
+
+
+def test_a_body_is_shown_also_where_proxies_have_no_passwords(cli, server, monkeypatch):
+    monkeypatch.setenv("https_proxy", "proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with ScriptedServer(respond((403, "No."))) as proxy:
+        options = [f"--proxy=http://127.0.0.1:{proxy.port}", "--verbose"]
+        err = cli("get-prompt", "x", "1", "--base-url=http://api.example", *options)[2]
+    assert "the body of the answer:\nNo.\n" in err
