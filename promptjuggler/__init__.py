@@ -12,7 +12,7 @@ first used:
 
 batch      many runs from many inputs, and how they go on after a crash
 client     `PromptJuggler`, with one method for each operation
-errors     every error that a public call can raise
+errors     what a public call can raise, but for `WaitTimeout`, which is in `waits`
 models     what the operations give
 streaming  the events of a thread while they happen
 webhook    `verify_webhook_signature`
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         moving as moving,
         streaming as streaming,
         testing as testing,
+        waits as waits,
         webhook as webhook,
     )
     from .batch import (
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
         PromptJugglerError as PromptJugglerError,
         RequestTimeout as RequestTimeout,
         ValidationError as ValidationError,
-        WaitTimeout as WaitTimeout,
     )
     from .models import (
         Citation as Citation,
@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     )
     from .streaming.run_stream import RunStream as RunStream
     from .streaming.thread_stream import ThreadStream as ThreadStream
+    from .waits import WaitTimeout as WaitTimeout
     from .webhook import verify_webhook_signature as verify_webhook_signature
 
 _SUBMODULES = (
@@ -147,6 +148,7 @@ _SUBMODULES = (
     "moving",
     "streaming",
     "testing",
+    "waits",
     "webhook",
 )
 
@@ -229,7 +231,7 @@ _HOME_OF = {
     "UploadFile": "models",
     "ValidationError": "errors",
     "VersionRef": "models",
-    "WaitTimeout": "errors",
+    "WaitTimeout": "waits",
     "WebSearch": "models",
     "WorkflowCall": "models",
     "WorkflowRun": "models",

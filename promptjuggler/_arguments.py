@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from ._errors import ValidationError
 from ._secrets import Secret
+from .errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from ._enums import OpenEnum
-from ._errors import DecodeError
 from ._fields import (
     SetFunction,
     annotations_of,
@@ -56,6 +55,7 @@ from ._values import (
     secret_decoder,
     unexpected,
 )
+from .errors import DecodeError
 
 _T = TypeVar("_T")
 

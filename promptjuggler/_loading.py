@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from ._errors import NetworkError
+from .errors import NetworkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from ._decode import (
     value_or_raise,
 )
 from ._enums import OpenEnum
-from ._errors import ValidationError
 from ._frozen import Frozen
 from ._values import MapFromArray, copied
+from .errors import ValidationError
 
 _M = TypeVar("_M", bound="Model")
 

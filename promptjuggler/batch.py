@@ -67,8 +67,8 @@ from ._batch.journal import ENDED, STARTING, Record
 from ._batch.pace import Pace
 from ._batch.tally import Tally
 from ._batch.work import Calls, Row, Work
-from ._errors import NetworkError, PromptJugglerError, ValidationError
 from ._frozen import Frozen
+from .errors import NetworkError, PromptJugglerError, ValidationError
 
 if TYPE_CHECKING:
     from .models.prompt_runs import PromptRun

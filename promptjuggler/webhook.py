@@ -156,6 +156,6 @@ def _is_finite(value: object) -> bool:
 
 def _invalid(message: str) -> Exception:
     # Who only verifies webhooks needs no errors, as a rule.
-    from ._errors import ValidationError
+    from .errors import ValidationError
 
     return ValidationError(message)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from .._arguments import checked_count, checked_wait, wrong_type
-from .._errors import ValidationError
+from ..errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

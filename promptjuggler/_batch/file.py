@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 
-from .._errors import ValidationError
+from ..errors import ValidationError
 
 # Each system has one of them.
 try:

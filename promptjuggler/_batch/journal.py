@@ -29,7 +29,7 @@ from array import array
 from collections.abc import Mapping
 from uuid import UUID
 
-from .._errors import ValidationError
+from ..errors import ValidationError
 from .._json import canonical_uuid
 from .file import Line, LockedFile
 

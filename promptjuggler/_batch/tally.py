@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from .._errors import PromptJugglerError
 from .._polling import has_completed
+from ..errors import PromptJugglerError
 from .work import Run
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from .._errors import (
+from ..errors import (
     ApiError,
     DecodeError,
     NetworkError,

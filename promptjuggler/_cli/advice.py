@@ -13,7 +13,7 @@ def in_words_of_options(text: str) -> str:
     """
     from .._batch.arguments import RESTART_UNSURE
     from .._http import certificates
-    from .._http.failures import TOTAL_TIMEOUT
+    from .._http.failures import THE_TOTAL_TIMEOUT, TOTAL_TIMEOUT
 
     of_the_command_line = {
         certificates.PRIVATE_AUTHORITY: (
@@ -33,6 +33,7 @@ def in_words_of_options(text: str) -> str:
             " one cannot be made anew, call an older Python"
         ),
         TOTAL_TIMEOUT: "--total-timeout=",
+        THE_TOTAL_TIMEOUT: "--total-timeout",
         # What to do about all such rows, the last line says.
         RESTART_UNSURE: "",
     }

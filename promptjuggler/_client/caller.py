@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from .._arguments import checked_optional_seconds, checked_wait
 from .._clock import Clock
-from .._errors import (
-    ApiError,
-    DecodeError,
-    NetworkError,
-    PromptJugglerError,
-    RequestTimeout,
-)
 from .._http.transport import (
+    THE_TOTAL_TIMEOUT,
     CancellableDeadline,
     Deadline,
     Reply,
@@ -26,13 +20,21 @@ from .._http.transport import (
 )
 from .._polling import SHORTEST_FIRST_LOOK, Poller, heals
 from .._retry import SHORTEST_ATTEMPT, may_send_again, seconds_to_wait, spread
+from ..errors import (
+    ApiError,
+    DecodeError,
+    NetworkError,
+    PromptJugglerError,
+    RequestTimeout,
+)
+from ..waits import WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import TypeVar
 
-    from ..errors import Waited, WaitTimeout
+    from ..waits import Waited
 
     _T = TypeVar("_T")
     _W = TypeVar("_W", bound=Waited)
@@ -399,10 +401,7 @@ class _Wait:
             since = "since then" if self._last is not None else "the last failure"
             text += f"; {since}: {_described(failure)}"
         if is_total:
-            text += "; the total_timeout of the client ended it"
-        # Loaded here: most programs wait for no run in vain.
-        from ..errors import WaitTimeout
-
+            text += f"; {THE_TOTAL_TIMEOUT} ended it"
         error = WaitTimeout(text, last=self._last)
         error.__cause__ = failure
         return error

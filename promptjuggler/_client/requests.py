@@ -18,11 +18,11 @@ from .._arguments import (
     checked_uuid,
     checked_version,
 )
-from .._errors import ValidationError
 from .._http.transport import Request
 from .._loading import load
 from .._masking import Secrets
 from .._secrets import Secret
+from ..errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

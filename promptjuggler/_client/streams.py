@@ -7,7 +7,6 @@ from functools import partial
 
 from .. import models, streaming
 from .._arguments import checked_optional_seconds, checked_seconds
-from .._errors import RequestTimeout
 from .._http.transport import (
     CancellableDeadline,
     Request,
@@ -16,6 +15,7 @@ from .._http.transport import (
 from .._loading import load
 from .._retry import SHORTEST_ATTEMPT
 from .._secrets import Secret
+from ..errors import RequestTimeout
 from . import requests
 from .runs import RunMethods
 

@@ -8,8 +8,8 @@ import http.client
 import socket
 from http.client import IncompleteRead
 
-from .._errors import DecodeError
 from .._secrets import Secret
+from ..errors import DecodeError
 from .error_answers import decode_error
 from .exceptions import UnreadableCoding
 from .messages import Reply, UrllibRequest

@@ -10,9 +10,9 @@ import json
 from http.client import HTTPException
 from urllib.parse import urljoin
 
-from .._errors import ApiError, DecodeError
 from .._masking import Secrets
 from .._secrets import Secret
+from ..errors import ApiError, DecodeError
 from .exceptions import UnreadableCoding
 from .messages import (
     PROXY_WANTS_PASSWORD,

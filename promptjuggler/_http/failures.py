@@ -17,13 +17,13 @@ from http.client import (
     UnknownProtocol,
 )
 
-from .._errors import (
+from .._loading import FAILURES_OF_LOADING
+from ..errors import (
     ApiError,
     NetworkError,
     PromptJugglerError,
     RequestTimeout,
 )
-from .._loading import FAILURES_OF_LOADING
 from .causes import cause_of, reason_of, scrub
 from .certificates import advice_about_certificate, is_certificate_failure
 from .exceptions import AddressError, NotHttp, TunnelRefused, UnreadableBody
@@ -169,7 +169,8 @@ def _said_by(cause: BaseException) -> str:
 
 
 TOTAL_TIMEOUT = "total_timeout="
-"""How a text names that argument. Who calls the command line has an option instead, as
+THE_TOTAL_TIMEOUT = "the total_timeout of the client"
+"""How texts name that argument. Who calls the command line has an option instead, as
 `_cli/advice.py` says."""
 
 

@@ -7,10 +7,10 @@ from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 from .._arguments import problem_of_authority
-from .._errors import ValidationError
 from .._loading import load
 from .._masking import Secrets
 from .._secrets import Secret
+from ..errors import ValidationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

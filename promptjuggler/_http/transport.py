@@ -19,9 +19,9 @@ from urllib.error import HTTPError, URLError
 
 from .._arguments import wrong_type
 from .._clock import Clock
-from .._errors import ApiError, DecodeError, NetworkError, ValidationError
 from .._loading import load
 from .._secrets import Secret
+from ..errors import ApiError, DecodeError, NetworkError, ValidationError
 from .bodies import body_pieces, read_whole, refuse_packed_stream
 from .certificates import Trust
 from .deadline import CancellableDeadline, Deadline
@@ -31,7 +31,12 @@ from .error_answers import (
     decode_error,
     problem_of_deletion,
 )
-from .failures import add_total_timeout, is_final, network_errors
+from .failures import (
+    THE_TOTAL_TIMEOUT,
+    add_total_timeout,
+    is_final,
+    network_errors,
+)
 from .messages import Reply, Request, Route, UrllibRequest
 from .pool import KeepAliveHandler, Pool
 from .proxy import Proxy, proxy_of_environment, proxy_of_url
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
 __all__ = [
+    "THE_TOTAL_TIMEOUT",
     "CancellableDeadline",
     "Deadline",
     "Reply",

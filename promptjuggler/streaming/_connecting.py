@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlsplit
 
 from .._arguments import checked_base_url, checked_channels
-from .._errors import ApiError, DecodeError, NetworkError
 from .._http.transport import StreamedAnswer, is_final
 from .._secrets import Secret
+from ..errors import ApiError, DecodeError, NetworkError
 from ..models.streaming import StreamTokenResponse
 
 EVENT_STREAM = "text/event-stream"

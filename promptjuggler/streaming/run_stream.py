@@ -9,10 +9,10 @@ from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
-from .._errors import NetworkError, PromptJugglerError
 from .._http.transport import CancellableDeadline
 from .._polling import has_completed, has_ended
-from ..errors import WaitTimeout
+from ..errors import NetworkError, PromptJugglerError
+from ..waits import WaitTimeout
 from .events import (
     ConnectedEvent,
     DisconnectedEvent,

@@ -25,7 +25,6 @@ from uuid import UUID
 
 from .._arguments import checked_last_event_id, checked_uuid
 from .._clock import Clock
-from .._errors import ApiError, DecodeError, NetworkError
 from .._http.transport import (
     CancellableDeadline,
     StreamedAnswer,
@@ -37,8 +36,9 @@ from .._http.transport import (
 from .._loading import refuse_at_exit
 from .._retry import LONGEST_RETRY_AFTER, SHORTEST_ATTEMPT
 from .._secrets import Secret
-from ..errors import WaitTimeout
+from ..errors import ApiError, DecodeError, NetworkError
 from ..models.streaming import StreamTokenResponse
+from ..waits import WaitTimeout
 from ._assembly import Assembler
 from ._attempts import Attempts, Limits
 from ._connecting import (
@@ -152,8 +152,7 @@ class ThreadStream:
     def __enter__(self) -> ThreadStream:
         refuse_at_exit()
         # A flag that is looked at and set in one step: several threads can enter at once.
-        is_first = self._entrance.acquire(blocking=False)
-        if not is_first:
+        if not self._entrance.acquire(blocking=False):
             raise RuntimeError("a stream is entered once: make another")
         try:
             if self._limits.total_timeout is not None:
@@ -298,14 +297,18 @@ class ThreadStream:
 
     def _raise_if_last(self, error: ApiError | NetworkError | DecodeError) -> None:
         """Raise the error of an attempt that failed, where no other is made."""
-        if is_final_failure(error):
-            raise error
-        if not self._has_time_for_another():
-            if not isinstance(error, DecodeError):
-                add_total_timeout(error, self._limits.total_timeout or 0.0)
-            raise error
-        if self._was_last(error):
-            raise error
+        try:
+            if is_final_failure(error):
+                raise error
+            if not self._has_time_for_another():
+                if not isinstance(error, DecodeError):
+                    add_total_timeout(error, self._limits.total_timeout or 0.0)
+                raise error
+            if self._was_last(error):
+                raise error
+        finally:
+            # Its traceback has this frame: a cycle, which would keep the connections.
+            del error
 
     def _has_time_for_another(self) -> bool:
         """Whether another attempt can begin within the `total_timeout` of entering."""

@@ -396,3 +396,16 @@ def test_the_time_limit_of_a_call_is_named_as_the_option(cli, server):
         code, _, err = cli("get-prompt", "x", "1", *options)
     assert code == 1
     assert "; --total-timeout=0.4 s ended it after " in err
+
+
+def test_the_time_limit_of_a_call_is_named_as_the_option_where_it_ends_a_wait(
+    cli, server
+):
+    server.run_seconds = 1000
+    try:
+        started = cli("run-prompt", "greeting", "1", "name=Ada", "--no-wait")[1]
+        options = ["--total-timeout", "0.3"]
+        code, _, err = cli("wait-prompt-run", started.split()[0], *options)
+    finally:
+        server.run_seconds = 0
+    assert (code, "; --total-timeout ended it" in err) == (4, True), err

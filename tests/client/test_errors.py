@@ -3,6 +3,7 @@
 import copy
 import gc
 import http.client
+import inspect
 import io
 import pickle
 import re
@@ -17,6 +18,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 from helpers.calls import RUN_ID, client_of, refusing_port
+from helpers.commandline import modules_loaded_by
 from helpers.package import NAME
 from helpers.servers import PATIENCE, ConnectProxy, ScriptedServer, respond
 
@@ -31,11 +33,12 @@ from promptjuggler import (
     ValidationError,
     WaitTimeout,
     errors,
+    waits,
 )
 from promptjuggler.testing import FakeServer
 
 HOMES = promptjuggler._HOME_OF.items()
-NAMES = [name for name, home in HOMES if home == "errors"]
+NAMES = [name for name, home in HOMES if home in ("errors", "waits")]
 
 
 def client(server, **options):
@@ -67,7 +70,7 @@ def drawn_tree():
 
 def test_the_tree_drawn_in_the_docstring_is_that_of_the_classes():
     tree = {}
-    for name, kind in vars(errors).items():
+    for name, kind in {**vars(errors), **vars(waits)}.items():
         if isinstance(kind, type) and issubclass(kind, BaseException):
             bases = [base.__name__ for base in kind.__bases__]
             if kind is PromptJugglerError:
@@ -92,10 +95,28 @@ def test_the_builtin_bases_are_real():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tracebacks_and_pickles_name_the_public_module_of_an_error(name):
-    error = getattr(errors, name)("some text")
+    error = getattr(promptjuggler, name)("some text")
+    home = f"{NAME}.{promptjuggler._HOME_OF[name]}"
     shown = traceback.format_exception_only(error)
-    assert shown == [f"{NAME}.errors.{name}: some text\n"]
-    assert f"{NAME}.errors".encode() in pickle.dumps(error)
+    assert shown == [f"{home}.{name}: some text\n"]
+    assert home.encode() in pickle.dumps(error)
+    assert f"class {name}(" in inspect.getsource(type(error))
+
+
+def test_wait_timeout_can_be_had_from_the_module_of_the_others_too():
+    """So do programs and pickles that are older than `waits`."""
+    assert errors.WaitTimeout is WaitTimeout
+    with pytest.raises(AttributeError, match=r"has no attribute 'WaitTimeou'"):
+        errors.WaitTimeou  # noqa: B018
+    pickled = pickle.dumps(WaitTimeout("late"), 0)
+    older = pickled.replace(f"{NAME}.waits".encode(), f"{NAME}.errors".encode())
+    assert str(pickle.loads(older)) == "late"
+
+
+def test_the_modules_of_all_errors_are_loaded_with_the_client():
+    """An error must not need a file, and what pickles classes by name finds them."""
+    code = "from NAME import PromptJuggler\nPromptJuggler('k')".replace("NAME", NAME)
+    assert {f"{NAME}.errors", f"{NAME}.waits"} <= modules_loaded_by(code)
 
 
 def some_headers():
@@ -672,7 +693,9 @@ def test_an_error_that_is_no_matter_of_the_network_is_left_alone():
 # What an error leaves behind
 
 
-@pytest.mark.parametrize("kind", ["api", "refused", "argument", "wait", "upload"])
+@pytest.mark.parametrize(
+    "kind", ["api", "refused", "argument", "wait", "upload", "stream", "run's stream"]
+)
 def test_an_error_is_in_no_reference_cycle(kind):
     """What it holds, such as files and answers, is freed with it, and not at some later time."""
     calls = {
@@ -681,6 +704,8 @@ def test_an_error_is_in_no_reference_cycle(kind):
         "argument": lambda: pj.run_prompt("p", 1, {"a": 1}),
         "wait": lambda: refused.wait_for_prompt_run(RUN_ID, timeout=0.02),
         "upload": lambda: pj.upload_documents("none", [("a", 5)]),
+        "stream": lambda: refused.stream("t").__enter__(),
+        "run's stream": lambda: refused.stream_prompt("p", 1, {}).__enter__(),
     }
     with refusing_port() as port, FakeServer() as server, client(server) as pj:
         url = f"http://127.0.0.1:{port}"

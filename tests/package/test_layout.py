@@ -15,8 +15,8 @@ from helpers.package import ENV, FOLDER, NAME, nodes_of
 # others. A room is a module, or a folder with all that is in it. Besides, each may import
 # `__version__` of the package.
 ROOMS = {
-    "errors": {"_errors", "_annotations", "models"},
-    "_errors": {"_annotations"},
+    "errors": {"_annotations"},
+    "waits": {"errors", "_annotations", "models"},
     "_annotations": set(),
     "_enums": set(),
     "_secrets": set(),
@@ -25,12 +25,12 @@ ROOMS = {
     "_json": set(),
     "_retry": set(),
     "_polling": set(),
-    "webhook": {"_errors"},
-    "_loading": {"_errors"},
-    "_arguments": {"_errors", "_secrets", "_json"},
+    "webhook": {"errors"},
+    "_loading": {"errors"},
+    "_arguments": {"errors", "_secrets", "_json"},
     "_values": {"_enums", "_json", "_masking", "_secrets"},
     "_decode": {
-        "_errors",
+        "errors",
         "_enums",
         "_fields",
         "_json",
@@ -41,11 +41,11 @@ ROOMS = {
     "_frozen": {"_json"},
     "_fields": set(),
     "_building": {"_arguments", "_decode", "_enums", "_fields", "_json"},
-    "_model": {"_errors", "_building", "_decode", "_enums", "_frozen", "_values"},
+    "_model": {"errors", "_building", "_decode", "_enums", "_frozen", "_values"},
     "models": {"_model", "_enums"},
     "moving": set(),
     "_http": {
-        "_errors",
+        "errors",
         "_secrets",
         "_masking",
         "_arguments",
@@ -55,7 +55,7 @@ ROOMS = {
     },
     "streaming": {
         "errors",
-        "_errors",
+        "waits",
         "_frozen",
         "_secrets",
         "_arguments",
@@ -71,7 +71,7 @@ ROOMS = {
         "_batch",
         "batch",
         "errors",
-        "_errors",
+        "waits",
         "_loading",
         "_annotations",
         "_secrets",
@@ -87,7 +87,7 @@ ROOMS = {
         "streaming",
     },
     "_batch": {
-        "_errors",
+        "errors",
         "_arguments",
         "_clock",
         "_json",
@@ -95,7 +95,7 @@ ROOMS = {
         "_retry",
         "models",
     },
-    "batch": {"_errors", "_arguments", "_batch", "_frozen", "models"},
+    "batch": {"errors", "_arguments", "_batch", "_frozen", "models"},
     "client": {
         "_annotations",
         "_loading",
