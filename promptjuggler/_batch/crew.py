@@ -13,18 +13,19 @@ class Crew:
     """The threads of a batch, until it is left.
 
     when_done  called once all are gone that had come to work, after `dismiss`; it may be
-               called more than once
+               called more than once, and by two threads at a time
     """
 
-    __slots__ = ("_is_dismissed", "_lock", "_when_done", "_working", "threads")
+    # No lock: a signal handler, or the end of a generator that is collected, can leave the
+    # batch amid any step below, and would wait for threads that wait for that lock. Each
+    # step on the list or the set is whole in itself, and their order is what matters.
+    __slots__ = ("_at_work", "_is_dismissed", "_when_done", "threads")
 
     def __init__(self, when_done: Callable[[], None]) -> None:
         self.threads: list[threading.Thread] = []
+        self._at_work: set[threading.Thread] = set()
         self._when_done = when_done
         self._is_dismissed = False
-        self._working = 0
-        # A generator that has a batch can be collected amid anything, and leaves it.
-        self._lock = threading.RLock()
 
     def hire(self, work: Callable[[], None]) -> None:
         """Start another thread.
@@ -34,33 +35,32 @@ class Crew:
         """
 
         def run() -> None:
-            with self._lock:
-                # It came to life after Ctrl-C had ended its start, or after the end:
-                # nobody waits for it.
-                if self._is_dismissed or thread not in self.threads:
-                    return
-                self._working += 1
+            # First of all: whoever dismisses the crew, or takes this thread off the list,
+            # sees it from now on.
+            self._at_work.add(thread)
             try:
-                work()
+                # It may have come to life after Ctrl-C had ended its start, or after the
+                # end: nobody waits for it.
+                if thread in self.threads and not self._is_dismissed:
+                    work()
             finally:
-                with self._lock:
-                    self._working -= 1
-                    self._tell_if_done()
+                self._at_work.discard(thread)
+                self._tell_if_done()
 
         # A daemon: a program that does not wait for it shall be able to end.
         thread = threading.Thread(target=run, name="promptjuggler batch", daemon=True)
-        with self._lock:
-            if self._is_dismissed:
-                return
-            self.threads.append(thread)
-            try:
-                thread.start()
-            except BaseException as error:
-                # Ctrl-C can come before the thread is there, or after: then it waits for
-                # the lock, and finds that it is none of them.
-                self.threads.remove(thread)
-                if not self._can_do_without(error):
-                    raise
+        if self._is_dismissed:
+            return
+        self.threads.append(thread)
+        try:
+            thread.start()
+        except BaseException as error:
+            self.threads.remove(thread)
+            # Ctrl-C can come when the thread is at work already: then it stays.
+            if thread in self._at_work:
+                self.threads.append(thread)
+            if not self._can_do_without(error):
+                raise
 
     def _can_do_without(self, error: BaseException) -> bool:
         """Whether the work goes on without a thread that this error has prevented."""
@@ -69,10 +69,9 @@ class Crew:
         return any(thread.is_alive() for thread in self.threads)
 
     def dismiss(self) -> None:
-        """Start no more threads: from now on `threads` are all."""
-        with self._lock:
-            self._is_dismissed = True
-            self._tell_if_done()
+        """Start no more threads: from now on `threads` are all that work."""
+        self._is_dismissed = True
+        self._tell_if_done()
 
     def wait(self) -> None:
         """Wait for the end of all threads. One that is not waited for ends later.
@@ -88,5 +87,5 @@ class Crew:
                 thread.join()
 
     def _tell_if_done(self) -> None:
-        if self._is_dismissed and self._working == 0:
+        if self._is_dismissed and not self._at_work:
             self._when_done()

@@ -55,6 +55,7 @@ class LockedFile:
 
     __slots__ = (
         "__weakref__",
+        "_closing",
         "_descriptor",
         "_failure",
         "_group",
@@ -73,6 +74,7 @@ class LockedFile:
         self._grouping = threading.Lock()
         # Held by the one thread that writes.
         self._writing = threading.Lock()
+        self._closing = threading.Lock()
         self._failure: OSError | None = None
         # So that the folder is that of the file itself.
         real_path = os.path.realpath(path)
@@ -104,7 +106,7 @@ class LockedFile:
         """Every line, of a file that was just opened.
 
         What is behind the last whole one was cut off by the end of a process. It is
-        given, too, and the next `append` takes its place.
+        given, too; then it is to be cut off or ended.
         """
         self._reader.seek(0)
         self._size = 0
@@ -125,6 +127,12 @@ class LockedFile:
         if os.fstat(self._descriptor).st_size > self._size:
             os.ftruncate(self._descriptor, self._size)
             os.fsync(self._descriptor)
+
+    def end_last_line(self) -> None:
+        """Give the last line the end that it lacks, and keep it. Raises `OSError`."""
+        os.write(self._descriptor, b"\n")
+        os.fsync(self._descriptor)
+        self._size = os.fstat(self._descriptor).st_size
 
     def clear(self) -> None:
         """Take away all lines. Raises `OSError`."""
@@ -174,7 +182,8 @@ class LockedFile:
 
     def close(self) -> None:
         """Close the file, which lets go of its lock."""
-        if self in _open_files:
+        # A flag that is looked at and set in one step: two threads may close it.
+        if self._closing.acquire(blocking=False) and self in _open_files:
             _open_files.discard(self)
             self._reader.close()
             os.close(self._descriptor)

@@ -29,8 +29,8 @@ from array import array
 from collections.abc import Mapping
 from uuid import UUID
 
-from ..errors import ValidationError
 from .._json import canonical_uuid
+from ..errors import ValidationError
 from .file import Line, LockedFile
 
 STARTING = "starting"
@@ -95,7 +95,7 @@ class Journal:
     has started a run, or may have.
     """
 
-    __slots__ = ("_file", "_has_runs", "_key", "_places", "_unsure")
+    __slots__ = ("_file", "_has_runs", "_key", "_lacks_end", "_places", "_unsure")
 
     def __init__(self, path: str, about: Mapping[str, object]) -> None:
         self._file = LockedFile(path)
@@ -105,6 +105,8 @@ class Journal:
         # no more than had workers when a process was killed.
         self._has_runs = False
         self._unsure: set[int] = set()
+        # Whether the last line says all that it is to say, and only has no line end.
+        self._lacks_end = False
         self._key = b""
         try:
             self._open(about)
@@ -124,6 +126,8 @@ class Journal:
             raise ValidationError(
                 f"the journal {path} is of another call: {problem}: {_WAY_OUT}"
             )
+        elif self._lacks_end:
+            self._file.end_last_line()
         else:
             self._file.cut_off()
 
@@ -199,13 +203,14 @@ class Journal:
             place = f"line {number} of the journal {path}"
             if number == 1 and not _is_header(line):
                 raise ValidationError(f"this is no journal of a batch: {path}")
-            if not line.is_whole:
-                continue
-            document = _parsed(line.text, place)
-            if number == 1:
-                problem = self._read_header(document, about)
-            else:
-                self._read_row(document, line.begin, place)
+            if number == 1 and line.is_whole:
+                problem = self._read_header(_parsed(line.text, place), about)
+            elif line.is_whole:
+                self._read_row(_parsed(line.text, place), line.begin, place)
+            elif number > 1 and _is_document(line.text):
+                # No process leaves this, but an editor can. What it says of a start holds.
+                self._lacks_end = True
+                self._read_row(_parsed(line.text, place), line.begin, place)
         return problem
 
     def _read_header(
@@ -253,6 +258,14 @@ def _is_header(line: Line) -> bool:
     if line.text.startswith(_BEGIN):
         return True
     return not line.is_whole and _BEGIN.startswith(line.text)
+
+
+def _is_document(text: bytes) -> bool:
+    """Whether it is all of a JSON object: of one that was cut off, the end is missing."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _parsed(text: bytes, place: str) -> dict[str, object]:

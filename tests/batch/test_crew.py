@@ -11,6 +11,8 @@ from helpers.batches import answers, answers_of, rows
 from helpers.package import ENV, NAME
 from helpers.servers import PATIENCE
 
+from promptjuggler._batch.crew import Crew
+
 START = threading.Thread.start
 
 
@@ -160,3 +162,71 @@ def test_a_batch_that_is_left_while_a_thread_takes_a_row_waits_for_no_new_worker
     assert not leaving.is_alive()
     taking.join(PATIENCE)
     assert not taking.is_alive()
+
+
+def test_a_signal_handler_can_leave_a_batch_while_a_thread_of_it_is_started(
+    server, pj, monkeypatch
+):
+    batch = pj.run_prompts("greeting", 1, rows(5), workers=2)
+
+    def start_and_leave(thread):
+        START(thread)
+        if thread.name == "promptjuggler batch":
+            batch.__exit__()
+
+    def iterate():
+        with batch, pytest.raises(RuntimeError, match="runs in a with statement"):
+            list(batch)
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_leave)
+    iterating = threading.Thread(target=iterate, name="iterating", daemon=True)
+    iterating.start()
+    iterating.join(PATIENCE)
+    assert not iterating.is_alive()
+
+
+def test_a_thread_that_is_at_work_when_ctrl_c_ends_its_start_is_one_of_the_crew(
+    monkeypatch,
+):
+    at_work, end = threading.Event(), threading.Event()
+    done = []
+
+    def work():
+        at_work.set()
+        assert end.wait(PATIENCE)
+
+    def start(thread):
+        START(thread)
+        assert at_work.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    crew = Crew(when_done=lambda: done.append(True))
+    with pytest.raises(KeyboardInterrupt):
+        crew.hire(work)
+    assert [thread.is_alive() for thread in crew.threads] == [True]
+    crew.dismiss()
+    assert done == []
+    end.set()
+    crew.wait()
+    assert done == [True]
+
+
+def test_a_thread_that_comes_to_life_after_ctrl_c_ended_its_start_does_nothing(
+    monkeypatch,
+):
+    threads, worked = [], []
+
+    def start(thread):
+        threads.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    crew = Crew(when_done=lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        crew.hire(lambda: worked.append(True))
+    assert crew.threads == []
+    (late,) = threads
+    START(late)
+    late.join(PATIENCE)
+    assert worked == []

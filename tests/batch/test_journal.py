@@ -379,6 +379,27 @@ def test_a_last_line_that_was_cut_off_anywhere_is_no_error(server, pj, path):
     assert set(server.started.values()) == {1}
 
 
+@pytest.mark.parametrize(
+    ("state", "lines"), [("starting", 2), ("started", 3), ("ended", 4)]
+)
+def test_a_last_line_that_only_lacks_its_end_holds_and_gets_one(
+    server, pj, path, state, lines
+):
+    """As an editor leaves it. What was forced to disk before a start is not forgotten."""
+    run(pj, rows(1), path)
+    kept = path.read_bytes().splitlines(keepends=True)[:lines]
+    path.write_bytes(b"".join(kept).removesuffix(b"\n"))
+    server.requests.clear()
+    (result,) = run(pj, rows(1), path)
+    assert server.starts() == 0
+    if state == "starting":
+        assert result.error.may_have_taken_effect
+    else:
+        assert result.run.output == "Hello, 0!"
+    run(pj, rows(2), path)
+    assert states(path)[1] == "ended"
+
+
 def test_a_first_line_that_was_cut_off_anywhere_is_written_again(pj, path):
     run(pj, [], path)
     header = path.read_bytes()
