@@ -65,7 +65,8 @@ def _load_all(names: tuple[str, ...], caller: FrameType | None) -> None:
             if attribute:
                 getattr(loaded, attribute)
             _loaded.add(name)
-    except FAILURES_OF_LOADING as error:
+    except (*FAILURES_OF_LOADING, OSError) as error:
+        # An OSError: there is no file descriptor free, or the disk is gone.
         raise NetworkError(
             "nothing was sent: what the call needs cannot be loaded now"
             f" ({error}); where calls are made in signal handlers or in __del__, call"

@@ -109,10 +109,11 @@ class CancellableDeadline(Deadline):
         """
         if self._process == os.getpid():
             return False
-        alarm = Alarm()
-        if self.cancelled:
-            alarm.ring()
-        self._begin_in_this_process(alarm)
+        before = self._alarm
+        self._begin_in_this_process(Alarm())
+        # Last of all: a signal handler may have rung that of before until now.
+        if before.is_ringing:
+            self._alarm.ring()
         return True
 
     @property

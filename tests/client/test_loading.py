@@ -231,3 +231,22 @@ print(sorted({names!r} - _loading._loaded))
         timeout=60,
     )
     assert result.stdout == "[]\n"
+
+
+WITHOUT_FILES = f"""
+import resource
+from {NAME} import NetworkError, PromptJuggler
+pj = PromptJuggler("k", base_url="http://127.0.0.1:9")
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+try:
+    pj.get_prompt_run({ID!r})
+except NetworkError as error:
+    print(error.request_sent)
+"""
+
+
+def test_a_first_call_without_a_descriptor_for_a_file_is_a_network_error():
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_FILES]
+    done = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("False\n", "")

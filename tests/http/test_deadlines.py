@@ -41,7 +41,7 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler._client import caller
-from promptjuggler._http import transport
+from promptjuggler._http import deadline as deadline_module, transport
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
 from promptjuggler._http.sockets import Wire
 from promptjuggler._secrets import Secret
@@ -752,3 +752,21 @@ def test_who_sleeps_within_a_limit_is_woken_when_it_is_cancelled_all_of_them():
 @pytest.mark.parametrize("seconds", [0.001, 0, -1])
 def test_who_sleeps_within_a_limit_that_is_not_cancelled_is_told_so(seconds):
     assert not CancellableDeadline(PATIENCE).wait(seconds)
+
+
+def test_a_limit_that_a_signal_handler_of_a_forked_child_cancels_stays_cancelled(
+    monkeypatch,
+):
+    """Also where it comes while the child takes the limit over from its parent."""
+    deadline = CancellableDeadline(1.0)
+    begin = CancellableDeadline._begin_in_this_process
+
+    def cancelled_amid(self, alarm):
+        self._alarm.ring()
+        begin(self, alarm)
+
+    monkeypatch.setattr(deadline_module.os, "getpid", lambda: -1)
+    monkeypatch.setattr(CancellableDeadline, "_begin_in_this_process", cancelled_amid)
+    assert deadline.leave_to_parent()
+    assert deadline.cancelled
+    assert deadline.wait(PATIENCE)
