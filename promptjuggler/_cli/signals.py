@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from .exits import HUNG_UP, INTERRUPTED, TERMINATED, Interrupted
 
@@ -26,7 +27,8 @@ class Signals:
 
     The first one raises `Interrupted` wherever the program is. The second ends the
     program at once; so that nothing is lost, it first has the last line written, if
-    that was not yet: who sends SIGTERM may send SIGHUP right behind it.
+    that was not yet: who sends SIGTERM may send SIGHUP right behind it. So does the
+    first, where it comes amid a finalizer: what that raises, Python ignores.
 
     last_words  writes that line for an exit code
 
@@ -34,11 +36,12 @@ class Signals:
     is_said     whether the last line was written
     """
 
-    __slots__ = ("_before", "_last_words", "is_said", "received")
+    __slots__ = ("_before", "_hook_before", "_last_words", "is_said", "received")
 
     def __init__(self, last_words: Callable[[int], None]) -> None:
         self._last_words = last_words
         self._before: dict[int, Callable[[int, FrameType | None], object] | int] = {}
+        self._hook_before = sys.unraisablehook
         self.received = 0
         self.is_said = False
 
@@ -62,17 +65,28 @@ class Signals:
                 return
             assert before is not None
             self._before[number] = before
+        sys.unraisablehook = self._ignored
 
     def restore(self) -> None:
         """Handle them as before."""
         for number, before in self._before.items():
             signal.signal(number, before)
+        sys.unraisablehook = self._hook_before
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         """Called by Python, between two steps of whatever the main thread does."""
         if not self.received:
             self.received = _CODES[signal.Signals(number).name]
             raise Interrupted(self.received)
+        self._end_at_once()
+
+    def _ignored(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Called by Python with what nobody can catch: the program would go on."""
+        if isinstance(unraisable.exc_value, Interrupted):
+            self._end_at_once()
+        self._hook_before(unraisable)
+
+    def _end_at_once(self) -> None:
         try:
             if not self.is_said:
                 self._last_words(self.received)

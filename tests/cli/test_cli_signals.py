@@ -13,7 +13,15 @@ import threading
 
 import pytest
 from helpers.calls import eventually
-from helpers.commandline import GREET, PROGRAM, Terminal, account, run, started
+from helpers.commandline import (
+    AS_MODULE,
+    GREET,
+    PROGRAM,
+    Terminal,
+    account,
+    run,
+    started,
+)
 from helpers.package import NAME
 from helpers.servers import PATIENCE
 
@@ -337,3 +345,32 @@ def test_a_terminal_that_is_closed_ends_the_command(own_server):
     with Terminal(*GREET, env=account(own_server)) as terminal:
         terminal.read_until(r"pending for \d s")
         assert terminal.hang_up() == 129
+
+
+SIGNAL_IN_FINALIZER = f"""
+import signal
+from {NAME}._http.response import Response
+
+finalize = Response.__del__
+came = []
+
+def finalize_amid_a_signal(response):
+    # Of the first look at the run.
+    if response.status == 200 and not came:
+        came.append(True)
+        signal.raise_signal(signal.SIGTERM)
+    finalize(response)
+
+Response.__del__ = finalize_amid_a_signal
+{AS_MODULE}
+"""
+
+
+def test_a_signal_that_comes_amid_a_finalizer_ends_the_command_too(own_server):
+    """Python ignores what a finalizer raises: the command would go on."""
+    own_server.run_seconds = 60
+    env = account(own_server)
+    code, out, err = run(*GREET, env=env, program=SIGNAL_IN_FINALIZER)
+    assert (code, out) == (143, b"")
+    assert err.startswith(b"promptjuggler: terminated")
+    assert b"wait-prompt-run" in err
