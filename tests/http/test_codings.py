@@ -325,7 +325,7 @@ def test_the_text_of_an_error_that_comes_packed_is_read(form):
     [
         ("br", b"\x8b\x05\x80doc", "its body has Content-Encoding: br"),
         ("gzip", b"not packed", "its body cannot be unpacked"),
-        ("gzip", gzip.compress(b'{"error": "x"}')[:-3], "its body is cut off"),
+        ("gzip", gzip.compress(b'{"error": "x"}', mtime=0)[:-3], "its body is cut off"),
     ],
 )
 def test_an_error_whose_body_cannot_be_unpacked_is_that_error(coding, body, said):
