@@ -5,10 +5,6 @@ from __future__ import annotations
 import random
 import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from queue import SimpleQueue
-
 
 class RealTime:
     """The clock for deadlines, taken when this module is loaded.
@@ -56,37 +52,35 @@ class Alarm:
     is_ringing  whether `ring()` was called
     """
 
-    __slots__ = ("_bell", "is_ringing")
+    __slots__ = ("_gate", "is_ringing")
 
     def __init__(self) -> None:
         # Loaded here: a client without streams and batches needs none.
-        from queue import SimpleQueue
+        from threading import Lock
 
         self.is_ringing = False
-        # There is something in it once it rings. `SimpleQueue.put` is reentrant, as its
-        # documentation says: a signal handler, or what ends where something is collected,
-        # can ring while its own thread sleeps or rings. An Event is not: it would wait
-        # for the lock of that thread.
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        # Locked until it rings. To lock and unlock it takes no other lock, as an Event
+        # does: a signal handler, or what ends where something is collected, can ring
+        # while its own thread sleeps or rings. Nor is it a SimpleQueue: on Python 3.10, a
+        # `get` of which the time is over at once can wait for ever.
+        self._gate = Lock()
+        self._gate.acquire()
 
     def ring(self) -> None:
         """Wake all who sleep."""
-        # In this order: who comes too late to be woken finds that it rings.
+        # In this order: who is woken finds that it rings.
         self.is_ringing = True
-        if self._bell.empty():
-            self._bell.put(None)
+        self._open()
 
     def sleep(self, seconds: float) -> bool:
         """Sleep until it rings; True if it does. 0 or less: no sleep."""
-        # It is loaded, see __init__.
-        from queue import Empty
+        if not self.is_ringing and self._gate.acquire(timeout=max(seconds, 0.0)):
+            # For the next who sleeps: several threads can.
+            self._open()
+        return self.is_ringing
 
-        if self.is_ringing:
-            return True
+    def _open(self) -> None:
         try:
-            self._bell.get(timeout=max(seconds, 0.0))
-        except Empty:
-            return self.is_ringing
-        # For the next who sleeps: several threads can.
-        self._bell.put(None)
-        return True
+            self._gate.release()
+        except RuntimeError:
+            pass  # It is open.

@@ -41,6 +41,7 @@ from promptjuggler import (
     WaitTimeout,
 )
 from promptjuggler._client import caller
+from promptjuggler._clock import Alarm
 from promptjuggler._http import deadline as deadline_module, transport
 from promptjuggler._http.deadline import CancellableDeadline, Deadline
 from promptjuggler._http.sockets import Wire
@@ -765,3 +766,8 @@ def test_a_limit_that_a_signal_handler_of_a_forked_child_cancels_stays_cancelled
     assert deadline.leave_to_parent()
     assert deadline.cancelled
     assert deadline.wait(PATIENCE)
+
+
+def test_a_sleep_of_no_time_ends_at_once_each_time():
+    for seconds in (0, 0.0, -1.0, 1e-6) * 2000:
+        assert not Alarm().sleep(seconds)
