@@ -11,7 +11,7 @@ import json
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import NamedTuple
 
 # Chunks (RFC 9112, 7.1). A heartbeat is a comment, which clients skip.
@@ -61,7 +61,9 @@ class Subscription:
         self._streams = streams
         self._channels = channels
         self._last_id = last_id
-        self._chunks: SimpleQueue[bytes] = SimpleQueue()
+        # No SimpleQueue: on Python 3.10, a `get` of it of which the time is over before it
+        # waits can wait for ever, and there would be no heartbeats.
+        self._chunks: Queue[bytes] = Queue()
 
     def __enter__(self) -> Subscription:
         self._streams.add(self, self._last_id)
